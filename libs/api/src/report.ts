@@ -1,0 +1,41 @@
+import type { Origin, Violation } from "@lateen/model";
+import { formatPath } from "./path.ts";
+import type { Path } from "./path.ts";
+import type { PositionIndex } from "./source/positions.ts";
+
+/** Points at one place of the object under check. Rules move it down with `at` and speak through it. */
+export interface Cursor {
+  at(...segments: (string | number)[]): Cursor;
+  error(code: string, message: string): void;
+  warning(code: string, message: string): void;
+}
+
+/** Collects every violation of one object. Positions are looked up as they come, so a good object costs nothing. */
+export class Report {
+  readonly violations: Violation[] = [];
+  readonly #origin: Origin;
+  readonly #positions: PositionIndex | undefined;
+
+  constructor(origin: Origin, positions?: PositionIndex) {
+    this.#origin = origin;
+    this.#positions = positions;
+  }
+
+  get failed(): boolean {
+    return this.violations.some((violation) => violation.severity === "error");
+  }
+
+  add(severity: Violation["severity"], path: Path, code: string, message: string, of: "key" | "value" = "value"): void {
+    const position = this.#positions?.positionOf(path, of);
+    const located = position ? { line: position.line, column: position.column } : {};
+    this.violations.push({ object: this.#origin, path: formatPath(path), severity, code, message, ...located });
+  }
+
+  cursor(path: Path): Cursor {
+    return {
+      at: (...segments) => this.cursor([...path, ...segments]),
+      error: (code, message) => this.add("error", path, code, message),
+      warning: (code, message) => this.add("warning", path, code, message),
+    };
+  }
+}

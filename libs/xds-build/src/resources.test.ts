@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
+import type { ir } from "./ir.ts";
+import { verifyReferences } from "./references.ts";
+import { createBuilder } from "./resources.ts";
+
+const reviews: ir.ClusterRef = { kind: "outbound", host: "reviews.shop", port: 80, subset: "" };
+
+function clusterOf(ref: ir.ClusterRef, connectTimeoutMs = 10_000): ir.Cluster {
+  return {
+    ref,
+    connectTimeoutMs,
+    discovery: { kind: "none" },
+    balancing: { kind: "round-robin" },
+    limits: { maxRequests: 7 },
+    http: { protocol: "http1" },
+    tls: { mode: "none" },
+    services: [],
+  };
+}
+
+function tableTo(cluster: ir.ClusterRef): ir.RouteTable {
+  const action: ir.Forward = { kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0 };
+  const route: ir.Route = { name: "", operation: "", match: { path: { kind: "prefix", value: "/" } }, action };
+  const host: ir.VirtualHost = { kind: "service", host: "reviews.shop", port: 80, domains: ["*"], routes: [route] };
+  return { ref: { kind: "port", port: 80 }, virtualHosts: [host], origins: [] };
+}
+
+test("an equal IR node yields the very same bytes; a different one does not", () => {
+  const builder = createBuilder();
+  const build = (cluster: ir.Cluster) => builder.build({ clusters: [cluster], listeners: [], routeTables: [] })[0];
+  const first = build(clusterOf(reviews));
+  assert.equal(build(structuredClone(clusterOf(reviews))), first);
+  assert.notEqual(build(clusterOf(reviews, 5_000)), first);
+});
+
+test("the memory is bounded, and what falls out of it is built again the same", () => {
+  const builder = createBuilder({ capacity: 2 });
+  const build = (port: number) =>
+    builder.build({ clusters: [clusterOf({ kind: "inbound", port })], listeners: [], routeTables: [] })[0];
+  const first = build(1);
+  for (const port of [2, 3, 4]) build(port);
+  const again = build(1);
+  assert.notEqual(again, first);
+  assert.deepEqual(again, first);
+});
+
+test("limits that are not set are infinite, not Envoy's 1024", () => {
+  const [resource] = createBuilder().build({ clusters: [clusterOf(reviews)], listeners: [], routeTables: [] });
+  const cluster = fromBinary(ClusterSchema, resource?.value ?? new Uint8Array());
+  const [threshold] = cluster.circuitBreakers?.thresholds ?? [];
+  assert.equal(threshold?.maxRequests, 7);
+  assert.equal(threshold?.maxConnections, 4_294_967_295);
+});
+
+test("a route to a cluster that is not there is dangling", () => {
+  const proxy: ir.ProxyIr = { clusters: [], listeners: [], routeTables: [tableTo(reviews)] };
+  assert.deepEqual(verifyReferences(proxy), [{ kind: "cluster", name: "outbound|80||reviews.shop", usedBy: "80" }]);
+  assert.deepEqual(verifyReferences({ ...proxy, clusters: [clusterOf(reviews)] }), []);
+});
