@@ -29,6 +29,6 @@ export { exitCodes, runMain } from "./run-main.ts";
 export type { ServiceOptions } from "./run-service.ts";
 export { runService } from "./run-service.ts";
 export { Secret } from "./secret.ts";
-export type { Tracing } from "./tracing.ts";
+export type { SpanAttributes, Tracing } from "./tracing.ts";
 export { startTracing, traceHeaders, withRemoteTrace, withSpan } from "./tracing.ts";
 export { version } from "./version.ts";

@@ -1,7 +1,10 @@
 import {
-  type Attributes, type AttributeValue, context, propagation, type Span, SpanStatusCode, trace,
+  type Attributes, context, propagation, type Span, SpanStatusCode, trace,
 } from "@opentelemetry/api";
 import { toError } from "./errors.ts";
+
+/** Facts about a stage; what is undefined is left out. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean | bigint | undefined>>;
 
 export interface Tracing {
   /** Sends what is buffered; bounded to 3 s. */
@@ -22,7 +25,7 @@ export async function startTracing(service: string): Promise<Tracing> {
 /** Runs `work` in a span of its own, which records a throw. One span per stage; `revision` belongs to its attributes. */
 export async function withSpan<T>(
   name: string,
-  attributes: Readonly<Record<string, AttributeValue | bigint | undefined>>,
+  attributes: SpanAttributes,
   work: (span: Span) => Promise<T> | T,
 ): Promise<T> {
   return trace.getTracer("lateen").startActiveSpan(name, { attributes: spanAttributes(attributes) }, async (span) => {
@@ -50,7 +53,7 @@ export function withRemoteTrace<T>(headers: Readonly<Record<string, string>>, wo
   return context.with(propagation.extract(context.active(), headers), work);
 }
 
-function spanAttributes(attributes: Readonly<Record<string, AttributeValue | bigint | undefined>>): Attributes {
+function spanAttributes(attributes: SpanAttributes): Attributes {
   const plain: Attributes = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined) plain[name] = typeof value === "bigint" ? value.toString() : value;

@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { App, AppContext } from "@lateen/runtime";
+import { MeshError } from "@lateen/runtime";
+import { parse } from "yaml";
+import type { ApplicationProbe } from "./application-probes.ts";
+import type { Config } from "./config.ts";
+import { EnvoyAdmin } from "./envoy/admin.ts";
+import { bootstrapOf } from "./envoy/bootstrap.ts";
+import { createEnvoy } from "./envoy/process.ts";
+import { registerAgentMetrics } from "./metrics.ts";
+import { parseLabels } from "./pod-labels.ts";
+import { statusRoutes } from "./status-routes.ts";
+import { createWorkloadAgent } from "./workload/agent.ts";
+
+/** The whole agent on one screen: the workload's half, Envoy's half, and the status server for both. */
+export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {
+  const proxyConfig = proxyConfigOf(config.PROXY_CONFIG);
+  const pilotAddress = config.XDS_ADDRESS ?? proxyConfig.discoveryAddress ?? "istiod.istio-system.svc:15012";
+  const xdsSocket = join(config.PROXY_DIR, "XDS");
+  const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT };
+  const admin = new EnvoyAdmin(adminAddress);
+  const metrics = registerAgentMetrics(registry);
+  const workload = createWorkloadAgent({
+    caAddress: config.CA_ADDR ?? pilotAddress,
+    pilotAddress,
+    roots: () => readFileSync(config.CA_ROOT_CA, "utf8"),
+    token: () => readFileSync(config.TOKEN_FILE, "utf8").trim(),
+    trustDomain: config.TRUST_DOMAIN,
+    ttlSeconds: config.SECRET_TTL_SECONDS,
+    xdsSocket,
+    sdsSocket: config.SDS_SOCKET,
+    logger,
+    metrics,
+    ...(config.CA_SERVER_NAME !== undefined && { caServerName: config.CA_SERVER_NAME }),
+    ...(config.XDS_SERVER_NAME !== undefined && { pilotServerName: config.XDS_SERVER_NAME }),
+  });
+  const labels = await readFile(config.LABELS_FILE, "utf8").then(parseLabels, () => undefined);
+  const envoy = createEnvoy({
+    binary: config.ENVOY,
+    directory: config.PROXY_DIR,
+    concurrency: config.ENVOY_CONCURRENCY,
+    logLevel: config.ENVOY_LOG_LEVEL,
+    drainMs: proxyConfig.drainMs,
+    admin,
+    logger,
+    onStarted: metrics.envoyStarted,
+    ...(config.ENVOY_COMPONENT_LOG_LEVEL !== undefined && { componentLogLevel: config.ENVOY_COMPONENT_LOG_LEVEL }),
+    bootstrap: bootstrapOf({
+      node: {
+        type: config.proxyType,
+        address: config.INSTANCE_IP,
+        name: config.POD_NAME,
+        namespace: config.POD_NAMESPACE,
+        dnsDomain: config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`,
+        metadata: {
+          NAME: config.POD_NAME,
+          NAMESPACE: config.POD_NAMESPACE,
+          SERVICE_ACCOUNT: config.SERVICE_ACCOUNT,
+          INSTANCE_IPS: config.INSTANCE_IP,
+          CLUSTER_ID: "Kubernetes",
+          ISTIO_VERSION: "1.32.0",
+          PROXY_CONFIG: proxyConfig.raw,
+          ...(labels && { LABELS: labels }),
+          ...config.metadata,
+        },
+      },
+      xdsSocket,
+      sdsSocket: config.SDS_SOCKET,
+      admin: adminAddress,
+      statusHost: config.STATUS_HOST,
+      readinessPort: config.ENVOY_STATUS_PORT,
+      prometheusPort: config.ENVOY_PROMETHEUS_PORT,
+      agent: { host: config.STATUS_HOST === "0.0.0.0" ? "127.0.0.1" : config.STATUS_HOST, port: config.STATUS_PORT },
+    }),
+  });
+  const routes = statusRoutes({
+    admin,
+    registry,
+    logger,
+    probes: JSON.parse(config.ISTIO_KUBE_APP_PROBERS) as Record<string, ApplicationProbe>,
+    applicationHost: "127.0.0.1",
+    stop: () => process.kill(process.pid, "SIGTERM"),
+  });
+  return {
+    components: [workload.identity, { ...envoy, routes }],
+    servers: [workload.sockets],
+    adminHost: config.STATUS_HOST,
+    adminPort: config.STATUS_PORT,
+    shutdownMs: proxyConfig.drainMs + 5_000,
+  };
+}
+
+interface ProxyConfig {
+  readonly raw: object;
+  readonly discoveryAddress?: string;
+  readonly drainMs: number;
+}
+
+function proxyConfigOf(text: string): ProxyConfig {
+  const raw = parse(text) as Record<string, unknown> | null;
+  const drain = raw?.["terminationDrainDuration"] ?? "5s";
+  const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(String(drain)) ?? [];
+  if (seconds === undefined)
+    throw new MeshError(
+      "agent_proxy_config",
+      `PROXY_CONFIG terminationDrainDuration is "${String(drain)}"; write seconds, as in "5s"`,
+    );
+  const address = raw?.["discoveryAddress"];
+  return {
+    raw: raw ?? {},
+    drainMs: Number(seconds) * 1000,
+    ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
+  };
+}

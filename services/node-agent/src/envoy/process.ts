@@ -1,0 +1,125 @@
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Component, HealthCheck, Logger } from "@lateen/runtime";
+import type { EnvoyAdmin } from "./admin.ts";
+import { adoptEnvoy, type RunningEnvoy, startEnvoy } from "./running.ts";
+
+export interface EnvoyOptions {
+  /** Path or name of the binary. */
+  readonly binary: string;
+  readonly bootstrap: object;
+  /** Where the bootstrap is written. */
+  readonly directory: string;
+  readonly concurrency: number;
+  readonly logLevel: string;
+  readonly componentLogLevel?: string;
+  /** How long connections may end by themselves once the agent is told to stop. */
+  readonly drainMs: number;
+  readonly admin: EnvoyAdmin;
+  readonly logger: Logger;
+  readonly onStarted?: (starts: number) => void;
+}
+
+/** Attempts in a row that may end before Envoy was ready; then the agent gives up, for someone to look. */
+const attemptsUntilReady = 10;
+const firstBackoffMs = 100;
+const maxBackoffMs = 5_000;
+const pollMs = 100;
+
+/**
+ * Runs Envoy until the signal aborts: starts it again when it dies, drains it at the end. Rejects when it cannot be
+ * started, or dies again and again before it was ready once. Leaves no process behind.
+ */
+export function createEnvoy(options: EnvoyOptions): Component & { readonly checks: readonly HealthCheck[] } {
+  const state = { ready: false, detail: "envoy is not started" };
+  return {
+    name: "envoy",
+    checks: [{ name: "envoy", check: () => (state.ready ? { ready: true } : { ready: false, detail: state.detail }) }],
+    run: (signal) => keepRunning(options, state, signal),
+  };
+}
+
+interface State {
+  ready: boolean;
+  detail: string;
+}
+
+async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSignal): Promise<void> {
+  const { logger } = options;
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  const file = join(options.directory, "envoy-bootstrap.json");
+  const pidFile = join(options.directory, "envoy.pid");
+  await writeFile(file, JSON.stringify(options.bootstrap), { mode: 0o600 });
+  let envoy = await adoptEnvoy(pidFile, file);
+  if (envoy !== undefined) logger.info({ pid: envoy.pid }, "adopted a running envoy");
+  let failures = 0;
+  for (let starts = 1; !signal.aborted; starts += 1) {
+    envoy ??= await startEnvoy(options.binary, argumentsOf(options, file), pidFile);
+    options.onStarted?.(starts);
+    const wasReady = await supervise(envoy, options, state, signal);
+    const reason = await envoy.exited;
+    envoy = undefined;
+    state.ready = false;
+    state.detail = "envoy has ended";
+    if (signal.aborted) return;
+    failures = wasReady ? 1 : failures + 1;
+    if (failures >= attemptsUntilReady)
+      throw new Error(`envoy ended ${failures} times before it was ready, last with ${reason}; its log says why`);
+    const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** (failures - 1));
+    logger.error({ reason, backoff_ms: backoffMs }, "envoy ended, starting it again");
+    await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Resolves when the process is gone: true if it had been ready. */
+async function supervise(
+  envoy: RunningEnvoy,
+  options: EnvoyOptions,
+  state: State,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const ended = new AbortController();
+  const exited = envoy.exited.then(() => ended.abort());
+  const polled = pollReadiness(options.admin, state, ended.signal);
+  const stopped = once(signal, "abort", { signal: ended.signal }).then(
+    () => stop(envoy, options, ended.signal),
+    () => undefined, // it ended first
+  );
+  if (signal.aborted) await stop(envoy, options, ended.signal);
+  await exited;
+  await stopped;
+  return polled;
+}
+
+async function pollReadiness(admin: EnvoyAdmin, state: State, ended: AbortSignal): Promise<boolean> {
+  let wasReady = false;
+  while (!ended.aborted) {
+    const { ready, detail } = await admin.readiness();
+    state.ready = ready && !ended.aborted;
+    state.detail = detail ?? "";
+    wasReady ||= ready;
+    await sleep(wasReady ? 10 * pollMs : pollMs, undefined, { signal: ended }).catch(() => undefined);
+  }
+  return wasReady;
+}
+
+/** Drain, then SIGTERM, then SIGKILL. */
+async function stop(envoy: RunningEnvoy, options: EnvoyOptions, ended: AbortSignal): Promise<void> {
+  options.logger.info({ drain_ms: options.drainMs }, "draining envoy");
+  await options.admin.drain();
+  await sleep(options.drainMs, undefined, { signal: ended }).catch(() => undefined);
+  envoy.kill("SIGTERM");
+  await sleep(3_000, undefined, { signal: ended }).catch(() => undefined);
+  if (!ended.aborted) envoy.kill("SIGKILL");
+}
+
+function argumentsOf(options: EnvoyOptions, file: string): string[] {
+  return [
+    ...["-c", file, "--disable-hot-restart", "--drain-strategy", "immediate"],
+    ...["--drain-time-s", String(Math.ceil(options.drainMs / 1000) || 1)],
+    ...["--concurrency", String(options.concurrency), "-l", options.logLevel, "--file-flush-interval-msec", "1000"],
+    ...(options.componentLogLevel === undefined ? [] : ["--component-log-level", options.componentLogLevel]),
+  ];
+}

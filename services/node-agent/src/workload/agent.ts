@@ -1,0 +1,111 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { obtainIdentity } from "@lateen/identity";
+import { createGrpcServer, openChannel, type RpcLogger, TlsSource } from "@lateen/rpc";
+import type { Component, Logger, Server } from "@lateen/runtime";
+import type { AgentMetrics } from "../metrics.ts";
+import { createRelay } from "./relay.ts";
+import { createSds } from "./sds.ts";
+
+/** The half that knows one workload: its certificate, and the two sockets its Envoy talks to. */
+export interface WorkloadOptions {
+  readonly caAddress: string;
+  readonly caServerName?: string;
+  readonly pilotAddress: string;
+  readonly pilotServerName?: string;
+  /** PEM, asked for each connection. */
+  readonly roots: () => string;
+  /** The workload's token, asked for each request. */
+  readonly token: () => string | undefined;
+  readonly trustDomain: string;
+  readonly ttlSeconds: number;
+  readonly xdsSocket: string;
+  readonly sdsSocket: string;
+  readonly logger: Logger;
+  readonly metrics: AgentMetrics;
+}
+
+export interface WorkloadAgent {
+  readonly identity: Component;
+  readonly sockets: Server;
+}
+
+/** Built without I/O. The sockets answer at once; Envoy gets its secrets when the first certificate is there. */
+export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
+  const { logger, metrics } = options;
+  const tls = new TlsSource();
+  const pilot = openChannel(
+    options.pilotAddress,
+    {
+      kind: "tls",
+      roots: () => tls.current?.rootsPem ?? options.roots(),
+      identity: () => tls.current,
+      ...(options.pilotServerName !== undefined && { serverName: options.pilotServerName }),
+    },
+    { maxReconnectBackoffMs: 1_000 },
+  );
+  const sds = createSds(tls, {
+    unknown: (name) => logger.warn({ secret: name }, "envoy asked for a secret that the agent does not serve"),
+    refused: (message) => logger.error({ reason: message }, "envoy refused a secret"),
+  });
+  const relay = createRelay(pilot, { opened: metrics.streamOpened, closed: metrics.streamClosed });
+  return {
+    identity: identityComponent(options, tls),
+    sockets: {
+      name: "sockets",
+      async start() {
+        const rpcLogger: RpcLogger = logger;
+        const xds = createGrpcServer({ services: [relay], logger: rpcLogger });
+        const secrets = createGrpcServer({ services: [sds], logger: rpcLogger });
+        await listenPrivately(xds, options.xdsSocket);
+        await listenPrivately(secrets, options.sdsSocket);
+        return async () => {
+          await Promise.all([xds.close(500), secrets.close(500)]);
+          pilot.close();
+        };
+      },
+    },
+  };
+}
+
+function identityComponent(options: WorkloadOptions, tls: TlsSource): Component {
+  const { metrics, logger, caServerName } = options;
+  let problem: string | undefined = "no certificate yet";
+  return {
+    name: "identity",
+    checks: [
+      { name: "identity", check: () => ({ ready: tls.current !== undefined, ...(problem && { detail: problem }) }) },
+    ],
+    async run(signal) {
+      const client = obtainIdentity({
+        caAddress: options.caAddress,
+        roots: options.roots,
+        token: options.token,
+        identity: () => tls.current,
+        trustDomain: options.trustDomain,
+        ttlSeconds: options.ttlSeconds,
+        signal,
+        logger,
+        ...(caServerName !== undefined && { serverName: caServerName }),
+        onRotated: ({ notAfterMs }) => {
+          problem = undefined;
+          metrics.certificate(notAfterMs);
+        },
+        onFailed: (error) => {
+          problem = String(error);
+          metrics.certificateFailed();
+        },
+      });
+      const stop = client.source.onChange((material) => tls.update(material));
+      await client.done;
+      stop();
+    },
+  };
+}
+
+/** Whoever can open these sockets is the workload: only this user may. */
+async function listenPrivately(server: ReturnType<typeof createGrpcServer>, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await server.listen({ address: `unix:${path}` });
+  await chmod(path, 0o600);
+}
