@@ -1,4 +1,4 @@
-import { addAbortListener } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { abandon, orAborted } from "./abort.ts";
 import { scopeOf, startLife } from "./call-scope.ts";
@@ -92,6 +92,8 @@ async function* requestsOf<I>(
 ): AsyncGenerator<I> {
   try {
     yield* call.iterator({ destroyOnReturn: false }) as AsyncIterable<I>;
+    await setImmediate(); // a cancelled HTTP/2 stream first looks like a regular end
+    life.signal.throwIfAborted();
   } catch (error) {
     life.signal.throwIfAborted();
     throw new RpcError(RpcCode.CANCELLED, "the call broke", { cause: error });
@@ -102,9 +104,8 @@ async function* requestsOf<I>(
 async function written<O>(call: WritableCall<O>, message: O, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  using _onAbort = addAbortListener(signal, () => reject(signal.reason as Error));
   call.write(message, (error?: Error | null) => (error ? reject(error) : resolve()));
-  return await promise;
+  return await orAborted(promise, signal);
 }
 
 function toStatus(call: AnyCall, thrown: unknown): Partial<grpc.StatusObject> & Error {

@@ -38,10 +38,11 @@ export interface GrpcServer {
 const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
 const connectionGraceMs = 10_000;
+const forcedCloseMs = 500;
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const closing = new AbortController();
-  const servers: grpc.Server[] = [];
+  const servers: BoundServer[] = [];
   return {
     async listen({ address, tls }) {
       const server = new grpc.Server(serverOptions(options));
@@ -49,12 +50,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       for (const service of options.services) server.addService(service.definition, inScope(service, scope));
       await removeStaleSocket(address);
       const port = await bind(server, address, tls === undefined ? grpc.ServerCredentials.createInsecure() : tlsCredentials(tls));
-      servers.push(server);
-      return { address: address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`), port };
+      const bound = address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
+      servers.push({ server, address: bound });
+      return { address: bound, port };
     },
     async close(graceMs) {
       closing.abort();
-      await Promise.all(servers.splice(0).map((server) => closeServer(server, graceMs)));
+      await Promise.all(servers.splice(0).map((bound) => closeServer(bound, graceMs)));
     },
   };
 }
@@ -111,11 +113,21 @@ function bind(server: grpc.Server, address: string, credentials: grpc.ServerCred
   });
 }
 
-async function closeServer(server: grpc.Server, graceMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, graceMs);
+interface BoundServer {
+  readonly server: grpc.Server;
+  readonly address: string;
+}
+
+/**
+ * `drain` breaks what is left after the grace period, and must come first: `tryShutdown` alone waits for ever, and
+ * after it neither `drain` nor (without channelz) `forceShutdown` finds the connections any more.
+ */
+async function closeServer({ server, address }: BoundServer, graceMs: number): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const giveUp = setTimeout(resolve, graceMs + forcedCloseMs);
+  server.drain(address, graceMs);
   server.tryShutdown(() => resolve());
-  await promise;
-  clearTimeout(timer);
+  await closed;
+  clearTimeout(giveUp);
   server.forceShutdown();
 }

@@ -43,7 +43,10 @@ export function certificateProvider(source: TlsSource): experimental.Certificate
   const stops = new Map<unknown, () => void>();
   const follow = (key: unknown, tell: (material: TlsMaterial) => void): void => {
     stops.set(key, source.onChange(tell));
-    if (source.current !== undefined) tell(source.current);
+    // Not at once: grpc-js asks for the listeners before it has registered the server that they update.
+    queueMicrotask(() => {
+      if (stops.has(key) && source.current !== undefined) tell(source.current);
+    });
   };
   const stop = (key: unknown): void => {
     stops.get(key)?.();
