@@ -1,0 +1,201 @@
+import { jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstreamManager, type PushConsumer } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "nats";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MeshStoreError } from "../errors.ts";
+import { type ConnectionState, headersOf } from "./connection.ts";
+
+const streamNotFound = 10059;
+const wrongLastSequence = new Set([10071, 10164]);
+/** Deletions leave a marker, so that watchers see them; readers that come later than this read the full state anyway. */
+const markerLifetime = "1h";
+/** One try, and all tries of one request. */
+const apiTimeoutMs = 1_000;
+const writeTimeoutMs = 3_000;
+const requestMs = 5_000;
+
+export interface BucketOptions {
+  readonly bucket: string;
+  readonly replicas: number;
+  readonly connectTimeoutMs: number;
+  readonly inboxPrefix?: string;
+}
+
+/** The last message of a key. `bytes` is absent for a deletion. */
+export interface RawValue {
+  readonly revision: number;
+  readonly bytes?: Uint8Array;
+}
+
+/** One key-value bucket, in the layout of NATS's own KV clients: the `nats kv` command reads it. */
+export class Bucket {
+  readonly connection: NatsConnection;
+  readonly stream: string;
+  readonly manager: JetStreamManager;
+  readonly #state: ConnectionState;
+  readonly #client: JetStreamClient;
+  readonly inboxPrefix: string | undefined;
+  readonly #prefix: string;
+
+  private constructor(state: ConnectionState, manager: JetStreamManager, options: BucketOptions) {
+    const { bucket } = options;
+    this.inboxPrefix = options.inboxPrefix;
+    this.#state = state;
+    this.connection = state.connection;
+    this.manager = manager;
+    this.#client = jetstream(state.connection, { timeout: writeTimeoutMs });
+    this.stream = `KV_${bucket}`;
+    this.#prefix = `$KV.${bucket}.`;
+  }
+
+  /** Creates the bucket if it is missing. A server that is still starting is waited for. */
+  static async open(state: ConnectionState, options: BucketOptions): Promise<Bucket> {
+    const deadline = Date.now() + options.connectTimeoutMs;
+    for (;;) {
+      try {
+        const manager = await jetstreamManager(state.connection, { timeout: apiTimeoutMs, checkAPI: false });
+        await ensureStream(state.connection, manager, options);
+        return new Bucket(state, manager, options);
+      } catch (error) {
+        if (Date.now() >= deadline) {
+          throw new MeshStoreError("store_misconfigured", `cannot open the bucket ${options.bucket}: ${String(error)}; JetStream must be enabled and this user allowed to use the bucket, or to create it`, error);
+        }
+        await sleep(250);
+      }
+    }
+  }
+
+  subjectOf(keyOrWildcard: string): string {
+    return this.#prefix + keyOrWildcard;
+  }
+
+  keyOf(subject: string): string {
+    return subject.slice(this.#prefix.length);
+  }
+
+  /** From the stream's leader: reads what was written. */
+  async read(key: string): Promise<RawValue | undefined> {
+    const message = await this.#ask(key, "repeatable", () => this.manager.streams.getMessage(this.stream, { last_by_subj: this.subjectOf(key) }));
+    if (message === null) return undefined;
+    return isDeletion(message.header) ? { revision: message.seq } : { revision: message.seq, bytes: message.data };
+  }
+
+  /** Sequence of the write; undefined if the key is not at `expected` (0: absent for ever). */
+  async write(key: string, bytes: Uint8Array, expected?: number): Promise<number | undefined> {
+    return this.#publish(key, { bytes, ...(expected === undefined ? {} : { expected }) });
+  }
+
+  async erase(key: string, expected: number): Promise<number | undefined> {
+    return this.#publish(key, { bytes: new Uint8Array(), expected, ttl: markerLifetime, operation: "PURGE" });
+  }
+
+  /** What a consumer that pushes to `subject` sends. */
+  boundConsumer(subject: string, heartbeat: number): Promise<PushConsumer> {
+    return this.#client.consumers.getBoundPushConsumer({ deliver_subject: subject, idle_heartbeat: heartbeat });
+  }
+
+  async lastSequence(): Promise<number> {
+    return (await this.manager.streams.info(this.stream)).state.last_seq;
+  }
+
+  /**
+   * Runs a request when the connection is up. Where nothing was done (no responder: JetStream starts, or elects a
+   * leader) or nothing can be (a read), it is asked again, for `requestMs` in all.
+   */
+  async #ask<T>(key: string, how: "once" | "repeatable", request: () => Promise<T>): Promise<T> {
+    const deadline = Date.now() + requestMs;
+    for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
+      try {
+        await within(this.#state.up(), deadline);
+        return await unlessDown(request(), this.#state.whileUp);
+      } catch (error) {
+        const again = isNoResponder(error) || (how === "repeatable" && (error instanceof OutcomeUnknown || isTimeout(error)));
+        if (!again || Date.now() >= deadline) throw faultOf(key, error);
+      }
+      await sleep(wait);
+    }
+  }
+
+  async #publish(key: string, message: { bytes: Uint8Array; expected?: number; ttl?: string; operation?: string }): Promise<number | undefined> {
+    const options = {
+      ...(message.expected === undefined ? {} : { expect: { lastSubjectSequence: message.expected } }),
+      ...(message.ttl === undefined ? {} : { ttl: message.ttl }),
+      ...(message.operation === undefined ? {} : { headers: headersOf({ "KV-Operation": message.operation }) }),
+    };
+    try {
+      return (await this.#ask(key, "once", () => this.#client.publish(this.subjectOf(key), message.bytes, options))).seq;
+    } catch (error) {
+      if (error instanceof MeshStoreError && error.cause instanceof JetStreamApiError && wrongLastSequence.has(error.cause.code)) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Whether the headers say that the key was deleted, by a client or by the server. */
+export function isDeletion(headers: { get(name: string): string } | undefined): boolean {
+  const operation = headers?.get("KV-Operation");
+  return operation === "DEL" || operation === "PURGE" || Boolean(headers?.get("Nats-Marker-Reason"));
+}
+
+async function ensureStream(connection: NatsConnection, manager: JetStreamManager, options: BucketOptions): Promise<void> {
+  try {
+    const info = await manager.streams.info(`KV_${options.bucket}`);
+    if (info.config.max_msgs_per_subject !== 1 || !info.config.allow_msg_ttl) {
+      throw new MeshStoreError("store_misconfigured", `the bucket ${options.bucket} exists with history ${info.config.max_msgs_per_subject} and limit markers ${Boolean(info.config.allow_msg_ttl)}; the mesh store needs history 1 and message TTLs: delete it, the store is rebuilt from its sources`);
+    }
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
+    await new Kvm(connection).create(options.bucket, {
+      description: "Lateen's mesh store",
+      history: 1,
+      replicas: options.replicas,
+      storage: "file",
+      allow_direct: true,
+      markerTTL: 3_600_000,
+    });
+  }
+}
+
+function faultOf(key: string, error: unknown): MeshStoreError {
+  const unknown = error instanceof OutcomeUnknown || isTimeout(error) ? " (a write may or may not have been done)" : "";
+  const code = error instanceof JetStreamApiError && !isNoResponder(error) ? "store_conflict" : "store_unavailable";
+  return new MeshStoreError(code, `mesh store request for key ${key} failed: ${String(error)}${unknown}`, error);
+}
+
+async function within<T>(work: Promise<T>, deadline: number): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(Math.max(0, deadline - Date.now()), undefined, { signal: timer.signal }).then(() => {
+    throw new Error("NATS is not connected");
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
+
+async function unlessDown<T>(request: Promise<T>, whileUp: AbortSignal): Promise<T> {
+  const down = Promise.withResolvers<never>();
+  const onDown = (): void => down.reject(new OutcomeUnknown("NATS disconnected"));
+  whileUp.addEventListener("abort", onDown, { once: true });
+  if (whileUp.aborted) onDown();
+  try {
+    return await Promise.race([request, down.promise]);
+  } finally {
+    whileUp.removeEventListener("abort", onDown);
+    request.catch(() => undefined); // it may fail later, when nobody waits
+  }
+}
+
+/** The request was sent and the connection went down before the answer: it may have been done. */
+class OutcomeUnknown extends Error {}
+
+function isNoResponder(error: unknown): boolean {
+  const names = error instanceof Error ? [error.name, error.cause instanceof Error ? error.cause.name : ""] : [];
+  return names.includes("JetStreamNotEnabled") || names.includes("NoRespondersError") || (error instanceof JetStreamApiError && error.status === 503);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === "TimeoutError" || (error.cause instanceof Error && error.cause.name === "TimeoutError"));
+}
