@@ -19,6 +19,8 @@ export interface KeepIdentityOptions {
   /** Roots known from elsewhere (a mounted bundle). A change of them is followed, and answered with a new request. */
   readonly roots?: () => string;
   readonly ttlSeconds: number;
+  /** To be filled, where a server was given it before this started; default a new one. */
+  readonly source?: TlsSource;
   /** Ends rotation. The source keeps what it has. */
   readonly signal: AbortSignal;
   readonly logger: IdentityLogger;
@@ -61,7 +63,7 @@ export function keepIdentity(options: KeepIdentityOptions): IdentityClient {
 const firstBackoffMs = 100;
 
 class IdentityKeeper implements IdentityClient {
-  readonly source = new TlsSource();
+  readonly source: TlsSource;
   readonly ready: Promise<void>;
   done: Promise<void> = Promise.resolve();
   certificate: Certificate | undefined;
@@ -74,6 +76,7 @@ class IdentityKeeper implements IdentityClient {
 
   constructor(options: KeepIdentityOptions) {
     this.#options = options;
+    this.source = options.source ?? new TlsSource();
     this.ready = this.#first.promise;
     this.ready.catch(() => undefined); // whoever awaits it gets the reason; nobody may
   }
