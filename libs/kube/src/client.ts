@@ -60,8 +60,13 @@ export class KubeClient {
     options: CallOptions & { limit?: number; continueFrom?: string | undefined } = {},
   ): Promise<ObjectPage> {
     const query = { ...selectors(selection), limit: options.limit, continue: options.continueFrom };
-    const path = pathOf(type, selection.namespace === undefined ? {} : { namespace: selection.namespace }) + queryOf(query);
-    const page = await this.#json<RawList>(`list ${describeObject(type, selection)}`, { method: "GET", path, signal: options.signal });
+    const path =
+      pathOf(type, selection.namespace === undefined ? {} : { namespace: selection.namespace }) + queryOf(query);
+    const page = await this.#json<RawList>(`list ${describeObject(type, selection)}`, {
+      method: "GET",
+      path,
+      signal: options.signal,
+    });
     const { resourceVersion = "", continue: next } = page.metadata ?? {};
     return { items: page.items ?? [], resourceVersion, ...(next ? { continue: next } : {}) };
   }
@@ -81,22 +86,37 @@ export class KubeClient {
   /** Creates the object; 409 (`isConflict`) where one of that name exists. */
   create(type: ResourceType, object: KubeObject, options: CallOptions = {}): Promise<KubeObject> {
     const path = pathOf(type, { namespace: object.metadata.namespace });
-    return this.#send(`create ${describeObject(type, object.metadata)}`, "POST", path, object, options);
+    return this.#send(
+      `create ${describeObject(type, object.metadata)}`,
+      { method: "POST", path, signal: options.signal },
+      object,
+    );
   }
 
   /** Replaces the object whole; with `metadata.resourceVersion` set it is a compare-and-swap (409 when stale). */
-  replace(type: ResourceType, object: KubeObject, options: CallOptions & { subresource?: string } = {}): Promise<KubeObject> {
+  replace(
+    type: ResourceType,
+    object: KubeObject,
+    options: CallOptions & { subresource?: string } = {},
+  ): Promise<KubeObject> {
     const { namespace, name } = object.metadata;
     const path = pathOf(type, { namespace, name, ...(options.subresource && { subresource: options.subresource }) });
-    return this.#send(`replace ${describeObject(type, object.metadata)}`, "PUT", path, object, options);
+    const { signal } = options;
+    return this.#send(`replace ${describeObject(type, object.metadata)}`, { method: "PUT", path, signal }, object);
   }
 
   /** Server-side apply: the object has the given fields afterwards, and `fieldManager` owns them. */
-  apply(type: ResourceType, object: KubeObject, options: CallOptions & { fieldManager: string; force?: boolean }): Promise<KubeObject> {
+  apply(
+    type: ResourceType,
+    object: KubeObject,
+    options: CallOptions & { fieldManager: string; force?: boolean },
+  ): Promise<KubeObject> {
     const { namespace, name } = object.metadata;
-    const path = pathOf(type, { namespace, name }) + queryOf({ fieldManager: options.fieldManager, force: options.force });
+    const path =
+      pathOf(type, { namespace, name }) + queryOf({ fieldManager: options.fieldManager, force: options.force });
     const what = `apply ${describeObject(type, object.metadata)}`;
-    return this.#send(what, "PATCH", path, object, { ...options, contentType: "application/apply-patch+yaml" });
+    const { signal } = options;
+    return this.#send(what, { method: "PATCH", path, signal, contentType: "application/apply-patch+yaml" }, object);
   }
 
   /** Throws 404 (`isNotFound`) where there is no such object. */
@@ -108,12 +128,18 @@ export class KubeClient {
   ): Promise<KubeObject> {
     const path = pathOf(type, { ...ref, ...(options.subresource && { subresource: options.subresource }) });
     const contentType = patchContentTypes[options.type ?? "merge"];
-    return this.#send(`patch ${describeObject(type, ref)}`, "PATCH", path, patch, { ...options, contentType });
+    const { signal } = options;
+    return this.#send(`patch ${describeObject(type, ref)}`, { method: "PATCH", path, signal, contentType }, patch);
   }
 
   /** False where there was no such object. */
-  async delete(type: ResourceType, ref: KubeRef, options: CallOptions & { graceSeconds?: number } = {}): Promise<boolean> {
-    const path = pathOf(type, ref) + queryOf({ gracePeriodSeconds: options.graceSeconds, propagationPolicy: "Background" });
+  async delete(
+    type: ResourceType,
+    ref: KubeRef,
+    options: CallOptions & { graceSeconds?: number } = {},
+  ): Promise<boolean> {
+    const path =
+      pathOf(type, ref) + queryOf({ gracePeriodSeconds: options.graceSeconds, propagationPolicy: "Background" });
     const what = `delete ${describeObject(type, ref)}`;
     return (await orUndefined(this.#json(what, { method: "DELETE", path, signal: options.signal }))) !== undefined;
   }
@@ -129,7 +155,8 @@ export class KubeClient {
   ): AsyncGenerator<WatchEvent> {
     const { resourceVersion, timeoutSeconds } = selection;
     const query = { ...selectors(selection), watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
-    const path = pathOf(type, selection.namespace === undefined ? {} : { namespace: selection.namespace }) + queryOf(query);
+    const path =
+      pathOf(type, selection.namespace === undefined ? {} : { namespace: selection.namespace }) + queryOf(query);
     const what = `watch ${describeObject(type, selection)}`;
     const deadline = AbortSignal.timeout((timeoutSeconds + 30) * 1000);
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
@@ -157,15 +184,8 @@ export class KubeClient {
     this.#transport.close();
   }
 
-  #send(
-    what: string,
-    method: HttpCall["method"],
-    path: string,
-    body: unknown,
-    options: CallOptions & { contentType?: string },
-  ): Promise<KubeObject> {
-    const { signal, contentType } = options;
-    return this.#json(what, { method, path, body: JSON.stringify(body), signal, contentType });
+  #send(what: string, call: Omit<HttpCall, "body">, body: unknown): Promise<KubeObject> {
+    return this.#json(what, { ...call, body: JSON.stringify(body) });
   }
 
   async #json<T = KubeObject>(what: string, call: HttpCall): Promise<T> {
@@ -213,5 +233,5 @@ function selectors({ labelSelector, fieldSelector }: Selection) {
 function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): string {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(values)) if (value !== undefined) query.set(key, String(value));
-  return query.size === 0 ? "" : `?${query}`;
+  return query.size === 0 ? "" : `?${query.toString()}`;
 }

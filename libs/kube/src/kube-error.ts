@@ -23,7 +23,11 @@ export function refusal(what: string, status: number, body: string): KubeError {
   const parsed = parseStatus(body);
   const reason = parsed?.reason ?? `HTTP ${status}`;
   const detail = parsed?.message ?? body.slice(0, 300).trim();
-  return new KubeError(parsed?.code ?? status, reason, `${what}: ${detail === "" ? reason : detail}${remedyFor(status)}`);
+  return new KubeError(
+    parsed?.code ?? status,
+    reason,
+    `${what}: ${detail === "" ? reason : detail}${remedyFor(status)}`,
+  );
 }
 
 /** True where a resourceVersion or a page's continue token is too old: list again. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { KubeClient } from "./client.ts";
-import { inClusterTransport, kubeconfigTransport } from "./transport.ts";
+import { inClusterTransport } from "./transport.ts";
 
 export interface LoadOptions {
   readonly env?: NodeJS.ProcessEnv;
@@ -20,24 +20,9 @@ export async function loadClient(options: LoadOptions = {}): Promise<KubeClient>
   const file = named === "" ? join(homedir(), ".kube", "config") : named;
   const missing = file.split(delimiter).filter((path) => path !== "" && !existsSync(path));
   if (missing.length > 0)
-    throw new Error(`no Kubernetes cluster to talk to: ${missing.join(", ")} does not exist; set KUBECONFIG to a kubeconfig file`);
-  return new KubeClient(kubeconfigTransport(await readKubeconfig(file, options.context)));
-}
-
-async function readKubeconfig(file: string, context: string | undefined) {
-  const { KubeConfig } = await import("@kubernetes/client-node"); // 87 MB of memory: only where a kubeconfig is used
-  const config = new KubeConfig();
-  const [first = "", ...rest] = file.split(delimiter).filter((path) => path !== "");
-  config.loadFromFile(first);
-  for (const path of rest) {
-    const more = new KubeConfig();
-    more.loadFromFile(path);
-    config.mergeConfig(more, true);
-  }
-  if (context !== undefined) {
-    if (!config.getContextObject(context))
-      throw new Error(`kubeconfig ${file} has no context "${context}"; it has ${config.getContexts().map((c) => c.name).join(", ") || "none"}`);
-    config.setCurrentContext(context);
-  }
-  return config;
+    throw new Error(
+      `no Kubernetes cluster to talk to: ${missing.join(", ")} does not exist; set KUBECONFIG to a kubeconfig file`,
+    );
+  const { transportFromFiles } = await import("./kubeconfig.ts");
+  return new KubeClient(transportFromFiles(file, options.context));
 }

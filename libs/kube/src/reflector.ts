@@ -24,6 +24,7 @@ export interface ReflectorOptions extends Selection {
   readonly trim?: (object: KubeObject) => KubeObject;
   /** What a 404 for the whole kind means: keep trying (default), or an empty set until its CRD appears. */
   readonly missingKind?: "retry" | "empty";
+  readonly missingKindRecheckMs?: number;
   readonly pageSize?: number;
   readonly backoff?: BackoffLimits;
   readonly logger?: KubeLogger;
@@ -33,7 +34,6 @@ export interface ReflectorOptions extends Selection {
 
 /** A watch that lasted this long was healthy: the next failure starts the backoff anew. */
 const healthyMs = 5_000;
-const missingKindRecheckMs = 15_000;
 
 /**
  * Keeps a handler in step with one kind: list in pages, then watch with bookmarks, resume from the last
@@ -75,8 +75,10 @@ export class Reflector {
       } catch (error) {
         if (error instanceof HandlerFault) throw error.cause;
         if (signal.aborted) return;
-        this.#failed(error);
-        if (this.#kindIsMissing(error)) await sleep(missingKindRecheckMs, signal);
+        if (isNotFound(error) && this.#options.missingKind === "empty") {
+          this.#kindIsMissing();
+          await sleep(this.#options.missingKindRecheckMs ?? 15_000, signal);
+        } else this.#failed(error);
       }
       if (Date.now() - started >= healthyMs) this.#backoff.reset();
       await this.#backoff.pause(signal); // also after a quiet end: a server that ends watches at once is not hammered
@@ -84,10 +86,12 @@ export class Reflector {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { objects, resourceVersion } = await this.#listPages(signal, this.#options.pageSize ?? 500).catch((error: unknown) => {
-      if (isGone(error)) return this.#listPages(signal, undefined); // pages expired under us: once, in one piece
-      throw error;
-    });
+    const { objects, resourceVersion } = await this.#listPages(signal, this.#options.pageSize ?? 500).catch(
+      (error: unknown) => {
+        if (isGone(error)) return this.#listPages(signal, undefined); // pages expired under us: once, in one piece
+        throw error;
+      },
+    );
     guard(() => this.#options.handler.reset(objects));
     this.#resourceVersion = resourceVersion;
     this.#synced = true;
@@ -98,7 +102,11 @@ export class Reflector {
     const objects: KubeObject[] = [];
     let continueFrom: string | undefined;
     for (;;) {
-      const page = await this.#client.listPage(this.#options.type, this.#options, { ...(limit && { limit }), continueFrom, signal });
+      const page = await this.#client.listPage(this.#options.type, this.#options, {
+        ...(limit && { limit }),
+        continueFrom,
+        signal,
+      });
       for (const object of page.items) objects.push(this.#trimmed(object));
       if (page.continue === undefined) return { objects, resourceVersion: page.resourceVersion };
       continueFrom = page.continue;
@@ -133,7 +141,10 @@ export class Reflector {
     }
     const problem = error instanceof Error ? error.message : String(error);
     if (problem !== this.#problem)
-      this.#logger.warn({ kind: describeObject(this.#options.type, this.#options), problem }, "cannot follow a kind, retrying");
+      this.#logger.warn(
+        { kind: describeObject(this.#options.type, this.#options), problem },
+        "cannot follow a kind, retrying",
+      );
     this.#problem = problem;
   }
 
@@ -144,13 +155,11 @@ export class Reflector {
   }
 
   /** The kind's CRD is not installed, or was removed while we watched. */
-  #kindIsMissing(error: unknown): boolean {
-    if (!isNotFound(error) || this.#options.missingKind !== "empty") return false;
-    if (!this.#synced || this.#resourceVersion !== undefined) guard(() => this.#options.handler.reset([]));
+  #kindIsMissing(): void {
+    if (!this.#synced || this.#resourceVersion !== undefined) this.#options.handler.reset([]);
     this.#resourceVersion = undefined;
     this.#synced = true;
     this.#problem = undefined;
-    return true;
   }
 }
 

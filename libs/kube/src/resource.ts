@@ -39,7 +39,10 @@ export interface Selection {
 }
 
 /** The API path of a kind's collection, or of one object and its subresource. */
-export function pathOf(type: ResourceType, ref: { namespace?: string | undefined; name?: string; subresource?: string } = {}): string {
+export function pathOf(
+  type: ResourceType,
+  ref: { namespace?: string | undefined; name?: string; subresource?: string } = {},
+): string {
   const root = type.apiVersion.includes("/") ? `/apis/${type.apiVersion}` : `/api/${type.apiVersion}`;
   const scope = ref.namespace === undefined ? "" : `/namespaces/${encodeURIComponent(ref.namespace)}`;
   const name = ref.name === undefined ? "" : `/${encodeURIComponent(ref.name)}`;
