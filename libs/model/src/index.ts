@@ -1,19 +1,19 @@
 /**
- * The mesh's domain values: objects and their origin, services, endpoints, workloads.
+ * The mesh's domain values: objects and their origin, services, endpoints, workloads, proxies.
  *
- * Owns: readonly plain types and the few pure functions that belong to them.
- * Never: YAML, protobuf, Envoy, I/O. Imports nothing.
+ * Owns: readonly plain types and the few pure functions that belong to them (host wildcards, label selection,
+ * addresses, what a proxy's node says).
+ * Never: YAML, protobuf, Envoy messages, I/O. Imports nothing.
  * Next: `libs/api` (how configuration becomes these), `libs/compiler` (what is decided from them).
  */
+export type { Cidr } from "./address.ts";
+export { isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
+export { byHostSpecificity, compareText, hostCovers, hostsOverlap, isWildcard, mostSpecificMatch, resolveHost } from "./host.ts";
+export { isEmptyRecord, selects, sortedRecord } from "./labels.ts";
 export type { Finding, Labels, MeshObject, ObjectMeta, ObjectRef, Origin, Violation } from "./object.ts";
 export { formatRef } from "./object.ts";
+export type { Interception, ParsedNode, ProxyNode } from "./proxy-node.ts";
+export { parseNode } from "./proxy-node.ts";
 export type {
-  Endpoint,
-  EndpointPort,
-  EndpointSlice,
-  Locality,
-  Protocol,
-  Service,
-  ServicePort,
-  Workload,
+  Endpoint, EndpointPort, EndpointSlice, Locality, Protocol, Service, ServicePort, Workload,
 } from "./service.ts";

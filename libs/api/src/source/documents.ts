@@ -63,7 +63,12 @@ type ParsedChunk = { readonly raw: unknown; readonly source: SourceMap } | { rea
 function parseChunk(chunk: Chunk, file: string): ParsedChunk {
   const lines = new LineCounter();
   try {
-    const document: Document = parseDocument(chunk.text, { lineCounter: lines, merge: true, prettyErrors: false });
+    const document: Document = parseDocument(chunk.text, {
+      lineCounter: lines,
+      merge: true,
+      prettyErrors: false,
+      logLevel: "error",
+    });
     const source: SourceMap = { document, lines, lineOffset: chunk.lineOffset, columnOffset: 0 };
     const [first] = document.errors;
     if (!first) return { raw: document.toJS(), source };
@@ -84,13 +89,16 @@ function syntaxError(chunk: Chunk, file: string, reason: string, at?: { line: nu
 
 /** What an unreadable document probably was, so that a message can name it. */
 function guessRef(text: string): { kind: string; namespace: string; name: string } {
-  const value = (key: string): string => new RegExp(`^\\s*["']?${key}["']?:\\s*["']?([\\w.-]+)`, "m").exec(text)?.[1] ?? "";
-  return { kind: value("kind"), namespace: value("namespace"), name: value("name") };
+  const valueIn = (part: string, key: string): string =>
+    new RegExp(`(?:^|[\\s{,])["']?${key}["']?:\\s*["']?([\\w.-]+)`).exec(part)?.[1] ?? "";
+  const metadata = text.slice(Math.max(0, text.search(/["']?metadata["']?\s*:/)));
+  return { kind: valueIn(text, "kind"), namespace: valueIn(metadata, "namespace"), name: valueIn(metadata, "name") };
 }
 
 function expandList(raw: unknown, source: SourceMap, file: string): SourceDocument[] {
   if (raw === null || raw === undefined) return [];
-  const items = isRecord(raw) && typeof raw["kind"] === "string" && raw["kind"].endsWith("List") ? raw["items"] : undefined;
+  const items =
+    isRecord(raw) && typeof raw["kind"] === "string" && raw["kind"].endsWith("List") ? raw["items"] : undefined;
   if (!Array.isArray(items) || !isMap(source.document.contents)) return [toDocument(raw, source, [], file)];
   return items.map((item, index) => toDocument(item, source, ["items", index], file));
 }

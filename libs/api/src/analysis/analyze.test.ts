@@ -1,0 +1,153 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { MeshObject, Service, Workload } from "@lateen/model";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { analyze, decodeObject, readDocuments } from "../index.ts";
+
+const service: Service = {
+  registry: "Kubernetes",
+  namespace: "default",
+  name: "reviews",
+  host: "reviews.default.svc.cluster.local",
+  addresses: ["10.0.0.1"],
+  ports: [{ name: "http", number: 80, protocol: "http", targetPort: 0, targetPortName: "" }],
+  labels: {},
+  annotations: {},
+  selector: { app: "reviews" },
+  createdAtMs: 0,
+  externalName: "",
+  headless: false,
+  exportTo: [],
+  origin: { kind: "Service", namespace: "default", name: "reviews" },
+};
+
+const workload: Workload = {
+  registry: "Kubernetes",
+  namespace: "default",
+  name: "reviews-1",
+  addresses: ["10.1.0.1"],
+  labels: { app: "reviews", version: "v1" },
+  serviceAccount: "default",
+  locality: { region: "", zone: "", subzone: "" },
+  node: "",
+  network: "",
+  cluster: "",
+  mutualTls: true,
+  ports: {},
+  canonicalName: "reviews",
+  canonicalRevision: "v1",
+  workloadName: "reviews",
+};
+
+function objects(text: string): MeshObject<Message>[] {
+  return readDocuments(text, "f.yaml").documents.map((document) => {
+    const result = decodeObject(document.raw, document);
+    assert.ok(result.ok, JSON.stringify(result));
+    return result.object;
+  });
+}
+
+const head = (kind: string, name: string): string =>
+  `apiVersion: ${kind === "AuthorizationPolicy" ? "security" : kind === "Telemetry" ? "telemetry" : "networking"}.istio.io/v1\nkind: ${kind}\nmetadata: {name: ${name}}\n`;
+const rules = (name: string, spec: string): string => `${head("VirtualService", name)}spec: {${spec}}\n---\n`;
+const subsets = `${head("DestinationRule", "reviews")}spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}]}\n---\n`;
+const gateway = (name: string): string =>
+  `${head("Gateway", name)}spec: {selector: {app: reviews}, servers: [{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*.example.com"]}]}\n---\n`;
+
+const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])[] = [
+  [
+    "what fits together says nothing",
+    subsets +
+      gateway("gw") +
+      rules(
+        "a",
+        "hosts: [a.example.com], gateways: [gw], http: [{route: [{destination: {host: reviews, subset: v1, port: {number: 80}}}]}]",
+      ),
+  ],
+  [
+    "an unknown host",
+    rules("a", "hosts: [a], http: [{route: [{destination: {host: nowhere}}]}]"),
+    /^error IST0101 a spec\.http\[0\]\.route\[0\]: the host "nowhere" \(nowhere\.default\.svc\.cluster\.local\) is not known/,
+  ],
+  [
+    "an unknown port",
+    rules("a", "hosts: [a], http: [{route: [{destination: {host: reviews, port: {number: 81}}}]}]"),
+    /^error IST0101 a .* has no port 81; it has 80$/,
+  ],
+  [
+    "an unknown subset",
+    subsets + rules("a", "hosts: [a], http: [{route: [{destination: {host: reviews, subset: v11}}]}]"),
+    /^error IST0101 a .*the subset "v11" .*did you mean "v1"\?$/,
+  ],
+  [
+    "a subset without any rule",
+    rules("a", "hosts: [a], http: [{route: [{destination: {host: reviews, subset: v1}}]}]"),
+    /no DestinationRule is about reviews\.default/,
+  ],
+  [
+    "an unknown gateway",
+    gateway("gw") +
+      rules("a", "hosts: [a.example.com], gateways: [gv], http: [{route: [{destination: {host: reviews}}]}]"),
+    /^error IST0101 a .*no Gateway default\/gv; did you mean "default\/gw"\?$/,
+  ],
+  [
+    "a host its gateway does not serve",
+    gateway("gw") + rules("a", "hosts: [a.org], gateways: [gw], http: [{route: [{destination: {host: reviews}}]}]"),
+    /^warning IST0132 a /,
+  ],
+  [
+    "two for one host",
+    rules("a", "hosts: [reviews], http: [{route: [{destination: {host: reviews}}]}]") +
+      rules("b", "hosts: [reviews.default.svc.cluster.local], http: [{route: [{destination: {host: reviews}}]}]"),
+    /^error IST0109 a .*default\/b/,
+    /^error IST0109 b .*default\/a/,
+  ],
+  ["a rule for no host", `${head("DestinationRule", "a")}spec: {host: nowhere}\n`, /^warning IST0174 a /],
+  [
+    "a subset of nobody",
+    `${head("DestinationRule", "a")}spec: {host: reviews, subsets: [{name: v2, labels: {version: v2}}]}\n`,
+    /^error IST0173 a .*version=v2/,
+  ],
+  ["gateways in each other's way", gateway("a") + gateway("b"), /^error IST0145 a /, /^error IST0145 b /],
+  [
+    "a policy for nobody",
+    `${head("AuthorizationPolicy", "a")}spec: {selector: {matchLabels: {app: x}}}\n`,
+    /^warning IST0127 a .*app=x/,
+  ],
+  [
+    "an unknown authorizer",
+    `${head("AuthorizationPolicy", "a")}spec: {action: CUSTOM, provider: {name: lateen-polcy}, rules: [{}]}\n`,
+    /did you mean "lateen-policy"\?$/,
+  ],
+  [
+    "two Telemetries for a namespace",
+    `${head("Telemetry", "a")}spec: {}\n---\n${head("Telemetry", "b")}spec: {}\n`,
+    /^error IST0160 a /,
+    /^error IST0160 b /,
+  ],
+  [
+    "a ServiceEntry makes a host known",
+    `${head("ServiceEntry", "a")}spec: {hosts: ["*.org"], ports: [{number: 80, name: http, protocol: HTTP}]}\n---\n${rules("b", "hosts: [a], http: [{route: [{destination: {host: x.org}}]}]")}`,
+  ],
+];
+
+for (const [name, text, ...said] of cases) {
+  test(`analysis: ${name}`, () => {
+    const findings = analyze({ objects: objects(text), services: [service], workloads: [workload] }).map(
+      ({ object, severity, code, message }) => `${severity} ${code} ${object.name} ${message}`,
+    );
+    assert.equal(findings.length, said.length, findings.join("\n"));
+    for (const [index, pattern] of said.entries()) assert.match(findings[index] ?? "", pattern);
+  });
+}
+
+test("analysis: a port that does not say its protocol", () => {
+  const vague = {
+    ...service,
+    ports: [{ name: "web", number: 80, protocol: "auto" as const, targetPort: 0, targetPortName: "" }],
+  };
+  assert.deepEqual(
+    analyze({ objects: [], services: [vague] }).map((each) => each.code),
+    ["IST0118"],
+  );
+});

@@ -1,0 +1,119 @@
+import { MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
+import type { MeshConfig, MeshConfig_ExtensionProvider } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
+import type { Cursor } from "../report.ts";
+import type { NotBuiltField } from "../schema/read-message.ts";
+import { checkDistinct } from "../rules/distinct.ts";
+import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
+import { checkDuration, checkPort } from "../rules/values.ts";
+import { defineKind } from "./definition.ts";
+
+/** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
+const built: ReadonlySet<string> = new Set([
+  "accessLogEncoding",
+  "accessLogFile",
+  "accessLogFormat",
+  "connectTimeout",
+  "defaultConfig",
+  "defaultDestinationRuleExportTo",
+  "defaultHttpRetryPolicy",
+  "defaultProviders",
+  "defaultServiceExportTo",
+  "defaultVirtualServiceExportTo",
+  "dnsRefreshRate",
+  "enableAutoMtls",
+  "enablePrometheusMerge",
+  "extensionProviders",
+  "h2UpgradePolicy",
+  "outboundTrafficPolicy",
+  "protocolDetectionTimeout",
+  "proxyInboundListenPort",
+  "proxyListenPort",
+  "rootNamespace",
+  "tcpKeepalive",
+  "trustDomain",
+  "trustDomainAliases",
+]);
+
+const providers = [
+  "zipkin",
+  "lightstep",
+  "datadog",
+  "stackdriver",
+  "opencensus",
+  "skywalking",
+  "opentelemetry",
+  "prometheus",
+  "envoyOtelAls",
+  "sds",
+];
+
+/** What can be added to gRPC access logs. */
+const logAdditions = [
+  "filterStateObjectsToLog",
+  "additionalRequestHeadersToLog",
+  "additionalResponseHeadersToLog",
+  "additionalResponseTrailersToLog",
+];
+
+const notBuilt: readonly NotBuiltField[] = [
+  ...MeshConfigSchema.fields
+    .filter((field) => !built.has(field.jsonName))
+    .map((field) => ({ path: field.jsonName, reason: "Lateen's default applies" })),
+  ...providers.map((name) => ({
+    path: `extensionProviders[].${name}`,
+    reason: "this kind of provider cannot be used yet",
+  })),
+  ...logAdditions.map((name) => ({
+    path: `extensionProviders[].envoyHttpAls.${name}`,
+    reason: "logs hold what they hold by default",
+  })),
+  { path: "extensionProviders[].envoyTcpAls.filterStateObjectsToLog", reason: "logs hold what they hold by default" },
+  { path: "outboundTrafficPolicy.mode=ALLOW_ANY_DYNAMIC_DNS", reason: "use ALLOW_ANY" },
+  { path: "outboundTrafficPolicy.tls", reason: "traffic to unknown hosts is passed through as it is" },
+  { path: "defaultProviders.tracing", reason: "proxies send no spans" },
+];
+
+/** Mesh-wide settings: ConfigMap `istio`, key `mesh`, in the root namespace. It has no CRD, in Istio neither. */
+export const meshConfig = defineKind({
+  group: "mesh.istio.io",
+  versions: ["v1alpha1"],
+  storageVersion: "v1alpha1",
+  kind: "MeshConfig",
+  plural: "meshconfigs",
+  shortNames: [],
+  hasCrd: false,
+  schema: MeshConfigSchema,
+  unknownFields: "warning",
+  notBuilt,
+  check(spec, at) {
+    if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
+    if (spec.rootNamespace !== "" && !isDnsLabel(spec.rootNamespace))
+      at.at("rootNamespace").error("namespace", `${JSON.stringify(spec.rootNamespace)} is not a namespace's name`);
+    checkDuration(spec.connectTimeout, at.at("connectTimeout"));
+    checkProviders(spec, at.at("extensionProviders"));
+  },
+});
+
+function checkProviders(spec: MeshConfig, at: Cursor): void {
+  for (const [index, provider] of spec.extensionProviders.entries()) {
+    const here = at.at(index);
+    if (provider.name === "") here.at("name").error("required", "is required: policies refer to the provider by it");
+    if (provider.provider.case === undefined)
+      here.error(
+        "required",
+        "needs what it is: envoyExtAuthzGrpc, envoyExtAuthzHttp, envoyFileAccessLog, envoyHttpAls, ...",
+      );
+    else checkProviderService(provider.provider, here);
+  }
+  const names = spec.extensionProviders.map((provider) => provider.name);
+  checkDistinct(names, "provider", (index) => at.at(index, "name"));
+}
+
+/** Where a provider is, for those that are a service. */
+function checkProviderService(provider: MeshConfig_ExtensionProvider["provider"], at: Cursor): void {
+  const { value } = provider;
+  if (provider.case === undefined || value === undefined || !("service" in value) || !("port" in value)) return;
+  const service = value.service.includes("/") ? value.service.slice(value.service.indexOf("/") + 1) : value.service;
+  checkFqdn(service, at.at(provider.case, "service"));
+  checkPort(value.port, at.at(provider.case, "port"));
+}

@@ -1,0 +1,330 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeSpec, summary } from "../testing/decode-text.ts";
+import type { SpecCase } from "../testing/decode-text.ts";
+
+const route = "route: [{destination: {host: reviews}}]";
+
+const cases = {
+  VirtualService: [
+    [
+      "a full route",
+      `
+hosts: [reviews, "*.example.com", 10.0.0.1]
+gateways: [mesh, gw, infra/gw]
+exportTo: ["."]
+http:
+- name: first
+  match:
+  - uri: {prefix: /a}
+    method: {exact: GET}
+    headers: {end-user: {regex: "j.*"}, ":authority": {exact: a}, x-present: {}}
+    withoutHeaders: {x: {exact: y}}
+    queryParams: {debug: {exact: "1"}}
+    sourceLabels: {app: web}
+    sourceNamespace: prod
+    port: 80
+  route:
+  - destination: {host: reviews, subset: v1, port: {number: 9080}}
+    weight: 25
+    headers: {request: {set: {a: b}, remove: [c]}}
+  - destination: {host: reviews.prod.svc.cluster.local}
+    weight: 75
+  rewrite: {uri: /b, authority: other}
+  timeout: 1.5s
+  retries: {attempts: 3, perTryTimeout: 100ms, retryOn: "5xx,503,reset"}
+  fault: {delay: {percentage: {value: 0.1}, fixedDelay: 5s}, abort: {httpStatus: 503, percentage: {value: 100}}}
+  corsPolicy: {allowOrigins: [{exact: "https://a.com"}], allowMethods: [GET], maxAge: 24h}
+  mirrors: [{destination: {host: copy}, percentage: {value: 10}}]
+- redirect: {uri: /c, redirectCode: 308}
+  match: [{uri: {exact: /old}}]
+- directResponse: {status: 404, body: {string: none}}`,
+    ],
+    ["nothing at all", "hosts: []", "spec.hosts required", "spec required"],
+    ["everything for the mesh", `hosts: ["*"]\nhttp: [{${route}}]`, "spec.hosts[0] host"],
+    ["everything for a gateway", `hosts: ["*"]\ngateways: [gw]\nhttp: [{${route}}]`],
+    [
+      "bad names",
+      `hosts: [a_b, "a.*.b", a.1]\ngateways: [a/b/c, ""]\nhttp: [{${route}}]`,
+      "spec.hosts[0] host",
+      "spec.hosts[1] host",
+      "spec.hosts[2] host",
+      "spec.gateways[0] gateway",
+      "spec.gateways[1] gateway",
+    ],
+    ["a host twice", `hosts: [a, a]\nhttp: [{${route}}]`, "spec.hosts[1] duplicate"],
+    ["no action", "hosts: [a]\nhttp: [{match: [{uri: {prefix: /}}]}]", "spec.http[0] required"],
+    ["two actions", `hosts: [a]\nhttp: [{${route}, redirect: {uri: /}}]`, "spec.http[0].redirect conflict"],
+    [
+      "a redirect with a fault and a rewrite",
+      "hosts: [a]\nhttp: [{redirect: {uri: /}, fault: {delay: {fixedDelay: 1s}}, rewrite: {uri: /}}]",
+      "spec.http[0].fault conflict",
+      "spec.http[0].rewrite conflict",
+    ],
+    [
+      "negative weight",
+      "hosts: [a]\nhttp: [{route: [{destination: {host: a}, weight: -1}, {destination: {host: b}, weight: 2}]}]",
+      "spec.http[0].route[0].weight range",
+    ],
+    [
+      "weights that add up to nothing",
+      "hosts: [a]\nhttp: [{route: [{destination: {host: a}}, {destination: {host: b}}]}]",
+      "spec.http[0].route weight",
+    ],
+    [
+      "a destination without a host",
+      "hosts: [a]\nhttp: [{route: [{destination: {subset: v1}}, {weight: 1}]}]",
+      "spec.http[0].route[0].destination.host host",
+      "spec.http[0].route[1].destination required",
+    ],
+    [
+      "look-ahead in a regex",
+      `hosts: [a]\nhttp: [{match: [{uri: {regex: "(?!x)"}}], ${route}}]`,
+      "spec.http[0].match[0].uri.regex regex",
+    ],
+    [
+      "a match of nothing",
+      `hosts: [a]\nhttp: [{match: [{uri: {}, method: {exact: ""}}], ${route}}]`,
+      "spec.http[0].match[0].uri required",
+      "spec.http[0].match[0].method.exact empty",
+    ],
+    [
+      "a timeout of zero, one too fine",
+      `hosts: [a]\nhttp: [{${route}, timeout: 0s, retries: {attempts: 1, perTryTimeout: 10us}}]`,
+      "spec.http[0].timeout duration",
+      "spec.http[0].retries.perTryTimeout duration",
+    ],
+    [
+      "retries that are off but set",
+      `hosts: [a]\nhttp: [{${route}, retries: {attempts: 0, retryOn: 5xx}}]`,
+      "spec.http[0].retries.attempts required",
+    ],
+    [
+      "negative retries, a misspelt condition",
+      `hosts: [a]\nhttp: [{${route}, retries: {attempts: -1, retryOn: "5xy"}}]`,
+      "spec.http[0].retries.attempts range",
+      "spec.http[0].retries.retryOn retry-on",
+    ],
+    [
+      "bad faults",
+      `hosts: [a]\nhttp: [{${route}, fault: {delay: {exponentialDelay: 1s, percentage: {value: 101}}, abort: {grpcStatus: NOPE}}}]`,
+      "spec.http[0].fault.delay.exponentialDelay unsupported",
+      "spec.http[0].fault.delay.percentage.value percent",
+      "spec.http[0].fault.abort.grpcStatus status",
+    ],
+    [
+      "headers that may not be changed",
+      `hosts: [a]\nhttp: [{${route}, headers: {request: {set: {":path": /, host: b}, remove: [host]}, response: {add: {"a b": c}}}}]`,
+      'spec.http[0].headers.request.set[":path"] header',
+      "spec.http[0].headers.request.remove[0] header",
+      'spec.http[0].headers.response.add["a b"] header',
+    ],
+    [
+      "routes behind a catch-all",
+      `hosts: [a]\nhttp: [{${route}}, {match: [{uri: {prefix: /b}}], ${route}}]`,
+      "warning spec.http[1] IST0130",
+    ],
+    [
+      "what is not built",
+      `hosts: [a]\nhttp: [{delegate: {name: b}}]\ntcp: [{route: [{destination: {host: a}}]}]`,
+      "spec.http[0].delegate not-built",
+      "warning spec.tcp not-built",
+    ],
+    [
+      "exportTo",
+      `hosts: [a]\nexportTo: ["*", default, ".", A_b]\nhttp: [{${route}}]`,
+      "spec.exportTo[0] export-to",
+      "spec.exportTo[3] export-to",
+      "spec.exportTo[2] duplicate",
+    ],
+  ],
+  DestinationRule: [
+    [
+      "a full rule",
+      `
+host: reviews
+trafficPolicy:
+  loadBalancer: {consistentHash: {httpCookie: {name: user, ttl: 0s}, maglev: {tableSize: 65537}}}
+  connectionPool: {tcp: {maxConnections: 10, connectTimeout: 30ms}, http: {http2MaxRequests: 5, idleTimeout: 1h}}
+  outlierDetection: {consecutive5xxErrors: 7, interval: 5m, baseEjectionTime: 15m, maxEjectionPercent: 50}
+  tls: {mode: MUTUAL, credentialName: client}
+  portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: ROUND_ROBIN}}]
+subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}]`,
+    ],
+    ["nothing at all", "{}", "spec.host host"],
+    ["an empty policy", "host: a\ntrafficPolicy: {}", "spec.trafficPolicy required"],
+    [
+      "subsets",
+      'host: a\nsubsets: [{labels: {a: b}}, {name: v1}, {name: v1}, {name: V_1, labels: {"a b": "c d"}}]',
+      "spec.subsets[0].name required",
+      "spec.subsets[2].name duplicate",
+      "spec.subsets[3].name subset",
+      'spec.subsets[3].labels["a b"] label',
+      'spec.subsets[3].labels["a b"] label',
+    ],
+    [
+      "numbers",
+      "host: a\ntrafficPolicy: {outlierDetection: {maxEjectionPercent: 101, minHealthPercent: -1}, connectionPool: {http: {maxRetries: -1}}}",
+      "spec.trafficPolicy.connectionPool.http.maxRetries range",
+      "spec.trafficPolicy.outlierDetection.maxEjectionPercent percent",
+      "spec.trafficPolicy.outlierDetection.minHealthPercent percent",
+    ],
+    [
+      "two balancers",
+      "host: a\ntrafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}",
+      "spec.trafficPolicy.loadBalancer.consistentHash oneof-conflict",
+    ],
+    [
+      "hash of nothing, table not prime",
+      "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {maglev: {tableSize: 100}}}}",
+      "spec.trafficPolicy.loadBalancer.consistentHash required",
+      "spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize range",
+    ],
+    [
+      "client TLS",
+      "host: a\ntrafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /a}}",
+      "spec.trafficPolicy.tls.privateKey required",
+    ],
+    [
+      "ISTIO_MUTUAL with files",
+      "host: a\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL, caCertificates: /a}}",
+      "spec.trafficPolicy.tls.caCertificates conflict",
+    ],
+    [
+      "a port twice, one missing",
+      "host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 1}}, {port: {number: 1}}, {tls: {}}]}",
+      "spec.trafficPolicy.portLevelSettings[1].port.number duplicate",
+      "spec.trafficPolicy.portLevelSettings[2].port required",
+    ],
+    [
+      "what is not built",
+      "host: a\ntrafficPolicy: {loadBalancer: {simple: RANDOM, localityLbSetting: {enabled: true}}, tunnel: {protocol: CONNECT, targetHost: a, targetPort: 1}}",
+      "warning spec.trafficPolicy.loadBalancer.localityLbSetting not-built",
+      "warning spec.trafficPolicy.tunnel not-built",
+    ],
+  ],
+  Gateway: [
+    [
+      "all kinds of servers",
+      `
+selector: {istio: ingressgateway}
+servers:
+- port: {number: 80, name: http, protocol: HTTP}
+  hosts: ["*.example.com", prod/a.example.com]
+  tls: {httpsRedirect: true}
+- port: {number: 443, name: https, protocol: HTTPS}
+  hosts: ["*"]
+  tls: {mode: MUTUAL, credentialName: certificate}`,
+    ],
+    ["no servers", "selector: {a: b}", "spec.servers required"],
+    ["an empty server", "servers: [{}]", "spec.servers[0].hosts required", "spec.servers[0].port required"],
+    [
+      "a bad port",
+      "servers: [{hosts: [a], port: {number: 70000, protocol: HTTPX}}]",
+      "spec.servers[0].port.number port",
+      "spec.servers[0].port.name required",
+      "spec.servers[0].port.protocol protocol",
+    ],
+    [
+      "TLS without settings, settings without TLS",
+      "servers: [{hosts: [a], port: {number: 443, name: a, protocol: HTTPS}}, {hosts: [a], port: {number: 80, name: a, protocol: HTTP}, tls: {mode: SIMPLE, credentialName: a}}]",
+      "spec.servers[0].tls required",
+      "spec.servers[1].tls conflict",
+      "spec.servers[1].port.name duplicate",
+    ],
+    [
+      "SIMPLE without a certificate",
+      "servers: [{hosts: [a], port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: SIMPLE}}]",
+      "spec.servers[0].tls.serverCertificate required",
+      "spec.servers[0].tls.privateKey required",
+    ],
+    [
+      "PASSTHROUGH",
+      "servers: [{hosts: [a.com], port: {number: 443, name: a, protocol: TLS}, tls: {mode: PASSTHROUGH}}]",
+      "warning spec.servers[0].tls.mode not-built",
+    ],
+    [
+      "a revocation list",
+      "servers: [{hosts: [a.com], port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: MUTUAL, credentialName: a, caCrl: /a}}]",
+      "spec.servers[0].tls.caCrl not-built",
+    ],
+    [
+      "hosts",
+      "servers: [{hosts: [a/b/c, A_/b], port: {number: 80, name: a, protocol: HTTP}}]",
+      "spec.servers[0].hosts[0] host",
+      "spec.servers[0].hosts[1] host",
+    ],
+  ],
+  ServiceEntry: [
+    [
+      "STATIC",
+      "hosts: [a.com]\nports: [{number: 80, name: http, protocol: HTTP}]\nresolution: STATIC\nlocation: MESH_INTERNAL\nendpoints: [{address: 10.0.0.1, ports: {http: 8080}, labels: {v: v1}}]",
+    ],
+    ["DNS", "hosts: [a.com]\nports: [{number: 443, name: tls, protocol: TLS}]\nresolution: DNS"],
+    [
+      "NONE over a network",
+      'hosts: [a.com]\naddresses: [10.0.0.0/8, "2001:db8::/32"]\nports: [{number: 1, name: tcp, protocol: TCP}]',
+    ],
+    ["nothing at all", "{}", "spec.hosts required", "warning spec.ports IST0134"],
+    ["every host", 'hosts: ["*"]\nports: [{number: 1, name: a}]', "spec.hosts[0] host"],
+    [
+      "a network with DNS, a bad address",
+      "hosts: [a.com]\naddresses: [10.0.0.0/8, 1.2.3]\nports: [{number: 1, name: a}]\nresolution: DNS",
+      "spec.addresses[0] address",
+      "spec.addresses[1] address",
+    ],
+    [
+      "ports",
+      "hosts: [a.com]\nresolution: DNS\nports: [{number: 1}, {number: 1, name: a, protocol: HTTP}, {number: 2, name: a, protocol: XXX}]",
+      "spec.ports[0].name required",
+      "spec.ports[1].number duplicate",
+      "spec.ports[2].protocol protocol",
+      "spec.ports[2].name duplicate",
+    ],
+    [
+      "STATIC without endpoints",
+      "hosts: [a.com]\nports: [{number: 1, name: a}]\nresolution: STATIC",
+      "spec.endpoints required",
+    ],
+    [
+      "STATIC with a name",
+      "hosts: [a.com]\nports: [{number: 1, name: a}]\nresolution: STATIC\nendpoints: [{address: b.com, ports: {b: 1}}]",
+      "spec.endpoints[0].address address",
+      "spec.endpoints[0].ports.b unknown-port",
+    ],
+    [
+      "NONE with endpoints",
+      "hosts: [a.com]\nports: [{number: 1, name: a}]\nendpoints: [{address: 10.0.0.1}]",
+      "spec.endpoints conflict",
+    ],
+    [
+      "a wildcard that is to be resolved",
+      'hosts: ["*.a.com"]\nports: [{number: 1, name: a}]\nresolution: DNS',
+      "spec.hosts[0] host",
+    ],
+    [
+      "endpoints and a selector",
+      "hosts: [a.com]\nports: [{number: 1, name: a}]\nresolution: STATIC\nworkloadSelector: {labels: {a: b}}\nendpoints: [{address: 10.0.0.1}]",
+      "spec.workloadSelector conflict",
+    ],
+  ],
+} satisfies Record<string, readonly SpecCase[]>;
+
+for (const [kind, table] of Object.entries(cases)) {
+  describe(kind, () => {
+    for (const [name, spec, ...said] of table as readonly SpecCase[]) {
+      test(`${name}${said.length === 0 ? " is good" : ""}`, () => {
+        const result = decodeSpec(kind, spec);
+        assert.deepEqual(
+          summary(result).sort(),
+          [...said].sort(),
+          result.ok ? undefined : result.violations.map((each) => `${each.path}: ${each.message}`).join("\n"),
+        );
+        assert.equal(
+          result.ok,
+          said.every((each) => each.startsWith("warning ")),
+        );
+      });
+    }
+  });
+}

@@ -1,0 +1,44 @@
+/** Kinds that Istio's users have and this version refuses by name, with what to do about it. */
+export interface UnbuiltKind {
+  readonly group: string;
+  /** `*`: every kind of the group. */
+  readonly kind: string;
+  readonly remedy: string;
+}
+
+export const unbuiltKinds: readonly UnbuiltKind[] = [
+  {
+    group: "networking.istio.io",
+    kind: "Sidecar",
+    remedy: "every sidecar is sent all services that are exported to it",
+  },
+  {
+    group: "networking.istio.io",
+    kind: "EnvoyFilter",
+    remedy: "for rate limits use RateLimit (policy.lateen.dev/v1alpha1)",
+  },
+  { group: "networking.istio.io", kind: "WorkloadEntry", remedy: "list the address in a ServiceEntry's endpoints" },
+  { group: "networking.istio.io", kind: "WorkloadGroup", remedy: "list the addresses in a ServiceEntry's endpoints" },
+  {
+    group: "networking.istio.io",
+    kind: "ProxyConfig",
+    remedy: "use the annotation proxy.istio.io/config or meshConfig.defaultConfig",
+  },
+  {
+    group: "security.istio.io",
+    kind: "RequestAuthentication",
+    remedy: "check tokens with an external authorizer (AuthorizationPolicy, action CUSTOM)",
+  },
+  { group: "extensions.istio.io", kind: "WasmPlugin", remedy: "extensions of the proxy cannot be loaded" },
+  { group: "extensions.istio.io", kind: "TrafficExtension", remedy: "extensions of the proxy cannot be loaded" },
+  { group: "install.istio.io", kind: "IstioOperator", remedy: "install with the Helm chart and its values" },
+  { group: "gateway.networking.k8s.io", kind: "*", remedy: "use Gateway and VirtualService of networking.istio.io" },
+  { group: "gateway.networking.x-k8s.io", kind: "*", remedy: "use Gateway and VirtualService of networking.istio.io" },
+  { group: "inference.networking.k8s.io", kind: "*", remedy: "use Gateway and VirtualService of networking.istio.io" },
+  {
+    group: "inference.networking.x-k8s.io",
+    kind: "*",
+    remedy: "use Gateway and VirtualService of networking.istio.io",
+  },
+  { group: "multicluster.x-k8s.io", kind: "*", remedy: "services are not exported between clusters" },
+];

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeSpec, summary } from "../testing/decode-text.ts";
+import type { SpecCase } from "../testing/decode-text.ts";
+
+const cases = {
+  PeerAuthentication: [
+    ["for the mesh", "mtls: {mode: STRICT}"],
+    ["nothing at all", "{}"],
+    ["for a workload and its ports", "selector: {matchLabels: {app: a}}\nportLevelMtls: {8080: {mode: DISABLE}}"],
+    ["ports without a selector", "portLevelMtls: {8080: {mode: DISABLE}}", "spec.portLevelMtls required"],
+    [
+      "ports that are none",
+      "selector: {matchLabels: {app: a}}\nportLevelMtls: {0: {}, http: {}}",
+      "spec.portLevelMtls.http type",
+      'spec.portLevelMtls["0"] port',
+    ],
+    ["a wildcard", 'selector: {matchLabels: {app: "*"}}', "spec.selector.matchLabels.app label"],
+    ["a mode in lower case", "mtls: {mode: strict}", "spec.mtls.mode enum"],
+  ],
+  AuthorizationPolicy: [
+    [
+      "a full rule",
+      `
+selector: {matchLabels: {app: a}}
+action: DENY
+rules:
+- from: [{source: {principals: ["cluster.local/ns/a/sa/b"], notNamespaces: [c], ipBlocks: [10.0.0.0/8]}}, {source: {serviceAccounts: [a/b, c]}}]
+  to: [{operation: {methods: [GET], paths: ["/a/*", "/b/{*}/c/{**}"], ports: ["80"], hosts: ["*.com"]}}]
+  when: [{key: "request.headers[x]", values: ["a*"]}, {key: source.ip, notValues: [10.0.0.1]}]`,
+    ],
+    ["allow nothing", "{}"],
+    ["DENY without rules", "action: DENY", "spec.rules required"],
+    ["CUSTOM without a provider", "action: CUSTOM\nrules: [{}]", "spec.provider.name required"],
+    ["a provider without CUSTOM", "provider: {name: a}\nrules: [{}]", "spec.provider conflict"],
+    [
+      "empty lists",
+      "rules: [{from: [], to: [], when: []}]",
+      "spec.rules[0].from empty-list",
+      "spec.rules[0].to empty-list",
+      "spec.rules[0].when empty-list",
+    ],
+    [
+      "empty entries",
+      "rules: [{from: [{}, {source: {}}], to: [{operation: {}}], when: [{}]}]",
+      "spec.rules[0].from[0].source required",
+      "spec.rules[0].from[1].source required",
+      "spec.rules[0].to[0].operation required",
+      "spec.rules[0].when[0].key required",
+      "spec.rules[0].when[0] required",
+    ],
+    [
+      "bad values",
+      'rules: [{from: [{source: {ipBlocks: [10.0.0], principals: [""]}}], to: [{operation: {ports: [http], paths: ["/{a}"]}}], when: [{key: source.colour, values: [a]}]}]',
+      "spec.rules[0].from[0].source.principals[0] empty",
+      "spec.rules[0].from[0].source.ipBlocks[0] address",
+      "spec.rules[0].to[0].operation.ports[0] port",
+      "spec.rules[0].to[0].operation.paths[0] path",
+      "spec.rules[0].when[0].key condition",
+    ],
+    [
+      "token claims",
+      'rules: [{from: [{source: {requestPrincipals: [a]}}], when: [{key: "request.auth.claims[iss]", values: [a]}]}]',
+      "spec.rules[0].from[0].source.requestPrincipals not-built",
+      "spec.rules[0].when[0].key not-built",
+    ],
+    ["AUDIT", "action: AUDIT\nrules: [{}]", "warning spec.action not-built"],
+    [
+      "target references",
+      "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: a}]\nrules: [{}]",
+      "spec.targetRefs not-built",
+    ],
+  ],
+  Telemetry: [
+    ["access logs", "accessLogging: [{providers: [{name: envoy}], match: {mode: SERVER}, disabled: false}]"],
+    [
+      "a provider without a name",
+      "accessLogging: [{providers: [{}]}]",
+      "spec.accessLogging[0].providers[0].name required",
+    ],
+    ["tracing", "tracing: [{randomSamplingPercentage: 10}]", "warning spec.tracing not-built"],
+  ],
+  RateLimit: [
+    [
+      "a full rule",
+      'selector: {matchLabels: {app: a}}\nfailureMode: DENY\nrules: [{name: api, match: {methods: [GET], paths: [/a, "/b*"], headers: {x: y}}, countBy: [{header: user}, {peer: PRINCIPAL}], limit: {requests: 5, unit: MINUTE}}]',
+    ],
+    ["no rules", "{}", "spec.rules required"],
+    ["an empty rule", "rules: [{}]", "spec.rules[0].name required", "spec.rules[0].limit required"],
+    [
+      "bad values",
+      "rules: [{name: a, match: {methods: [get], paths: [a]}, countBy: [{}], limit: {}}, {name: a, limit: {requests: 1, unit: DAY}}]",
+      "spec.rules[0].match.methods[0] method",
+      "spec.rules[0].match.paths[0] path",
+      "spec.rules[0].countBy[0] required",
+      "spec.rules[0].limit.requests range",
+      "spec.rules[0].limit.unit required",
+      "spec.rules[1].name duplicate",
+    ],
+  ],
+  MeshConfig: [
+    [
+      "the usual",
+      'trustDomain: cluster.local\naccessLogFile: /dev/stdout\ndefaultConfig: {discoveryAddress: "istiod.istio-system.svc:15012"}\nextensionProviders: [{name: authz, envoyExtAuthzGrpc: {service: authz.foo.svc.cluster.local, port: 9000}}]',
+    ],
+    ["fields of other versions", "mixerCheckServer: a", "warning spec.mixerCheckServer unknown-field"],
+    [
+      "providers",
+      'extensionProviders: [{name: a}, {name: a, envoyExtAuthzHttp: {service: "", port: 0}}, {zipkin: {service: a, port: 1}}]',
+      "warning spec.extensionProviders[2].zipkin not-built",
+      "spec.extensionProviders[0] required",
+      "spec.extensionProviders[1].name duplicate",
+      "spec.extensionProviders[1].envoyExtAuthzHttp.service host",
+      "spec.extensionProviders[1].envoyExtAuthzHttp.port port",
+      "spec.extensionProviders[2].name required",
+    ],
+  ],
+} satisfies Record<string, readonly SpecCase[]>;
+
+for (const [kind, table] of Object.entries(cases)) {
+  describe(kind, () => {
+    for (const [name, spec, ...said] of table as readonly SpecCase[]) {
+      test(`${name}${said.length === 0 ? " is good" : ""}`, () => {
+        const result = decodeSpec(kind, spec);
+        assert.deepEqual(
+          summary(result).sort(),
+          [...said].sort(),
+          result.ok ? undefined : result.violations.map((each) => `${each.path}: ${each.message}`).join("\n"),
+        );
+        assert.equal(
+          result.ok,
+          said.every((each) => each.startsWith("warning ")),
+        );
+      });
+    }
+  });
+}

@@ -1,0 +1,153 @@
+import { ServiceEntry_Resolution, ServiceEntrySchema } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
+import type { ServiceEntry, ServicePort } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
+import type { WorkloadEntry } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
+import type { Cursor } from "../report.ts";
+import { isCidr, isIpAddress, isIpOrCidr, isUnixAddress } from "../rules/addresses.ts";
+import { checkDistinct } from "../rules/distinct.ts";
+import { checkFqdn, checkWildcardDomain, fqdnProblem, isDnsLabel } from "../rules/hosts.ts";
+import { checkLabels } from "../rules/labels.ts";
+import { checkProtocol, isHttpProtocol, isTlsProtocol } from "../rules/protocols.ts";
+import { checkPort } from "../rules/values.ts";
+import { checkExportTo } from "../rules/visibility.ts";
+import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
+
+export const serviceEntry = defineKind({
+  ...networkingVersions,
+  kind: "ServiceEntry",
+  plural: "serviceentries",
+  shortNames: ["se"],
+  schema: ServiceEntrySchema,
+  columns: [
+    { name: "Hosts", type: "string", jsonPath: ".spec.hosts", description: "Hosts of the service" },
+    { name: "Location", type: "string", jsonPath: ".spec.location", description: "Whether it is part of the mesh" },
+    { name: "Resolution", type: "string", jsonPath: ".spec.resolution", description: "How its addresses are found" },
+    ageColumn,
+  ],
+  notBuilt: [
+    { path: "resolution=DYNAMIC_DNS", reason: "use DNS and name the hosts" },
+    { path: "endpoints[].network", reason: "endpoints are taken to be directly reachable" },
+  ],
+  check(spec, at, meta) {
+    checkHosts(spec, at);
+    checkAddresses(spec, at.at("addresses"));
+    checkPorts(spec, at.at("ports"));
+    checkResolution(spec, at);
+    for (const [index, endpoint] of spec.endpoints.entries()) checkEndpoint(endpoint, spec, at.at("endpoints", index));
+    if (spec.workloadSelector) checkLabels(spec.workloadSelector.labels, at.at("workloadSelector", "labels"));
+    checkExportTo(spec.exportTo, meta.namespace, at.at("exportTo"));
+  },
+});
+
+function checkHosts(spec: ServiceEntry, at: Cursor): void {
+  if (spec.hosts.length === 0) at.at("hosts").error("required", "needs at least one host");
+  for (const [index, host] of spec.hosts.entries()) {
+    if (host === "*")
+      at.at("hosts", index).error(
+        "host",
+        'must not be "*" alone, which would take over every host; name the domain, as in "*.example.com"',
+      );
+    else checkWildcardDomain(host, at.at("hosts", index));
+  }
+  checkDistinct(spec.hosts, "host", (index) => at.at("hosts", index));
+}
+
+function checkAddresses(spec: ServiceEntry, at: Cursor): void {
+  for (const [index, address] of spec.addresses.entries()) {
+    const here = at.at(index);
+    if (!isIpOrCidr(address))
+      here.error("address", `${JSON.stringify(address)} is not an IP address or CIDR such as "10.1.0.0/16"`);
+    else if (isCidr(address) && spec.resolution > ServiceEntry_Resolution.STATIC) {
+      here.error("address", "a network is for the resolutions NONE and STATIC; write single addresses");
+    }
+  }
+  checkDistinct(spec.addresses, "address", (index) => at.at(index));
+}
+
+function checkPorts(spec: ServiceEntry, at: Cursor): void {
+  if (spec.ports.length === 0) at.warning("IST0134", "is empty, so no traffic can be sent to the hosts; add the ports");
+  for (const [index, port] of spec.ports.entries()) {
+    checkEntryPort(port, at.at(index));
+    const tcp = port.protocol !== "" && !isHttpProtocol(port.protocol) && !isTlsProtocol(port.protocol);
+    if (tcp && spec.addresses.length === 0 && spec.resolution === ServiceEntry_Resolution.NONE) {
+      const { protocol, number } = port;
+      const remedy = `give spec.addresses, or all traffic to port ${number} goes here`;
+      at.at(index).warning("IST0134", `a ${protocol} port has no host name to route by; ${remedy}`);
+    }
+  }
+  const names = spec.ports.map((port) => port.name);
+  checkDistinct(names, "port name", (index) => at.at(index, "name"));
+  const numbers = spec.ports.map((port) => port.number);
+  checkDistinct(numbers, "port", (index) => at.at(index, "number"));
+}
+
+function checkEntryPort(port: ServicePort, at: Cursor): void {
+  checkPort(port.number, at.at("number"));
+  if (port.protocol !== "") checkProtocol(port.protocol, at.at("protocol")); // without one it is detected
+  if (port.targetPort !== 0) checkPort(port.targetPort, at.at("targetPort"));
+  if (port.name === "") at.at("name").error("required", "is required: endpoints refer to the port by it");
+  else if (!isDnsLabel(port.name.toLowerCase()))
+    at.at("name").error("name", `${JSON.stringify(port.name)} is not a port's name (letters, digits, hyphens)`);
+}
+
+function checkResolution(spec: ServiceEntry, at: Cursor): void {
+  const resolution = ServiceEntry_Resolution[spec.resolution];
+  const count = spec.endpoints.length;
+  if (count > 0 && spec.workloadSelector)
+    at.at("workloadSelector").error("conflict", "cannot be used with endpoints; keep one of them");
+  switch (spec.resolution) {
+    case ServiceEntry_Resolution.NONE:
+      if (count > 0)
+        at.at("endpoints").error(
+          "conflict",
+          "must be empty with resolution NONE, which sends to the address the client chose; use STATIC or DNS",
+        );
+      return;
+    case ServiceEntry_Resolution.STATIC:
+      if (count === 0 && !spec.workloadSelector)
+        at.at("endpoints").error("required", "is required for resolution STATIC: the addresses to send to");
+      return;
+    case ServiceEntry_Resolution.DYNAMIC_DNS:
+      return;
+    case ServiceEntry_Resolution.DNS:
+      break;
+    case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
+      if (count > 1)
+        at.at("endpoints").error(
+          "range",
+          "must have at most one entry with resolution DNS_ROUND_ROBIN; use DNS for more",
+        );
+  }
+  if (count > 0 || spec.workloadSelector) return;
+  for (const [index, host] of spec.hosts.entries()) {
+    if (fqdnProblem(host) !== undefined && host !== "*") {
+      at.at("hosts", index).error(
+        "host",
+        `${JSON.stringify(host)} cannot be resolved; with resolution ${resolution} and no endpoints write full names`,
+      );
+    }
+  }
+}
+
+function checkEndpoint(endpoint: WorkloadEntry, spec: ServiceEntry, at: Cursor): void {
+  const { address } = endpoint;
+  const unix = address.startsWith("unix:");
+  if (unix) {
+    if (!isUnixAddress(address))
+      at.at("address").error("address", `${JSON.stringify(address)} is not a socket; write unix:///absolute/path`);
+    if (Object.keys(endpoint.ports).length > 0) at.at("ports").error("conflict", "must be empty for a unix socket");
+  } else if (spec.resolution === ServiceEntry_Resolution.STATIC) {
+    if (!isIpAddress(address))
+      at.at("address").error(
+        "address",
+        `${JSON.stringify(address)} is not an IP address; for names use resolution DNS`,
+      );
+  } else if (!isIpAddress(address)) checkFqdn(address, at.at("address"));
+  for (const [name, port] of Object.entries(endpoint.ports)) {
+    checkPort(port, at.at("ports", name));
+    if (!spec.ports.some((each) => each.name === name)) {
+      const known = spec.ports.map((each) => each.name).join(", ");
+      at.at("ports", name).error("unknown-port", `${JSON.stringify(name)} is not among spec.ports (${known})`);
+    }
+  }
+  checkLabels(endpoint.labels, at.at("labels"));
+}

@@ -1,0 +1,268 @@
+import { ScalarType } from "@bufbuild/protobuf";
+import type { DescEnum, DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Path } from "../path.ts";
+import type { Report } from "../report.ts";
+import { isRecord } from "../source/documents.ts";
+import { readScalar } from "./scalars.ts";
+import { describe, didYouMean } from "./suggest.ts";
+import { wellKnownTypes } from "./well-known.ts";
+
+/** A field the configuration has and this version does not act on. `path` is from the spec: `http[].match[].statPrefix`. */
+export interface NotBuiltField {
+  /** `[]` enters a list, `{}` a map; `=VALUE` at the end means only that value of the field. */
+  readonly path: string;
+  /** What happens without it, or what to use. */
+  readonly reason: string;
+  /** `error` where ignoring the field would allow what its author meant to forbid. */
+  readonly severity?: "error" | "warning";
+}
+
+export interface ReadOptions {
+  readonly notBuilt: ReadonlyMap<string, NotBuiltField>;
+  readonly unknownFields: "error" | "warning";
+  /** Lists that may be left out but not written empty, by pattern, with what to write. */
+  readonly nonEmpty: ReadonlyMap<string, string>;
+}
+
+/** Where the walk is: the object's path for messages, the pattern for data about fields. */
+interface Place {
+  readonly path: Path;
+  readonly pattern: string;
+  readonly report: Report;
+  readonly options: ReadOptions;
+}
+
+/**
+ * Checks `raw` against a message's descriptor and copies it into protobuf's JSON form, map keys sorted. Every mistake
+ * is reported and its field left out, so that `fromJson` accepts the answer whatever came in.
+ */
+export function readMessage(
+  schema: DescMessage,
+  raw: unknown,
+  path: Path,
+  report: Report,
+  options: ReadOptions,
+): JsonObject {
+  const value = readMessageValue(schema, raw, { path, pattern: "", report, options });
+  return isRecord(value) ? (value as JsonObject) : {};
+}
+
+function readMessageValue(schema: DescMessage, raw: unknown, place: Place): JsonValue | undefined {
+  const wellKnown = wellKnownTypes[schema.typeName];
+  if (wellKnown) {
+    const reading = wellKnown(raw);
+    if (reading.ok) return reading.json;
+    place.report.add("error", place.path, "type", `${reading.problem}`);
+    return undefined;
+  }
+  if (!isRecord(raw)) {
+    const names = schema.fields.map((field) => field.jsonName);
+    place.report.add("error", place.path, "type", `expects an object with ${listNames(names)}, got ${describe(raw)}`);
+    return undefined;
+  }
+  return readFields(schema, raw, place);
+}
+
+function readFields(schema: DescMessage, raw: Record<string, unknown>, place: Place): JsonObject {
+  const known = fieldsOf(schema);
+  const seen = new Map<DescField, string>();
+  const members: [string, JsonValue][] = [];
+  for (const [key, value] of Object.entries(raw)) {
+    const at = { ...place, path: [...place.path, key] };
+    const field = known.get(key);
+    if (!field) reportUnknownField(schema, key, at);
+    else if (value === null && !acceptsNull(field))
+      at.report.add(
+        "warning",
+        at.path,
+        "empty-field",
+        "has no value and counts as not set; remove it or give it one",
+        "key",
+      );
+    else if (!conflicts(field, key, seen, at)) {
+      const json = readField(field, value, {
+        ...at,
+        path: [...place.path, field.jsonName],
+        pattern: join(place.pattern, field.jsonName),
+      });
+      if (json !== undefined) members.push([field.jsonName, json]);
+    }
+  }
+  return Object.fromEntries(members);
+}
+
+function reportUnknownField(schema: DescMessage, key: string, place: Place): void {
+  const names = schema.fields.map((field) => field.jsonName);
+  const hint = didYouMean(key, names) || `; known here: ${listNames(names)}`;
+  const ignored = place.options.unknownFields === "warning" ? " is ignored" : "";
+  place.report.add(
+    place.options.unknownFields,
+    place.path,
+    "unknown-field",
+    `unknown field ${JSON.stringify(key)}${ignored}${hint}`,
+    "key",
+  );
+}
+
+/** Whether the field was given already, by its other name or through another member of its oneof. */
+function conflicts(field: DescField, key: string, seen: Map<DescField, string>, place: Place): boolean {
+  const same = seen.get(field);
+  if (same !== undefined) {
+    place.report.add(
+      "error",
+      place.path,
+      "duplicate-field",
+      `is the same field as ${JSON.stringify(same)}; keep one of them`,
+      "key",
+    );
+    return true;
+  }
+  for (const [other, otherKey] of seen) {
+    if (field.oneof === undefined || other.oneof !== field.oneof) continue;
+    const members = field.oneof.fields.map((member) => member.jsonName).join(", ");
+    place.report.add(
+      "error",
+      place.path,
+      "oneof-conflict",
+      `${JSON.stringify(key)} and ${JSON.stringify(otherKey)} exclude each other; set one of ${members}`,
+      "key",
+    );
+    return true;
+  }
+  seen.set(field, key);
+  return false;
+}
+
+function readField(field: DescField, raw: unknown, place: Place): JsonValue | undefined {
+  const built = checkBuilt(raw, place);
+  const inner = built ? place : { ...place, options: { ...place.options, notBuilt: nothing } };
+  switch (field.fieldKind) {
+    case "scalar":
+      return readScalarValue(field.scalar, raw, inner);
+    case "enum":
+      return readEnumValue(field.enum, raw, inner);
+    case "message":
+      return readMessageValue(field.message, raw, inner);
+    case "list":
+      return readListValue(field, raw, inner);
+    case "map":
+      return readMapValue(field, raw, inner);
+  }
+}
+
+const nothing: ReadonlyMap<string, NotBuiltField> = new Map();
+
+/** Warns of (or refuses) a field that is set but not acted on; once for a whole subtree. */
+function checkBuilt(raw: unknown, place: Place): boolean {
+  const { notBuilt } = place.options;
+  const whole = isSet(raw) ? notBuilt.get(place.pattern) : undefined;
+  const entry = whole ?? (isScalar(raw) ? notBuilt.get(`${place.pattern}=${String(raw)}`) : undefined);
+  if (!entry) return true;
+  const severity = entry.severity ?? "warning";
+  const what = whole ? "is not built yet" : `${JSON.stringify(raw)} is not built yet`;
+  const effect = severity === "error" ? "and is refused because ignoring it would be unsafe" : "and has no effect";
+  place.report.add(severity, place.path, "not-built", `${what} ${effect}: ${entry.reason}`, "key");
+  return false;
+}
+
+function isSet(raw: unknown): boolean {
+  if (Array.isArray(raw)) return raw.length > 0;
+  return raw !== null && raw !== undefined && raw !== false && raw !== "" && raw !== 0;
+}
+
+function isScalar(raw: unknown): raw is string | number | boolean {
+  return typeof raw === "string" || typeof raw === "number" || typeof raw === "boolean";
+}
+
+function readScalarValue(type: ScalarType, raw: unknown, place: Place): JsonValue | undefined {
+  const reading = readScalar(type, raw);
+  if (reading.ok) return reading.json;
+  place.report.add("error", place.path, "type", reading.problem);
+  return undefined;
+}
+
+function readEnumValue(descriptor: DescEnum, raw: unknown, place: Place): JsonValue | undefined {
+  const names = descriptor.values.map((value) => value.name);
+  if (typeof raw === "string" && names.includes(raw)) return raw;
+  const hint = typeof raw === "string" ? didYouMean(raw, names) : "";
+  place.report.add("error", place.path, "enum", `expects one of ${names.join(", ")}, got ${describe(raw)}${hint}`);
+  return undefined;
+}
+
+function readListValue(field: DescField & { fieldKind: "list" }, raw: unknown, place: Place): JsonValue | undefined {
+  if (!Array.isArray(raw)) {
+    place.report.add("error", place.path, "type", `expects a list, got ${describe(raw)}`);
+    return undefined;
+  }
+  const remedy = raw.length === 0 ? place.options.nonEmpty.get(place.pattern) : undefined;
+  if (remedy !== undefined) place.report.add("error", place.path, "empty-list", `must not be an empty list: ${remedy}`);
+  const items: JsonValue[] = [];
+  for (const [index, item] of raw.entries()) {
+    const json = readElement(field, item, { ...place, path: [...place.path, index], pattern: `${place.pattern}[]` });
+    if (json !== undefined) items.push(json);
+  }
+  return items;
+}
+
+function readMapValue(field: DescField & { fieldKind: "map" }, raw: unknown, place: Place): JsonValue | undefined {
+  if (!isRecord(raw)) {
+    place.report.add("error", place.path, "type", `expects a map, got ${describe(raw)}`);
+    return undefined;
+  }
+  const entries: [string, JsonValue][] = [];
+  for (const key of Object.keys(raw).sort()) {
+    const at = { ...place, path: [...place.path, key], pattern: `${place.pattern}{}` };
+    const keyReading = readScalar(
+      field.mapKey,
+      /^(-?\d+)$/.test(key) && field.mapKey !== ScalarType.STRING ? Number(key) : key,
+    );
+    if (!keyReading.ok) at.report.add("error", at.path, "type", `the key ${keyReading.problem}`, "key");
+    const json = readElement(field, raw[key], at);
+    if (json !== undefined && keyReading.ok) entries.push([key, json]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function readElement(
+  field: DescField & { fieldKind: "list" | "map" },
+  raw: unknown,
+  place: Place,
+): JsonValue | undefined {
+  const built = checkBuilt(raw, place);
+  const inner = built ? place : { ...place, options: { ...place.options, notBuilt: nothing } };
+  if (field.scalar !== undefined) return readScalarValue(field.scalar, raw, inner);
+  if (field.enum !== undefined) return readEnumValue(field.enum, raw, inner);
+  return readMessageValue(field.message, raw, inner);
+}
+
+function acceptsNull(field: DescField): boolean {
+  return field.message?.typeName === "google.protobuf.Value";
+}
+
+const fieldsByMessage = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+
+/** By JSON name and by proto name; both are accepted, as in protobuf's JSON form. */
+function fieldsOf(schema: DescMessage): ReadonlyMap<string, DescField> {
+  let fields = fieldsByMessage.get(schema);
+  if (!fields) {
+    fields = new Map(
+      schema.fields.flatMap(
+        (field) =>
+          [
+            [field.name, field],
+            [field.jsonName, field],
+          ] as const,
+      ),
+    );
+    fieldsByMessage.set(schema, fields);
+  }
+  return fields;
+}
+
+function join(pattern: string, name: string): string {
+  return pattern === "" ? name : `${pattern}.${name}`;
+}
+
+function listNames(names: readonly string[]): string {
+  return names.length === 0 ? "no fields" : names.join(", ");
+}

@@ -1,0 +1,96 @@
+import { isIp } from "./address.ts";
+import { sortedRecord } from "./labels.ts";
+import type { Labels } from "./object.ts";
+
+/** How traffic gets into a sidecar; routers take it from their own sockets. */
+export type Interception = "redirect" | "tproxy" | "none";
+
+/** Who asks for configuration, as its xDS node says. */
+export interface ProxyNode {
+  readonly id: string;
+  readonly type: "sidecar" | "router";
+  readonly name: string;
+  readonly namespace: string;
+  readonly dnsDomain: string;
+  /** At least one; the first is the one listeners bind to in interception mode `none`. */
+  readonly addresses: readonly string[];
+  readonly labels: Labels;
+  readonly serviceAccount: string;
+  readonly cluster: string;
+  readonly interception: Interception;
+  /** An agent beside the proxy serves its certificates (static cluster `sds-grpc`). */
+  readonly agent: boolean;
+  /** Names of the extensions the binary contains, sorted; absent when it did not say. */
+  readonly extensions?: readonly string[];
+}
+
+export type ParsedNode =
+  | { readonly ok: true; readonly node: ProxyNode }
+  | { readonly ok: false; readonly problem: string };
+
+/**
+ * Reads a node id `<type>~<ip>~<name>.<namespace>~<dns domain>` and Istio's node metadata.
+ * Metadata wins over the id where both speak (INSTANCE_IPS, NAMESPACE).
+ */
+export function parseNode(id: string, metadata: unknown, extensions: readonly string[] = []): ParsedNode {
+  const [type, ip, fullName, dnsDomain, ...rest] = id.split("~");
+  if (dnsDomain === undefined || rest.length > 0) {
+    return refuse(id, "must have the form <type>~<ip>~<name>.<namespace>~<dns domain>");
+  }
+  if (type !== "sidecar" && type !== "router") {
+    return refuse(id, `has the unsupported proxy type "${type}"; sidecar and router are served`);
+  }
+  const fields = isRecord(metadata) ? metadata : {};
+  const addresses = listOf(fields["INSTANCE_IPS"]).filter(isIp);
+  if (addresses.length === 0 && ip !== undefined && isIp(ip)) addresses.push(ip);
+  if (addresses.length === 0) {
+    return refuse(id, "has no valid IP address, neither as its second part nor in metadata INSTANCE_IPS");
+  }
+  const interception = interceptionOf(fields["INTERCEPTION_MODE"]);
+  if (interception === undefined) {
+    return refuse(id, `has metadata INTERCEPTION_MODE "${String(fields["INTERCEPTION_MODE"])}"; use REDIRECT, TPROXY or NONE`);
+  }
+  const dot = (fullName ?? "").lastIndexOf(".");
+  const namespace = textOf(fields["NAMESPACE"]) || (dot < 0 ? "" : (fullName ?? "").slice(dot + 1));
+  if (namespace === "") return refuse(id, "names no namespace, neither in its third part nor in metadata NAMESPACE");
+  return {
+    ok: true,
+    node: {
+      id, type, namespace, dnsDomain, addresses, interception,
+      name: textOf(fields["NAME"]) || (dot < 0 ? (fullName ?? "") : (fullName ?? "").slice(0, dot)),
+      labels: labelsOf(fields["LABELS"]),
+      serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
+      cluster: textOf(fields["CLUSTER_ID"]),
+      agent: isRecord(fields["PROXY_CONFIG"]),
+      ...(extensions.length > 0 ? { extensions: [...new Set(extensions)].sort() } : {}),
+    },
+  };
+}
+
+function refuse(id: string, problem: string): ParsedNode {
+  return { ok: false, problem: `node id "${id}" ${problem}` };
+}
+
+function interceptionOf(value: unknown): Interception | undefined {
+  const modes: Readonly<Record<string, Interception>> = { "": "redirect", REDIRECT: "redirect", TPROXY: "tproxy", NONE: "none" };
+  return modes[textOf(value)];
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** INSTANCE_IPS is a comma-separated string; a list is taken as well. */
+function listOf(value: unknown): string[] {
+  const parts = Array.isArray(value) ? value.map(textOf) : textOf(value).split(",");
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+function labelsOf(value: unknown): Labels {
+  if (!isRecord(value)) return {};
+  return sortedRecord(Object.fromEntries(Object.entries(value).filter(([, label]) => typeof label === "string"))) as Labels;
+}

@@ -1,0 +1,68 @@
+import type { Origin, Service, ServicePort } from "@lateen/model";
+import { kubernetesRegistry, serviceHost } from "./options.ts";
+import type { KubernetesOptions } from "./options.ts";
+import { protocolOf } from "./protocol.ts";
+import { concluded, readNames, Reader } from "./reader.ts";
+import type { Conversion } from "./reader.ts";
+
+const exportToAnnotation = "networking.istio.io/exportTo";
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** A core/v1 Service. `place` says where it was read, for messages. */
+export function convertService(
+  raw: unknown,
+  options: KubernetesOptions = {},
+  place: Pick<Origin, "file" | "line"> = {},
+): Conversion<Service> {
+  const root = new Reader(raw);
+  const metadata = root.object("metadata");
+  const { name, namespace, createdAtMs } = readNames(metadata, options.defaultNamespace ?? "default");
+  const { [lastApplied]: _dropped, ...annotations } = metadata.labels("annotations");
+  const spec = root.object("spec");
+  const external = spec.string("type") === "ExternalName";
+  const externalName = external ? spec.string("externalName").toLowerCase() : "";
+  if (external && externalName === "")
+    spec.fail(["externalName"], "is required for type ExternalName: the name to resolve");
+  const addresses = readAddresses(spec);
+  return concluded(root, {
+    registry: kubernetesRegistry,
+    namespace,
+    name,
+    host: serviceHost(name, namespace, options),
+    addresses,
+    ports: spec.objects("ports").map(readPort),
+    labels: metadata.labels("labels"),
+    annotations,
+    selector: spec.labels("selector"),
+    createdAtMs,
+    externalName,
+    headless: !external && spec.string("clusterIP") === "None",
+    exportTo: (annotations[exportToAnnotation] ?? "")
+      .split(",")
+      .map((each) => each.trim())
+      .filter((each) => each !== ""),
+    origin: { kind: "Service", namespace, name, ...place },
+  });
+}
+
+/** Virtual addresses; `None` and the empty string mean that there is none. */
+function readAddresses(spec: Reader): string[] {
+  const all = spec.has("clusterIPs") ? spec.strings("clusterIPs") : [spec.string("clusterIP")];
+  return all.filter((address) => address !== "" && address !== "None");
+}
+
+function readPort(port: Reader): ServicePort {
+  const number = port.port("port");
+  if (!port.has("port")) port.fail(["port"], "is required");
+  const name = port.string("name");
+  const transport = port.string("protocol") || "TCP";
+  const named = typeof port.raw("targetPort") === "string";
+  const appProtocol = port.string("appProtocol");
+  return {
+    name,
+    number,
+    protocol: protocolOf({ name, number, transport, appProtocol }),
+    targetPort: named ? 0 : port.port("targetPort"),
+    targetPortName: named ? port.string("targetPort") : "",
+  };
+}
