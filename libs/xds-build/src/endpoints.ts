@@ -1,51 +1,42 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  type ClusterLoadAssignment,
-  ClusterLoadAssignmentSchema,
-} from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { LbEndpointSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_components_pb.js";
-import type { ir } from "./ir.ts";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type * as ir from "@lateen/ir";
+import { HealthStatus } from "@lateen/protos/envoy/config/core/v3/health_check_pb.js";
+import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
+import type { ClusterLoadAssignment } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
+import { socketAddress } from "./messages.ts";
 import { clusterName } from "./naming.ts";
-import { type Init, socketAddress } from "./spelling.ts";
 
-/** The endpoints lane: one assignment a cluster. */
+/** Endpoint metadata by which a cluster's transport socket is chosen. */
+const socketMatch = "envoy.transport_socket_match";
+
 export function buildLoadAssignment(set: ir.EndpointSet): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, {
     clusterName: clusterName(set.cluster),
     endpoints: set.localities.map(({ region, zone, subzone, endpoints }) => ({
-      ...(region === "" ? {} : { locality: { region, zone, subZone: subzone } }),
+      locality: { region, zone, subZone: subzone },
       loadBalancingWeight: endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-      lbEndpoints: endpoints.map(buildEndpoint),
+      lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, endpoint.workload)),
     })),
   });
 }
 
-/** Endpoints that are part of the cluster itself: STATIC and DNS. */
-export function buildFixedAssignment(name: string, endpoints: readonly ir.FixedEndpoint[]): ClusterLoadAssignment {
+export function fixedEndpoints(name: string, endpoints: readonly ir.FixedEndpoint[]): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, {
     clusterName: name,
-    endpoints: [
-      {
-        loadBalancingWeight: endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-        lbEndpoints: endpoints.map((endpoint) => buildEndpoint({ ...endpoint, workload: "" })),
-      },
-    ],
+    endpoints: endpoints.length === 0 ? [] : [{ lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, "")) }],
   });
 }
 
-function buildEndpoint(endpoint: ir.EndpointAddress): Init<typeof LbEndpointSchema> {
-  const { address, port, weight } = endpoint;
-  return {
-    hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
-    loadBalancingWeight: weight,
-    metadata: { filterMetadata: endpointMetadata(endpoint) },
+function lbEndpoint({ address, port, weight, mutualTls }: ir.FixedEndpoint, workload: string) {
+  const filterMetadata: { [key: string]: JsonObject } = {
+    ...(mutualTls ? { [socketMatch]: { tlsMode: "istio" } } : {}),
+    ...(workload === "" ? {} : { istio: { workload } }),
   };
-}
-
-/** `envoy.transport_socket_match` chooses mutual TLS; `istio.workload` is what Istio's telemetry reads. */
-function endpointMetadata(endpoint: { readonly mutualTls: boolean; readonly workload: string }) {
   return {
-    ...(endpoint.mutualTls ? { "envoy.transport_socket_match": { tlsMode: "istio" } } : {}),
-    ...(endpoint.workload === "" ? {} : { istio: { workload: endpoint.workload } }),
+    hostIdentifier: { case: "endpoint" as const, value: { address: socketAddress(address, port) } },
+    healthStatus: HealthStatus.HEALTHY,
+    loadBalancingWeight: weight,
+    ...(mutualTls || workload !== "" ? { metadata: { filterMetadata } } : {}),
   };
 }

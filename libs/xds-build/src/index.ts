@@ -1,21 +1,21 @@
 /**
- * From the IR to Envoy's messages, as bytes.
+ * Spells an IR as Envoy's messages.
  *
- * Owns: spelling. Envoy's names (`naming.ts`, made and parsed there and nowhere else), its message shapes, the order of
- * filters, the well-known extension names.
- * Never: decides. The IR is the only input, so it is the cache key; equal IR gives equal bytes.
- * Next: `resources.ts` (the entry), then `listener.ts`, `route-table.ts`, `cluster.ts`.
+ *     ir.ProxyIr ──buildResources──▶ clusters, listeners, routes (bytes)      ir.EndpointSet ──buildEndpoints──▶ bytes
+ *
+ * Owns: every name and message Envoy sees, the order of filters, what telemetry can read from them (README.md).
+ * Never: a decision. The IR is the only input, which makes it the cache key; equal parts give equal bytes.
+ * Next: `naming.ts` (all names, made and parsed), `resources.ts`, `http-filters.ts` (the order), `libs/compiler`.
  */
+export { createBuilder } from "./builder.ts";
+export type { Builder } from "./builder.ts";
 export {
-  clusterName,
-  listenerName,
-  parseClusterName,
-  parseListenerName,
-  routeTableName,
-  serverNameOf,
-  virtualHostName,
+  clusterName, configPath, listenerName, parseClusterName, parseListenerName, parseRouteTableName, parseSecretName, parseSniName,
+  routeTableName, secretName, sniName, virtualHostName,
 } from "./naming.ts";
-export { verifyReferences } from "./references.ts";
+export type { SecretRef } from "./naming.ts";
+export { secretNames, verifyReferences } from "./references.ts";
 export type { DanglingReference } from "./references.ts";
-export { buildEndpoints, buildResources, createBuilder } from "./resources.ts";
-export type { BuiltResource, ResourceBuilder } from "./resources.ts";
+export { buildEndpoints, buildResources } from "./resources.ts";
+export type { BuiltResource } from "./resources.ts";
+export { typeUrls } from "./type-urls.ts";

@@ -1,8 +1,8 @@
-import type { ir } from "./ir.ts";
+import type * as ir from "@lateen/ir";
 
 /**
- * Envoy's names for clusters, listeners and routes, exactly as Istio makes them, because dashboards, EnvoyFilters and
- * istioctl read them. Made and parsed here and nowhere else.
+ * The only place where names of clusters, listeners, routes and secrets are made and read. They are Istio's, to the
+ * letter: istioctl, dashboards and EnvoyFilters know them.
  */
 const fixedClusters = {
   "black-hole": "BlackHoleCluster",
@@ -10,82 +10,56 @@ const fixedClusters = {
   "inbound-passthrough": "InboundPassthroughCluster",
 } as const;
 
-/** `outbound|80|v1|reviews.shop.svc.cluster.local`, `inbound|8080||`, `BlackHoleCluster`. */
 export function clusterName(ref: ir.ClusterRef): string {
   switch (ref.kind) {
-    case "outbound":
-      return `outbound|${ref.port}|${ref.subset}|${ref.host}`;
-    case "inbound":
-      return `inbound|${ref.port}||`;
-    case "black-hole":
-    case "passthrough":
-    case "inbound-passthrough":
-      return fixedClusters[ref.kind];
+    case "outbound": return `outbound|${ref.port}|${ref.subset}|${ref.host}`;
+    case "inbound": return `inbound|${ref.port}||`;
+    default: return fixedClusters[ref.kind];
   }
 }
 
-/** The inverse of `clusterName`; undefined for a name that is not one of ours. */
+/** Undefined for a name that `clusterName` does not make. */
 export function parseClusterName(name: string): ir.ClusterRef | undefined {
-  for (const [kind, fixed] of Object.entries(fixedClusters)) {
-    if (name === fixed) return { kind: kind as keyof typeof fixedClusters };
-  }
+  for (const kind of ["black-hole", "passthrough", "inbound-passthrough"] as const) if (fixedClusters[kind] === name) return { kind };
   const [direction, portText = "", subset, host, ...rest] = name.split("|");
-  if (subset === undefined || host === undefined || rest.length > 0 || !/^\d{1,5}$/.test(portText)) return undefined;
-  const port = Number(portText);
+  const port = parsePort(portText);
+  if (port === undefined || subset === undefined || host === undefined || rest.length > 0) return undefined;
   if (direction === "outbound" && host !== "") return { kind: "outbound", host, port, subset };
-  if (direction === "inbound" && subset === "" && host === "") return { kind: "inbound", port };
-  return undefined;
+  return direction === "inbound" && subset === "" && host === "" ? { kind: "inbound", port } : undefined;
 }
 
-/** The server name a sidecar asks for: `outbound_.80_.v1_.reviews.shop.svc.cluster.local`. */
-export function serverNameOf(ref: ir.OutboundClusterRef): string {
-  return `outbound_.${ref.port}_.${ref.subset}_.${ref.host}`;
+/** The server name a client asks for under mutual TLS; gateways between networks route by it. */
+export function sniName({ port, subset, host }: ir.OutboundClusterRef): string {
+  return `outbound_.${port}_.${subset}_.${host}`;
 }
 
-/** `virtualOutbound`, `virtualInbound`, `0.0.0.0_80`. */
+export function parseSniName(name: string): ir.OutboundClusterRef | undefined {
+  const match = /^outbound_\.(\d{1,5})_\.([^_]*)_\.(.+)$/.exec(name);
+  const port = parsePort(match?.[1] ?? "");
+  return match === null || port === undefined ? undefined : { kind: "outbound", port, subset: match[2] ?? "", host: match[3] ?? "" };
+}
+
+const fixedListeners = { "virtual-outbound": "virtualOutbound", "virtual-inbound": "virtualInbound" } as const;
+
 export function listenerName(ref: ir.ListenerRef): string {
-  switch (ref.kind) {
-    case "virtual-outbound":
-      return "virtualOutbound";
-    case "virtual-inbound":
-      return "virtualInbound";
-    case "address":
-      return `${ref.bind}_${ref.port}`;
-  }
-}
-
-/** Empty where Istio gives the chain no name. */
-export function filterChainName(name: ir.ChainName): string {
-  switch (name.kind) {
-    case "address":
-      return `${name.bind}_${name.port}`;
-    case "fixed":
-      return name.name;
-    case "none":
-      return "";
-  }
+  return ref.kind === "address" ? `${ref.bind}_${ref.port}` : fixedListeners[ref.kind];
 }
 
 export function parseListenerName(name: string): ir.ListenerRef | undefined {
-  if (name === "virtualOutbound") return { kind: "virtual-outbound" };
-  if (name === "virtualInbound") return { kind: "virtual-inbound" };
-  const [, bind, port] = /^(.+)_(\d{1,5})$/.exec(name) ?? [];
-  return bind === undefined ? undefined : { kind: "address", bind, port: Number(port) };
+  for (const kind of ["virtual-outbound", "virtual-inbound"] as const) if (fixedListeners[kind] === name) return { kind };
+  const cut = name.lastIndexOf("_");
+  const port = parsePort(name.slice(cut + 1));
+  return cut > 0 && port !== undefined ? { kind: "address", bind: name.slice(0, cut), port } : undefined;
 }
 
-/** `80`, `<host>:<port>`, `http.80[.<bind>]`, `https.443.<port name>.<gateway>.<namespace>[.<bind>]`, `inbound|8080||`. */
 export function routeTableName(ref: ir.RouteTableRef): string {
   switch (ref.kind) {
-    case "port":
-      return String(ref.port);
-    case "service":
-      return `${ref.host}:${ref.port}`;
-    case "gateway-http":
-      return `http.${ref.port}${bindSuffix(ref.bind)}`;
-    case "gateway-https":
-      return `https.${ref.port}.${ref.portName}.${ref.gateway}.${ref.namespace}${bindSuffix(ref.bind)}`;
-    case "inbound":
-      return clusterName({ kind: "inbound", port: ref.port });
+    case "port": return String(ref.port);
+    case "service": return `${ref.host}:${ref.port}`;
+    case "gateway-http": return `http.${ref.port}${bindSuffix(ref.bind)}`;
+    case "gateway-https": return `https.${ref.port}.${ref.portName}.${ref.gateway}.${ref.namespace}${bindSuffix(ref.bind)}`;
+    // A passthrough chain's table is named like its cluster, too.
+    case "inbound": return ref.port === 0 ? fixedClusters["inbound-passthrough"] : clusterName({ kind: "inbound", port: ref.port });
   }
 }
 
@@ -93,18 +67,78 @@ function bindSuffix(bind: string): string {
   return bind === "" ? "" : `.${bind}`;
 }
 
-/** `<host>:<port>`, or Istio's fixed names for what no service answers. */
-export function virtualHostName(virtualHost: ir.VirtualHost): string {
-  switch (virtualHost.kind) {
-    case "service":
-      return `${virtualHost.host}:${virtualHost.port}`;
-    case "allow-any":
-      return "allow_any";
-    case "block-all":
-      return "block_all";
-    case "black-hole":
-      return `blackhole:${virtualHost.port}`;
-    case "inbound":
-      return `inbound|http|${virtualHost.port}`;
+/**
+ * Names of objects hold no dots but port names may not either (both are checked on entry), so the parts can be told
+ * apart; a bind address, which has dots, is the rest.
+ */
+export function parseRouteTableName(name: string): ir.RouteTableRef | undefined {
+  const whole = parsePort(name);
+  if (whole !== undefined) return { kind: "port", port: whole };
+  if (name === fixedClusters["inbound-passthrough"]) return { kind: "inbound", port: 0 };
+  const cluster = parseClusterName(name);
+  if (cluster !== undefined) return cluster.kind === "inbound" ? { kind: "inbound", port: cluster.port } : undefined;
+  return parseGatewayTable(name) ?? parseServiceTable(name);
+}
+
+function parseGatewayTable(name: string): ir.RouteTableRef | undefined {
+  if (/:\d+$/.test(name)) return undefined;
+  const [scheme, portText = "", ...rest] = name.split(".");
+  const port = parsePort(portText);
+  if (port === undefined) return undefined;
+  if (scheme === "http") return { kind: "gateway-http", port, bind: rest.join(".") };
+  const [portName, gateway, namespace, ...bind] = rest;
+  if (scheme !== "https" || portName === undefined || gateway === undefined || namespace === undefined) return undefined;
+  return { kind: "gateway-https", port, portName, gateway, namespace, bind: bind.join(".") };
+}
+
+function parseServiceTable(name: string): ir.RouteTableRef | undefined {
+  const cut = name.lastIndexOf(":");
+  const port = parsePort(name.slice(cut + 1));
+  return cut > 0 && port !== undefined ? { kind: "service", host: name.slice(0, cut), port } : undefined;
+}
+
+export function virtualHostName({ kind, host, port }: ir.VirtualHost): string {
+  switch (kind) {
+    case "service": return `${host}:${port}`;
+    case "allow-any": return "allow_any";
+    case "block-all": return "block_all";
+    case "black-hole": return `blackhole:${port}`;
+    case "inbound": return `inbound|http|${port}`;
   }
+}
+
+/** Where a gateway's certificate comes from, by the name its user wrote; a full URI is left alone. */
+export function secretName(credential: string): string {
+  return credential.includes("://") ? credential : `kubernetes://${credential}`;
+}
+
+export interface SecretRef {
+  readonly namespace: string;
+  readonly name: string;
+  /** The CA certificates of the secret, not its key pair. */
+  readonly ca: boolean;
+}
+
+/** `kubernetes://name`, `kubernetes://ns/name`, each possibly with `-cacert`; `namespace` is that of the asking proxy. */
+export function parseSecretName(resource: string, namespace: string): SecretRef | undefined {
+  const scheme = ["kubernetes://", "kubernetes-gateway://"].find((candidate) => resource.startsWith(candidate));
+  if (scheme === undefined) return undefined;
+  const path = resource.slice(scheme.length);
+  const slash = path.indexOf("/");
+  const full = path.slice(slash + 1);
+  const ca = full.endsWith("-cacert");
+  const name = ca ? full.slice(0, -"-cacert".length) : full;
+  const owner = slash < 0 ? namespace : path.slice(0, slash);
+  return name === "" || owner === "" || name.includes("/") ? undefined : { namespace: owner, name, ca };
+}
+
+function parsePort(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) && String(Number(text)) === text ? Number(text) : undefined;
+}
+
+/** `Kind/namespace/name` as the path dashboards show: `/apis/networking.istio.io/v1/namespaces/ns/virtual-service/name`. */
+export function configPath(ref: string): string {
+  const [kind = "", namespace = "", name = ""] = ref.split("/");
+  const words = kind.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase();
+  return `/apis/networking.istio.io/v1/namespaces/${namespace}/${words}/${name}`;
 }

@@ -1,51 +1,94 @@
-import type { ir } from "./ir.ts";
-import { clusterName, listenerName, routeTableName } from "./naming.ts";
+import type * as ir from "@lateen/ir";
+import { clusterName, listenerName, routeTableName, secretName } from "./naming.ts";
 
-/** A name that is used and not defined; Envoy would answer 503 or wait for ever. */
+/** A resource that names another one which is not there, or is there twice. */
 export interface DanglingReference {
-  readonly kind: "cluster" | "route";
+  readonly kind: "cluster" | "listener" | "route table";
   readonly name: string;
-  /** The listener or route table that uses it. */
   readonly usedBy: string;
 }
 
-/** Every name that this proxy's listeners and routes use and its clusters and route tables do not define. */
+/**
+ * What listeners and route tables refer to without the proxy having it, and names that appear twice. Empty is the
+ * only acceptable answer before an IR's resources are published.
+ */
 export function verifyReferences(proxy: ir.ProxyIr): readonly DanglingReference[] {
-  const clusters = new Set(proxy.clusters.map((cluster) => clusterName(cluster.ref)));
-  const tables = new Set(proxy.routeTables.map((table) => routeTableName(table.ref)));
-  const dangling: DanglingReference[] = [];
-  const useCluster = (ref: ir.ClusterRef, usedBy: string): void => {
-    const name = clusterName(ref);
-    if (!clusters.has(name)) dangling.push({ kind: "cluster", name, usedBy });
-  };
-  for (const table of proxy.routeTables)
-    for (const ref of clustersOfTable(table)) useCluster(ref, routeTableName(table.ref));
-  for (const listener of proxy.listeners) {
-    const usedBy = listenerName(listener.ref);
-    for (const { handler } of [...listener.chains, ...(listener.fallback ? [listener.fallback] : [])]) {
-      for (const ref of clustersOfHandler(handler)) useCluster(ref, usedBy);
-      if (handler.kind !== "http" || handler.routes.from !== "discovery") continue;
-      const name = routeTableName(handler.routes.ref);
-      if (!tables.has(name)) dangling.push({ kind: "route", name, usedBy });
-    }
-  }
-  return dangling;
+  const clusters = proxy.clusters.map((cluster) => clusterName(cluster.ref));
+  const tables = proxy.routeTables.map((table) => routeTableName(table.ref));
+  const listeners = proxy.listeners.map((listener) => listenerName(listener.ref));
+  return [
+    ...repeated("cluster", clusters), ...repeated("listener", listeners), ...repeated("route table", tables),
+    ...missing("cluster", new Set(clusters), clusterUses(proxy)),
+    ...missing("route table", new Set(tables), tableUses(proxy)),
+  ];
+}
+
+interface Use {
+  readonly name: string;
+  readonly usedBy: string;
+}
+
+function repeated(kind: DanglingReference["kind"], names: readonly string[]): readonly DanglingReference[] {
+  const seen = new Set<string>();
+  return names.filter((name) => seen.has(name) || !seen.add(name)).map((name) => ({ kind, name, usedBy: `${name} (a second one)` }));
+}
+
+function missing(kind: DanglingReference["kind"], present: ReadonlySet<string>, uses: readonly Use[]): readonly DanglingReference[] {
+  const found = new Map(uses.filter((use) => !present.has(use.name)).map((use) => [`${use.name} ${use.usedBy}`, use]));
+  return [...found.values()].map((use) => ({ kind, ...use }));
+}
+
+function clusterUses(proxy: ir.ProxyIr): readonly Use[] {
+  const byTables = proxy.routeTables.flatMap((table) => namedBy(routeTableName(table.ref), clustersOfTable(table)));
+  const byListeners = proxy.listeners.flatMap((listener) => namedBy(listenerName(listener.ref), handlersOf(listener).flatMap(clustersOfHandler)));
+  return [...byTables, ...byListeners];
+}
+
+function namedBy(usedBy: string, clusters: readonly ir.ClusterRef[]): readonly Use[] {
+  return clusters.map((cluster) => ({ name: clusterName(cluster), usedBy }));
+}
+
+function tableUses(proxy: ir.ProxyIr): readonly Use[] {
+  return proxy.listeners.flatMap((listener) => handlersOf(listener).flatMap((handler) =>
+    (handler.kind === "http" && handler.routes.from === "discovery"
+      ? [{ name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
+      : [])));
+}
+
+function handlersOf({ chains, fallback }: ir.Listener): readonly (ir.HttpHandler | ir.TcpHandler)[] {
+  return [...chains, ...(fallback === undefined ? [] : [fallback])].map((chain) => chain.handler);
 }
 
 function clustersOfTable(table: ir.RouteTable): readonly ir.ClusterRef[] {
-  return table.virtualHosts.flatMap((host) =>
-    host.routes.flatMap(({ action }) =>
-      action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : [],
-    ),
-  );
+  return table.virtualHosts.flatMap((host) => host.routes).flatMap(({ action }) =>
+    (action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : []));
 }
 
 function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir.ClusterRef[] {
-  const shared = [
-    ...handler.externalAuthorization.map((external) => external.service.cluster),
-    ...handler.accessLogs.flatMap((log) => (log.kind === "grpc" ? [log.cluster] : [])),
-  ];
-  if (handler.kind === "tcp") return [...shared, ...handler.targets.map((target) => target.cluster)];
+  const logs = handler.accessLogs.flatMap((log) => (log.kind === "grpc" ? [log.cluster] : []));
+  const external = handler.externalAuthorization.map((step) => step.service.cluster);
+  if (handler.kind === "tcp") return [...logs, ...external, ...handler.targets.map((target) => target.cluster)];
   const inline = handler.routes.from === "inline" ? clustersOfTable(handler.routes.table) : [];
-  return [...shared, ...handler.rateLimiting.map((limiting) => limiting.cluster), ...inline];
+  return [...logs, ...external, ...handler.rateLimiting.map((call) => call.cluster), ...inline];
+}
+
+/** Names of the secrets a proxy will ask the control plane for: certificates of gateways. */
+export function secretNames(proxy: ir.ProxyIr): readonly string[] {
+  return [...new Set([...proxy.listeners.flatMap(secretsOfListener), ...proxy.clusters.flatMap(secretsOfCluster)])].sort();
+}
+
+function secretsOfListener({ chains }: ir.Listener): readonly string[] {
+  return chains.flatMap(({ tls }) => {
+    if (tls?.mode !== "certificate") return [];
+    const trust = tls.client.mode !== "none" && tls.client.trust.kind === "secret" ? [tls.client.trust.name] : [];
+    const own = tls.certificates.flatMap((certificate) => (certificate.kind === "secret" ? [certificate.name] : []));
+    return [...own, ...trust].map(secretName);
+  });
+}
+
+function secretsOfCluster({ tls }: ir.Cluster): readonly string[] {
+  if (tls.mode !== "originate") return [];
+  const own = tls.client?.kind === "secret" ? [tls.client.name] : [];
+  const trust = tls.trust.kind === "secret" ? [tls.trust.name] : [];
+  return [...own, ...trust].map(secretName);
 }

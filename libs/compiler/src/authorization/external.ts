@@ -1,0 +1,109 @@
+import type * as ir from "@lateen/ir";
+import { compareText, sortedRecord } from "@lateen/model";
+import { requires } from "../context.ts";
+import type { Context } from "../context.ts";
+import { milliseconds } from "../durations.ts";
+import type { ExtensionProvider } from "../istio.ts";
+import { mixerPolicyCluster, providerCluster } from "../providers.ts";
+import { ruleSet } from "./policies.ts";
+import type { Policies } from "./policies.ts";
+import { valueMatch } from "./string-match.ts";
+
+/** The provider that is there without any MeshConfig: the mesh's own policy service. */
+export const builtInProvider = "lateen-policy";
+const defaultTimeoutMs = 600_000;
+const extAuthz = { http: "envoy.filters.http.ext_authz", tcp: "envoy.filters.network.ext_authz" } as const;
+
+type GrpcProvider = Extract<ExtensionProvider["provider"], { case: "envoyExtAuthzGrpc" }>["value"];
+type HttpProvider = Extract<ExtensionProvider["provider"], { case: "envoyExtAuthzHttp" }>["value"];
+
+/** CUSTOM policies by provider. Where a provider cannot be asked, the requests it would decide on are refused. */
+export function externalAuthorizations(
+  context: Context, policies: Policies, forTcp: boolean,
+): { readonly external: readonly ir.ExternalAuthorization[]; readonly refusals: readonly ir.Authorization[] } {
+  const byProvider = new Map<string, Policies[number][]>();
+  for (const policy of policies) {
+    const name = policy.spec.actionDetail.case === "provider" ? policy.spec.actionDetail.value.name : "";
+    byProvider.set(name, [...(byProvider.get(name) ?? []), policy]);
+  }
+  const external: ir.ExternalAuthorization[] = [];
+  const refusals: ir.Authorization[] = [];
+  for (const [name, own] of [...byProvider].sort(([left], [right]) => compareText(left, right))) {
+    const rules = ruleSet(context, own, "deny", forTcp, "istio-ext-authz-");
+    const settings = providerOf(context, name, own, forTcp);
+    if (settings === undefined) refusals.push({ enforce: rules });
+    else external.push({ provider: name, rules, ...settings });
+  }
+  return { external, refusals };
+}
+
+type ProviderSettings = Omit<ir.ExternalAuthorization, "provider" | "rules">;
+
+function providerOf(context: Context, name: string, policies: Policies, forTcp: boolean): ProviderSettings | undefined {
+  const [first] = policies;
+  if (first === undefined) return undefined;
+  const filter = forTcp ? extAuthz.tcp : extAuthz.http;
+  if (!requires(context, filter, first.origin, "what it decides on is refused")) return undefined;
+  const provider = context.settings.providers.get(name)?.provider;
+  switch (provider?.case) {
+    case "envoyExtAuthzGrpc": return grpcProvider(context, name, provider.value, first.origin);
+    case "envoyExtAuthzHttp":
+      return forTcp ? refused(context, name, first.origin, "speaks HTTP and cannot decide on TCP connections") : httpProvider(context, name, provider.value, first.origin);
+    default:
+      return name === builtInProvider
+        ? builtIn(context, name, first.origin)
+        : refused(context, name, first.origin, "is not defined in MeshConfig.extensionProviders as an external authorizer");
+  }
+}
+
+function refused(context: Context, name: string, owner: Policies[number]["origin"], problem: string): undefined {
+  context.findings.error(owner, "provider-unusable", `the provider "${name}" ${problem}; what it would decide on is refused`);
+  return undefined;
+}
+
+function builtIn(context: Context, name: string, owner: Policies[number]["origin"]): ProviderSettings | undefined {
+  const cluster = mixerPolicyCluster(context);
+  if (cluster === undefined) return refused(context, name, owner, "is the mesh's policy service, which does not run here");
+  return { service: { kind: "grpc", cluster, authority: cluster.host, timeoutMs: defaultTimeoutMs }, failOpen: false, clearRouteCache: false };
+}
+
+function grpcProvider(context: Context, name: string, provider: GrpcProvider, owner: Policies[number]["origin"]): ProviderSettings | undefined {
+  const cluster = providerCluster(context, provider);
+  if (cluster === undefined) return refused(context, name, owner, `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`);
+  return {
+    service: { kind: "grpc", cluster, authority: cluster.host, timeoutMs: timeoutOf(provider) },
+    ...sharedSettings(provider),
+  };
+}
+
+function httpProvider(context: Context, name: string, provider: HttpProvider, owner: Policies[number]["origin"]): ProviderSettings | undefined {
+  const cluster = providerCluster(context, provider);
+  if (cluster === undefined) return refused(context, name, owner, `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`);
+  const headers = (names: readonly string[]): readonly ir.StringMatch[] => names.map((one) => valueMatch(one, "", true));
+  return {
+    service: {
+      kind: "http", cluster, host: cluster.host, port: cluster.port, timeoutMs: timeoutOf(provider), pathPrefix: provider.pathPrefix,
+      requestHeaders: headers([...provider.includeRequestHeadersInCheck, ...provider.includeHeadersInCheck]),
+      addedHeaders: sortedRecord(provider.includeAdditionalHeadersInCheck),
+      upstreamHeadersOnAllow: headers(provider.headersToUpstreamOnAllow),
+      downstreamHeadersOnDeny: headers(provider.headersToDownstreamOnDeny),
+      downstreamHeadersOnAllow: headers(provider.headersToDownstreamOnAllow),
+    },
+    ...sharedSettings(provider),
+  };
+}
+
+function timeoutOf(provider: GrpcProvider | HttpProvider): number {
+  return provider.timeout === undefined ? defaultTimeoutMs : milliseconds(provider.timeout);
+}
+
+function sharedSettings(provider: GrpcProvider | HttpProvider): Omit<ProviderSettings, "service"> {
+  const body = provider.includeRequestBodyInCheck;
+  const status = Number(provider.statusOnError);
+  return {
+    failOpen: provider.failOpen,
+    clearRouteCache: provider.clearRouteCache,
+    ...(Number.isInteger(status) && status > 0 ? { statusOnError: status } : {}),
+    ...(body === undefined ? {} : { body: { maxBytes: body.maxRequestBytes, allowPartial: body.allowPartialMessage, asBytes: body.packAsBytes } }),
+  };
+}

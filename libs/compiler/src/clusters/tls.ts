@@ -1,0 +1,110 @@
+import type * as ir from "@lateen/ir";
+import { formatRef } from "@lateen/model";
+import type { Context } from "../context.ts";
+import { proxyRef, requires } from "../context.ts";
+import type { DestinationPolicy } from "../index/destination-rules.ts";
+import type { ServiceRecord } from "../index/service-record.ts";
+import { tlsModes } from "../istio-names.ts";
+import type { ClientTls } from "../istio.ts";
+
+export const tlsSocket = "envoy.transport_sockets.tls";
+
+export interface TlsQuestion {
+  readonly service: ServiceRecord;
+  readonly cluster: ir.OutboundClusterRef;
+  readonly settings: ClientTls | undefined;
+  readonly policy: DestinationPolicy | undefined;
+  readonly protocol: ir.UpstreamHttp["protocol"];
+  readonly discovery: ir.Discovery;
+}
+
+/** How to secure connections to a cluster: what its DestinationRule says, else mutual TLS where both sides can. */
+export function upstreamTls(context: Context, question: TlsQuestion): ir.UpstreamTls {
+  const { settings } = question;
+  if (settings === undefined) return autoMutualTls(context, question);
+  switch (tlsModes[settings.mode] ?? "disable") {
+    case "disable": return { mode: "none" };
+    case "istio-mutual": return meshMutualTls(context, question, settings);
+    case "simple": return originate(context, question, settings, false);
+    case "mutual": return originate(context, question, settings, true);
+  }
+}
+
+function autoMutualTls(context: Context, question: TlsQuestion): ir.UpstreamTls {
+  const { service, discovery } = question;
+  if (!context.settings.autoMtls || !context.scope.agent || service.external) return { mode: "none" };
+  if (discovery.kind === "original-destination") {
+    // No endpoint metadata to decide by: only when every endpoint speaks it.
+    const group = context.snapshot.endpoints.groups.get(service.key);
+    return group?.allMutualTls ? identity(context, question, "always") : { mode: "none" };
+  }
+  return identity(context, question, "endpoint-decides");
+}
+
+function meshMutualTls(context: Context, question: TlsQuestion, settings: ClientTls): ir.UpstreamTls {
+  if (!context.scope.agent) {
+    context.findings.warn(question.policy?.origin ?? proxyRef(context), "no-workload-identity",
+      `asks for ISTIO_MUTUAL towards "${question.cluster.host}", but this proxy has no agent and so no certificate; it connects in plaintext`);
+    return { mode: "none" };
+  }
+  const base = identity(context, question, "always");
+  return {
+    ...base,
+    ...(settings.sni === "" ? {} : { sni: settings.sni }),
+    ...(settings.subjectAltNames.length === 0 ? {} : { acceptedPeers: [...settings.subjectAltNames].sort() }),
+  };
+}
+
+function identity(
+  context: Context, { service, cluster, protocol }: TlsQuestion, when: "always" | "endpoint-decides",
+): Extract<ir.UpstreamTls, { mode: "workload-identity" }> {
+  const accounts = context.snapshot.endpoints.groups.get(service.key)?.accounts ?? [];
+  const peers = accounts.map((account) => {
+    const [namespace = "", name = ""] = account.split("/");
+    return `spiffe://${context.settings.trustDomain}/ns/${namespace}/sa/${name}`;
+  });
+  return {
+    mode: "workload-identity", when, sni: cluster,
+    acceptedPeers: [...new Set([...peers, ...service.subjectAltNames])].sort(),
+    alpn: protocol === "http2" ? ["istio", "h2"] : ["istio"],
+  };
+}
+
+function originate(context: Context, question: TlsQuestion, settings: ClientTls, mutual: boolean): ir.UpstreamTls {
+  const { service, policy, protocol } = question;
+  const owner = policy?.origin ?? service.origin;
+  if (!requires(context, tlsSocket, owner, "connections are made in plaintext")) return { mode: "none" };
+  const names = settings.subjectAltNames.length > 0 ? settings.subjectAltNames : service.subjectAltNames;
+  return {
+    mode: "originate",
+    sni: settings.sni,
+    acceptedNames: [...names].sort(),
+    trust: trustOf(context, settings, owner),
+    ...(mutual ? { client: clientCertificate(settings) } : {}),
+    alpn: protocol === "http2" ? ["h2"] : [],
+  };
+}
+
+function clientCertificate(settings: ClientTls): ir.ClientCertificate {
+  return settings.credentialName === ""
+    ? { kind: "files", certificate: settings.clientCertificate, privateKey: settings.privateKey }
+    : { kind: "secret", name: settings.credentialName };
+}
+
+function trustOf(context: Context, settings: ClientTls, owner: { kind: string; namespace: string; name: string }): ir.UpstreamTrust {
+  if (settings.insecureSkipVerify) return { kind: "unverified" };
+  if (settings.credentialName !== "") return { kind: "secret", name: `${settings.credentialName}-cacert` };
+  if (settings.caCertificates !== "" && settings.caCertificates !== "system") {
+    return { kind: "file", path: settings.caCertificates, ...(settings.caCrl === "" ? {} : { revocationList: settings.caCrl }) };
+  }
+  if (context.scope.agent) return { kind: "system" };
+  context.findings.warn(owner, "unverified-server",
+    `${formatRef(owner)} originates TLS without caCertificates, and this proxy has no agent to serve the system's roots; server certificates are not verified. Set caCertificates`);
+  return { kind: "unverified" };
+}
+
+/** Server name and names to verify follow each request's host where the rule names neither. */
+export function followsHost(tls: ir.UpstreamTls): { readonly autoSni?: true; readonly autoSanValidation?: true } {
+  if (tls.mode !== "originate" || tls.sni !== "") return {};
+  return { autoSni: true, ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" ? { autoSanValidation: true } : {}) };
+}

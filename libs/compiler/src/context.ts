@@ -1,0 +1,54 @@
+import type * as ir from "@lateen/ir";
+import type { ObjectRef } from "@lateen/model";
+import type { Findings } from "./findings.ts";
+import type { VisibleServices } from "./index/services.ts";
+import type { MeshRouting } from "./index/virtual-services.ts";
+import type { ProxyScope } from "./scope.ts";
+import type { MeshSettings } from "./settings.ts";
+import type { MeshSnapshot } from "./snapshot.ts";
+
+/** What every step of one compilation shares. */
+export interface Context {
+  readonly snapshot: MeshSnapshot;
+  readonly settings: MeshSettings;
+  readonly scope: ProxyScope;
+  readonly services: VisibleServices;
+  readonly routing: MeshRouting;
+  readonly findings: Findings;
+  /** The clusters this proxy gets; a route may refer to no other. */
+  readonly clusters: ReadonlyMap<string, ir.Cluster>;
+}
+
+export function clusterKey(ref: ir.ClusterRef): string {
+  return ref.kind === "outbound" ? `${ref.port}|${ref.subset}|${ref.host}` : ref.kind === "inbound" ? `inbound ${ref.port}` : ref.kind;
+}
+
+export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): Context {
+  return {
+    snapshot, scope, findings,
+    clusters: new Map(),
+    settings: snapshot.settings,
+    services: snapshot.services.visibleFrom(scope.namespace),
+    routing: snapshot.virtualServices.inMesh(scope.namespace),
+  };
+}
+
+/** Whether the binary contains an extension; one that did not list any is assumed to have all. */
+export function supports(context: Context, extension: string): boolean {
+  return context.scope.extensions?.includes(extension) ?? true;
+}
+
+/** As `supports`, and tells the owner of `object` what is left out when it does not. */
+export function requires(context: Context, extension: string, object: ObjectRef, consequence: string): boolean {
+  const present = supports(context, extension);
+  if (!present) {
+    context.findings.warn(object, "extension-missing", `the proxy's Envoy does not contain ${extension}: ${consequence}`);
+  }
+  return present;
+}
+
+/** Stands for the proxy itself in findings that no configuration object causes. */
+export function proxyRef(context: Context): ObjectRef {
+  const { type, namespace, serves, gateways } = context.scope;
+  return { kind: "Proxy", namespace, name: serves[0]?.name ?? gateways[0]?.split("/").at(-1) ?? type };
+}

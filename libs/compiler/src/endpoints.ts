@@ -1,0 +1,79 @@
+import type * as ir from "@lateen/ir";
+import { compareText, isEmptyRecord, isIp, selects } from "@lateen/model";
+import type { Workload } from "@lateen/model";
+import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
+import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
+import { serviceKey } from "./index/service-record.ts";
+import type { ProxyScope } from "./scope.ts";
+import type { MeshSnapshot } from "./snapshot.ts";
+
+/** Which endpoint sets a proxy needs: one for each cluster that discovers endpoints, in cluster order. */
+export function endpointQueries(proxy: ir.ProxyIr): readonly ir.EndpointQuery[] {
+  return proxy.clusters.flatMap((cluster) => (cluster.discovery.kind === "endpoints" ? [cluster.discovery.query] : []));
+}
+
+interface Remembered {
+  readonly policies: MeshSnapshot["peerAuthentications"];
+  readonly services: MeshSnapshot["services"];
+  readonly sets: Map<string, ir.EndpointSet>;
+}
+
+/** Results by endpoint group: a group is immutable, so this is a cache and never seen from outside. */
+const remembered = new WeakMap<EndpointGroup, Remembered>();
+
+/**
+ * The endpoints lane: where the cluster of `query` sends connections now. The result is the same object as long as
+ * nothing about it changed, whichever proxy asks.
+ */
+export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, query: ir.EndpointQuery): ir.EndpointSet {
+  const group = snapshot.endpoints.groups.get(serviceKey(query.namespace, query.cluster.host));
+  if (group === undefined) return { cluster: query.cluster, localities: [] };
+  let memory = remembered.get(group);
+  if (memory === undefined || memory.policies !== snapshot.peerAuthentications || memory.services !== snapshot.services) {
+    memory = { policies: snapshot.peerAuthentications, services: snapshot.services, sets: new Map() };
+    remembered.set(group, memory);
+  }
+  const key = JSON.stringify(query);
+  const known = memory.sets.get(key);
+  if (known !== undefined) return known;
+  const set = endpointSet(snapshot, group, query);
+  memory.sets.set(key, set);
+  return set;
+}
+
+function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.EndpointQuery): ir.EndpointSet {
+  const port = snapshot.services.byKey.get(group.key)?.ports.find((candidate) => candidate.number === query.cluster.port);
+  const byLocality = new Map<string, { region: string; zone: string; subzone: string; endpoints: ir.EndpointAddress[] }>();
+  for (const record of group.records) {
+    if (record.health !== "healthy" || !isIp(record.address)) continue;
+    if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
+    const number = record.portFor(query.portName, query.cluster.port, port?.targetPort ?? 0);
+    if (number === undefined) continue;
+    const { region, zone, subzone } = record.locality;
+    const key = `${region}/${zone}/${subzone}`;
+    const locality = byLocality.get(key) ?? { region, zone, subzone, endpoints: [] };
+    byLocality.set(key, locality);
+    locality.endpoints.push(endpointAddress(snapshot, record, number));
+  }
+  const localities = [...byLocality].sort(([left], [right]) => compareText(left, right)).map(([, locality]) => locality);
+  return { cluster: query.cluster, localities };
+}
+
+function endpointAddress(snapshot: MeshSnapshot, record: EndpointRecord, port: number): ir.EndpointAddress {
+  return {
+    address: record.address, port,
+    weight: record.weight,
+    mutualTls: record.mutualTls && acceptsMutualTls(snapshot, record, port),
+    workload: record.workload === undefined ? "" : workloadLabel(record.workload),
+  };
+}
+
+/** A server whose PeerAuthentication disables mutual TLS on a port answers only plaintext there. */
+function acceptsMutualTls(snapshot: MeshSnapshot, record: EndpointRecord, port: number): boolean {
+  const modes = peerModesFor(snapshot.peerAuthentications, record.namespace, record.labels);
+  return peerModeAt(modes, port) !== "disable";
+}
+
+function workloadLabel(workload: Workload): string {
+  return [workload.workloadName || workload.name, workload.namespace, workload.canonicalName, workload.canonicalRevision, workload.cluster].join(";");
+}

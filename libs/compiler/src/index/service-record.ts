@@ -1,0 +1,134 @@
+import { compareText } from "@lateen/model";
+import type { Labels, ObjectRef, Protocol, Service } from "@lateen/model";
+import { protocolOf, resolutions } from "../istio-names.ts";
+import type { ServiceEntry } from "../istio.ts";
+import type { MeshObject } from "@lateen/model";
+
+/** How a client finds a service's addresses. `none`: wherever the caller was going. */
+export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "none";
+
+export interface RecordPort {
+  readonly name: string;
+  readonly number: number;
+  readonly protocol: Protocol;
+  readonly targetPort: number;
+  readonly targetPortName: string;
+}
+
+/** A service as the compiler sees it, whichever registry or ServiceEntry declared it. */
+export interface ServiceRecord {
+  /** `namespace/host`: what endpoints are found by. */
+  readonly key: string;
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** From a platform registry; it wins over a ServiceEntry for the same host. */
+  readonly platform: boolean;
+  readonly external: boolean;
+  readonly resolution: Resolution;
+  readonly headless: boolean;
+  /** Addresses or ranges clients use for it. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly RecordPort[];
+  readonly selector: Labels;
+  /** Where another name takes over (Kubernetes ExternalName); empty otherwise. */
+  readonly externalName: string;
+  /** Workloads of the namespace that serve it (ServiceEntry workloadSelector). */
+  readonly workloadSelector?: Labels;
+  readonly entryEndpoints: readonly EntryEndpoint[];
+  readonly subjectAltNames: readonly string[];
+  readonly exportTo: readonly string[];
+  readonly createdAtMs: number;
+  readonly origin: ObjectRef;
+}
+
+/** An endpoint written in a ServiceEntry. */
+export interface EntryEndpoint {
+  readonly address: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly labels: Labels;
+  readonly locality: string;
+  readonly weight: number;
+  readonly serviceAccount: string;
+}
+
+export function serviceKey(namespace: string, host: string): string {
+  return `${namespace}/${host}`;
+}
+
+export function recordOfService(service: Service): ServiceRecord {
+  const { host, name, namespace } = service;
+  return {
+    key: serviceKey(namespace, host), host, name, namespace,
+    platform: true,
+    external: service.externalName !== "",
+    resolution: service.externalName === "" ? "endpoints" : "dns",
+    headless: service.headless,
+    addresses: [...service.addresses].sort(),
+    ports: service.ports.filter((port) => port.protocol !== "udp"),
+    selector: service.selector,
+    externalName: service.externalName,
+    entryEndpoints: service.externalName === ""
+      ? []
+      : [{ address: service.externalName, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }],
+    subjectAltNames: [],
+    exportTo: service.exportTo,
+    createdAtMs: service.createdAtMs,
+    origin: service.origin,
+  };
+}
+
+/** One record for each host of a ServiceEntry. */
+export function recordsOfEntry(object: MeshObject<ServiceEntry>): readonly ServiceRecord[] {
+  const { spec, meta } = object;
+  const endpoints = entryEndpoints(spec);
+  return spec.hosts.map((written) => {
+    const host = written.toLowerCase();
+    const resolution = resolutionOf(spec);
+    return {
+      key: serviceKey(meta.namespace, host), host, name: host, namespace: meta.namespace,
+      platform: false,
+      external: spec.location === 0,
+      resolution,
+      headless: false,
+      addresses: [...spec.addresses].sort(),
+      ports: spec.ports.map((port) => ({
+        name: port.name, number: port.number, protocol: protocolOf(port.protocol), targetPort: port.targetPort, targetPortName: "",
+      })).filter((port) => port.protocol !== "udp"),
+      selector: {},
+      externalName: "",
+      ...(spec.workloadSelector === undefined ? {} : { workloadSelector: spec.workloadSelector.labels }),
+      // A DNS entry without endpoints resolves its own host.
+      entryEndpoints: endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
+        ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }]
+        : endpoints,
+      subjectAltNames: [...spec.subjectAltNames].sort(),
+      exportTo: spec.exportTo,
+      createdAtMs: meta.createdAtMs,
+      origin: object.origin,
+    };
+  });
+}
+
+function resolutionOf(spec: ServiceEntry): Resolution {
+  switch (resolutions[spec.resolution] ?? "none") {
+    case "static": return "endpoints";
+    case "dns": return "dns";
+    case "dns-round-robin": return "dns-round-robin";
+    default: return "none";
+  }
+}
+
+function entryEndpoints(spec: ServiceEntry): readonly EntryEndpoint[] {
+  return spec.endpoints
+    .map(({ address, ports, labels, locality, weight, serviceAccount }) => ({ address, ports, labels, locality, weight, serviceAccount }))
+    .sort((left, right) => compareText(left.address, right.address) || compareText(JSON.stringify(left), JSON.stringify(right)));
+}
+
+/** Platform services first, then the oldest, then by namespace: who owns a host that several declare. */
+export function byOwnership(left: ServiceRecord, right: ServiceRecord): number {
+  return Number(right.platform) - Number(left.platform)
+    || left.createdAtMs - right.createdAtMs
+    || compareText(left.key, right.key)
+    || compareText(left.origin.name, right.origin.name);
+}

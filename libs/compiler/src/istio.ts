@@ -1,0 +1,40 @@
+/** The message types of Istio's kinds, and the parts of them that functions here take. Types only. */
+import type {
+  AuthorizationPolicy, DestinationRule, Gateway, MeshConfig, PeerAuthentication, RateLimit, ServiceEntry, Telemetry,
+  VirtualService,
+} from "@lateen/api";
+
+export type {
+  AuthorizationPolicy, DestinationRule, Gateway, MeshConfig, PeerAuthentication, RateLimit, ServiceEntry, Telemetry,
+  VirtualService,
+};
+
+export type HttpRule = VirtualService["http"][number];
+export type HttpMatch = HttpRule["match"][number];
+export type HttpDestination = HttpRule["route"][number];
+export type Destination = NonNullable<HttpDestination["destination"]>;
+export type HeaderRules = NonNullable<HttpRule["headers"]>;
+export type HeaderOperations = NonNullable<HeaderRules["request"]>;
+export type IstioStringMatch = NonNullable<HttpMatch["uri"]>;
+export type HttpRetry = NonNullable<HttpRule["retries"]>;
+export type HttpFault = NonNullable<HttpRule["fault"]>;
+export type CorsPolicy = NonNullable<HttpRule["corsPolicy"]>;
+export type HttpRedirect = NonNullable<HttpRule["redirect"]>;
+export type HttpRewrite = NonNullable<HttpRule["rewrite"]>;
+export type DirectResponse = NonNullable<HttpRule["directResponse"]>;
+export type TrafficPolicy = NonNullable<DestinationRule["trafficPolicy"]>;
+export type Subset = DestinationRule["subsets"][number];
+export type LoadBalancer = NonNullable<TrafficPolicy["loadBalancer"]>;
+export type ConsistentHash = Extract<LoadBalancer["lbPolicy"], { case: "consistentHash" }>["value"];
+export type ConnectionPool = NonNullable<TrafficPolicy["connectionPool"]>;
+export type Outliers = NonNullable<TrafficPolicy["outlierDetection"]>;
+export type ClientTls = NonNullable<TrafficPolicy["tls"]>;
+export type GatewayServer = Gateway["servers"][number];
+export type ServerTls = NonNullable<GatewayServer["tls"]>;
+export type AuthorizationRule = AuthorizationPolicy["rules"][number];
+export type AuthorizationSource = NonNullable<AuthorizationRule["from"][number]["source"]>;
+export type AuthorizationOperation = NonNullable<AuthorizationRule["to"][number]["operation"]>;
+export type AuthorizationCondition = AuthorizationRule["when"][number];
+export type AccessLogging = Telemetry["accessLogging"][number];
+export type ExtensionProvider = MeshConfig["extensionProviders"][number];
+export type RateLimitObjectRule = RateLimit["rules"][number];

@@ -1,0 +1,115 @@
+import type * as ir from "@lateen/ir";
+import { accessLogsFor } from "../access-logs.ts";
+import type { LogRole } from "../access-logs.ts";
+import { authorizationFor } from "../authorization/policies.ts";
+import type { AuthorizationSteps } from "../authorization/policies.ts";
+import { supports } from "../context.ts";
+import type { Context } from "../context.ts";
+import { setFilterState } from "../routes/destination.ts";
+import { corsFilter, faultFilter } from "../routes/http-rules.ts";
+import { rateLimitsFor } from "../rate-limits.ts";
+
+/** What the listeners of one proxy have in common, worked out once. */
+export interface ListenerParts {
+  readonly context: Context;
+  /** Own ports of a sidecar, or all of a gateway. */
+  readonly httpAuthorization: AuthorizationSteps;
+  readonly tcpAuthorization: AuthorizationSteps;
+}
+
+export function createParts(context: Context): ListenerParts {
+  return { context, httpAuthorization: authorizationFor(context, false), tcpAuthorization: authorizationFor(context, true) };
+}
+
+const none: AuthorizationSteps = { external: [], steps: [], refuse: false };
+
+/** Filters that routes may configure are always there, so that a first fault or CORS rule drains no listener. */
+export function routeFilters(context: Context, outbound: boolean): ir.HttpHandler["routeFilters"] {
+  const wanted = [
+    ["grpc-stats", "envoy.filters.http.grpc_stats", true],
+    ["alpn", setFilterState, outbound && context.scope.agent],
+    ["fault", faultFilter, outbound],
+    ["cors", corsFilter, outbound],
+  ] as const;
+  return wanted.filter(([, extension, needed]) => needed && supports(context, extension)).map(([name]) => name);
+}
+
+/** Calls the proxy's own application makes. */
+export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef): ir.HttpHandler {
+  return {
+    kind: "http", role: "outbound",
+    routes: { from: "discovery", ref: table },
+    externalAuthorization: [], authorization: [], rateLimiting: [],
+    routeFilters: routeFilters(context, true),
+    accessLogs: accessLogsFor(context, "outbound", {}, true),
+    forwardPeer: false,
+  };
+}
+
+export function outboundTcp({ context }: ListenerParts, cluster: ir.ClusterRef, tags: Readonly<Record<string, string>> = {}): ir.TcpHandler {
+  return tcp(context, none, { cluster, role: "outbound", tags });
+}
+
+export function inboundTcp({ context, tcpAuthorization }: ListenerParts, cluster: ir.ClusterRef, tags: Readonly<Record<string, string>>): ir.TcpHandler {
+  return tcp(context, tcpAuthorization, { cluster, role: "inbound", tags });
+}
+
+/** Accepts and closes. */
+export function refusingTcp(context: Context): ir.TcpHandler {
+  return tcp(context, none, { cluster: { kind: "black-hole" }, role: "inbound", tags: {} });
+}
+
+function tcp(
+  context: Context, authorization: AuthorizationSteps, target: { cluster: ir.ClusterRef; role: LogRole; tags: Readonly<Record<string, string>> },
+): ir.TcpHandler {
+  return {
+    kind: "tcp",
+    targets: [{ cluster: authorization.refuse ? { kind: "black-hole" } : target.cluster, weight: 1 }],
+    externalAuthorization: authorization.external,
+    authorization: authorization.steps,
+    accessLogs: accessLogsFor(context, target.role, target.tags, false),
+  };
+}
+
+export interface InboundHttp {
+  readonly cluster: ir.ClusterRef;
+  /** The port of the service; statistics and traces name it. */
+  readonly port: number;
+  readonly host: string;
+  readonly grpc: boolean;
+  readonly identified: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Calls to the proxy's own application. */
+export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.HttpHandler {
+  const { context, httpAuthorization } = parts;
+  const limits = rateLimitsFor(context, inbound.identified);
+  const table: ir.RouteTable = {
+    ref: { kind: "inbound", port: inbound.cluster.kind === "inbound" ? inbound.cluster.port : 0 },
+    origins: [],
+    virtualHosts: [{
+      kind: "inbound", host: "*", port: inbound.port, domains: ["*"],
+      routes: [inboundRoute(inbound, httpAuthorization.refuse)],
+      ...(limits.rules.length > 0 ? { rateLimits: limits.rules } : {}),
+    }],
+  };
+  return {
+    kind: "http", role: "inbound",
+    routes: { from: "inline", table },
+    externalAuthorization: httpAuthorization.external,
+    authorization: httpAuthorization.steps,
+    rateLimiting: limits.filters,
+    routeFilters: routeFilters(context, false),
+    accessLogs: accessLogsFor(context, "inbound", inbound.tags, true),
+    forwardPeer: true,
+  };
+}
+
+function inboundRoute({ cluster, host, port, grpc }: InboundHttp, refuse: boolean): ir.Route {
+  const shared = { name: "default", match: { path: { kind: "prefix", value: "/" } }, operation: host === "" ? "" : `${host}:${port}/*` } as const;
+  if (refuse) return { ...shared, action: { kind: "respond", status: 403 } };
+  // A request stream that was already read cannot be sent again, so gRPC goes without.
+  const retry: ir.RetryPolicy = { attempts: 2, retryOn: "reset-before-request", avoidPreviousHosts: false, hostSelectionAttempts: 0 };
+  return { ...shared, action: { kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0, ...(grpc ? {} : { retry }) } };
+}

@@ -1,0 +1,61 @@
+import type * as ir from "@lateen/ir";
+import type { PeerMode } from "../index/peer-modes.ts";
+
+/** What clients of the mesh announce by ALPN under mutual TLS: https://github.com/istio/istio/blob/master/pilot/pkg/networking/core/filterchain_options.go */
+const httpAlpn = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
+const tcpAlpn = ["istio-peer-exchange", "istio"];
+const meshAlpn = [...tcpAlpn, ...httpAlpn];
+const plainHttp = ["http/1.0", "http/1.1", "h2c"];
+
+/** What the server itself offers: TCP chains must let the peer's metadata exchange be negotiated. */
+const identityTls: ir.DownstreamTls = { mode: "workload-identity", alpn: ["h2", "http/1.1"] };
+
+/** One way in: which bytes, under which protection, as what. */
+export interface WayIn {
+  readonly handler: "http" | "tcp";
+  readonly tls?: ir.DownstreamTls;
+  readonly match: Pick<ir.ChainMatch, "transport" | "applicationProtocols">;
+}
+
+const secure = (handler: WayIn["handler"], applicationProtocols?: readonly string[]): WayIn => ({
+  handler, tls: identityTls, match: { transport: "tls", ...(applicationProtocols === undefined ? {} : { applicationProtocols }) },
+});
+const open = (handler: WayIn["handler"], match: WayIn["match"]): WayIn => ({ handler, match });
+
+/** Every way into a port, as Istio has them. `sniff`: the protocol is not declared. */
+export function waysIn(protocol: "http" | "tcp" | "sniff", mode: PeerMode): readonly WayIn[] {
+  return table[protocol][mode];
+}
+
+const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode, readonly WayIn[]>>>> = {
+  http: {
+    strict: [secure("http")],
+    permissive: [secure("http", meshAlpn), open("http", { transport: "raw" })],
+    disable: [open("http", { transport: "raw" })],
+  },
+  tcp: {
+    strict: [secure("tcp")],
+    permissive: [secure("tcp", meshAlpn), open("tcp", { transport: "raw" }), open("tcp", { transport: "tls" })],
+    disable: [open("tcp", {})],
+  },
+  sniff: {
+    strict: [secure("http", httpAlpn), secure("tcp")],
+    permissive: [
+      secure("http", httpAlpn),
+      open("http", { transport: "raw", applicationProtocols: plainHttp }),
+      secure("tcp", tcpAlpn),
+      open("tcp", { transport: "raw" }),
+      open("tcp", { transport: "tls" }),
+    ],
+    disable: [open("http", { transport: "raw", applicationProtocols: plainHttp }), open("tcp", {})],
+  },
+};
+
+/** What has to look at the first bytes for these matches to work. */
+export function inspectorsFor(chains: readonly ir.FilterChain[]): readonly ("tls" | "http")[] {
+  const tls = chains.some((chain) => chain.match.transport !== undefined || chain.match.serverNames !== undefined);
+  const http = chains.some((chain) => chain.match.applicationProtocols?.some((protocol) => plainHttp.includes(protocol)));
+  return [...(tls ? ["tls" as const] : []), ...(http ? ["http" as const] : [])];
+}
+
+export const plainHttpMatch: ir.ChainMatch = { transport: "raw", applicationProtocols: ["http/1.1", "h2c"] };

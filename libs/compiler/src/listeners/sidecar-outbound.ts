@@ -1,0 +1,225 @@
+import type * as ir from "@lateen/ir";
+import { isIp, isLoopback, parseCidr } from "@lateen/model";
+import type { Cidr, ObjectRef } from "@lateen/model";
+import { proxyRef } from "../context.ts";
+import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
+import { isHttp, isTlsPassthrough } from "../istio-names.ts";
+import { outboundHttp, outboundTcp } from "./handlers.ts";
+import type { ListenerParts } from "./handlers.ts";
+import { plainHttpMatch } from "./inbound-chains.ts";
+
+/** Ports of Envoy's own listeners, which no other listener may have. */
+const reservedPorts: ReadonlySet<number> = new Set([15021, 15090]);
+
+/** What is collected for the one listener that all addresses of a port share. */
+interface SharedPort {
+  http: boolean;
+  readonly chains: ir.FilterChain[];
+  fallback?: { readonly chain: ir.FilterChain; readonly owner: ObjectRef };
+}
+
+interface Plan {
+  readonly shared: Map<number, SharedPort>;
+  readonly own: Map<string, { readonly listener: ir.Listener; readonly owner: ObjectRef }>;
+}
+
+/** The listeners for calls the application makes. */
+export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] {
+  const { context } = parts;
+  const plan: Plan = { shared: new Map(), own: new Map() };
+  for (const service of context.services.all) {
+    for (const port of service.ports) addPort(parts, plan, service, port);
+  }
+  const listeners = [
+    ...[...plan.shared].map(([port, shared]) => sharedListener(parts, port, shared)),
+    ...[...plan.own.values()].map((entry) => entry.listener),
+  ];
+  if (context.scope.interception === "none") return withoutCollisions(parts, listeners);
+  return [virtualOutbound(parts), ...listeners];
+}
+
+function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
+  const { context } = parts;
+  const intercepted = context.scope.interception !== "none";
+  if (intercepted && isReserved(parts, port.number)) {
+    context.findings.warn(service.origin, "reserved-port", `port ${port.number} of "${service.host}" is one of the proxy's own; calls to it do not pass through a listener`);
+    return;
+  }
+  if (isHttp(port.protocol)) shared(plan, port.number).http = true;
+  else if (intercepted) addCaptured(parts, plan, service, port);
+  else addBound(parts, plan, service, port);
+}
+
+function isReserved({ context }: ListenerParts, port: number): boolean {
+  return port === context.settings.outboundPort || port === context.settings.inboundPort || reservedPorts.has(port);
+}
+
+function shared(plan: Plan, port: number): SharedPort {
+  const known = plan.shared.get(port);
+  if (known !== undefined) return known;
+  const created: SharedPort = { http: false, chains: [] };
+  plan.shared.set(port, created);
+  return created;
+}
+
+/** TCP, TLS and undeclared ports: by virtual address where there is one, else by range, server name or endpoint. */
+function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
+  const addresses = service.headless ? endpointAddresses(parts, service) : service.addresses.filter(isIp);
+  for (const address of addresses) addOwn(parts, plan, { service, port, address });
+  if (addresses.length > 0 || service.headless) return;
+  const ranges = service.addresses.flatMap((address) => parseCidr(address) ?? []);
+  const here = shared(plan, port.number);
+  if (ranges.length > 0) addChain(parts, here, service, rangeChain(parts, service, port, ranges));
+  else if (isTlsPassthrough(port.protocol) && service.host !== "*") addChain(parts, here, service, serverNameChain(parts, service, port));
+  else if (port.protocol === "auto") here.http = true;
+  else addFallback(parts, here, service, port);
+}
+
+/** Envoy refuses a listener in which two chains match the same. */
+function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord, chain: ir.FilterChain): void {
+  const match = JSON.stringify(chain.match);
+  if (!here.chains.some((known) => JSON.stringify(known.match) === match)) here.chains.push(chain);
+  else {
+    parts.context.findings.warn(service.origin, "conflicting-address",
+      `"${service.host}" cannot be told from another service with the same addresses and port; the other one gets the traffic`);
+  }
+}
+
+function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): readonly string[] {
+  const records = context.snapshot.endpoints.groups.get(service.key)?.records ?? [];
+  return [...new Set(records.map((record) => record.address).filter(isIp))];
+}
+
+/** Without capture a client has to address the listener itself: only loopback addresses can be bound for others. */
+function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
+  const loopback = service.addresses.filter((address) => isIp(address) && isLoopback(address));
+  for (const address of loopback) addOwn(parts, plan, { service, port, address });
+  if (port.protocol === "auto") shared(plan, port.number).http = true;
+  else if (loopback.length === 0) {
+    parts.context.findings.info(service.origin, "not-reachable-without-capture",
+      `port ${port.number} (${port.protocol}) of "${service.host}" gets no listener in proxies without traffic capture (INTERCEPTION_MODE NONE), as it has no loopback address to bind`);
+  }
+}
+
+interface Place {
+  readonly service: ServiceRecord;
+  readonly port: RecordPort;
+  readonly address: string;
+}
+
+function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
+  const { service, port, address } = place;
+  const key = `${address} ${port.number}`;
+  const rival = plan.own.get(key);
+  if (rival !== undefined) {
+    parts.context.findings.warn(service.origin, "conflicting-address",
+      `"${service.host}" has the address ${address}:${port.number}, which another service has too; the other one gets the traffic`, [rival.owner]);
+    return;
+  }
+  plan.own.set(key, { listener: ownListener(parts, place), owner: service.origin });
+}
+
+function ownListener(parts: ListenerParts, { service, port, address }: Place): ir.Listener {
+  const { context } = parts;
+  const name: ir.ChainName = { kind: "none" };
+  const plain: ir.FilterChain = { name, match: {}, handler: outboundTcp(parts, outbound(service, port), tagsOf(service)) };
+  const base = {
+    ref: { kind: "address", bind: address, port: port.number }, bind: address, port: port.number, direction: "outbound",
+    bindToPort: context.scope.interception === "none", origins: [],
+  } as const;
+  if (port.protocol !== "auto") return { ...base, inspectors: [], chains: [plain] };
+  const http: ir.FilterChain = { name, match: plainHttpMatch, handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }) };
+  return {
+    ...base, inspectors: ["tls", "http"], inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
+    chains: [http], fallback: plain,
+  };
+}
+
+function outbound(service: ServiceRecord, port: RecordPort): ir.OutboundClusterRef {
+  return { kind: "outbound", host: service.host, port: port.number, subset: "" };
+}
+
+function tagsOf(service: ServiceRecord): Readonly<Record<string, string>> {
+  return { destination_service: service.host, destination_service_name: service.name, destination_service_namespace: service.namespace };
+}
+
+function rangeChain(parts: ListenerParts, service: ServiceRecord, port: RecordPort, ranges: readonly Cidr[]): ir.FilterChain {
+  return {
+    name: { kind: "none" }, match: { destinationRanges: ranges },
+    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
+  };
+}
+
+function serverNameChain(parts: ListenerParts, service: ServiceRecord, port: RecordPort): ir.FilterChain {
+  return {
+    name: { kind: "none" }, match: { transport: "tls", serverNames: [service.host] },
+    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
+  };
+}
+
+function addFallback(parts: ListenerParts, here: SharedPort, service: ServiceRecord, port: RecordPort): void {
+  if (here.fallback !== undefined) {
+    parts.context.findings.warn(service.origin, "conflicting-address",
+      `port ${port.number} (${port.protocol}) of "${service.host}" has no address to tell it from another service's; the other one gets the traffic. Set addresses`,
+      [here.fallback.owner]);
+    return;
+  }
+  const handler = outboundTcp(parts, outbound(service, port), tagsOf(service));
+  here.fallback = { owner: service.origin, chain: { name: { kind: "none" }, match: {}, handler } };
+}
+
+function sharedListener(parts: ListenerParts, port: number, { http, chains, fallback }: SharedPort): ir.Listener {
+  const { context } = parts;
+  const { bind, interception } = context.scope;
+  const handler = outboundHttp(parts, { kind: "port", port });
+  const base = {
+    ref: { kind: "address", bind, port }, bind, port, direction: "outbound", bindToPort: interception === "none", origins: [],
+  } as const;
+  // Without capture only HTTP arrives here, so there is nothing to tell apart.
+  if (interception === "none") return { ...base, inspectors: [], chains: [{ name: { kind: "none" }, match: {}, handler }] };
+  const httpChain: ir.FilterChain = { name: { kind: "none" }, match: plainHttpMatch, handler };
+  const all = [...(http ? [httpChain] : []), ...chains];
+  const rest = fallback?.chain ?? passthroughChain(parts, { kind: "fixed", name: "PassthroughFilterChain" });
+  return {
+    ...base,
+    inspectors: all.length === 0 ? [] : http ? ["tls", "http"] : ["tls"],
+    inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
+    ...(all.length === 0 ? { chains: [rest] } : { chains: all, fallback: rest }),
+  };
+}
+
+function passthroughChain(parts: ListenerParts, name: ir.ChainName): ir.FilterChain {
+  const allow = parts.context.settings.outboundPolicy === "allow-any";
+  return { name, match: {}, handler: outboundTcp(parts, { kind: allow ? "passthrough" : "black-hole" }) };
+}
+
+/** Gets every captured connection and hands it to the listener of its destination; what has none ends here. */
+function virtualOutbound(parts: ListenerParts): ir.Listener {
+  const { settings } = parts.context;
+  return {
+    ref: { kind: "virtual-outbound" }, bind: "0.0.0.0", port: settings.outboundPort, direction: "outbound",
+    bindToPort: true, useOriginalDestination: true, inspectors: [],
+    chains: [
+      {
+        name: { kind: "fixed", name: "virtualOutbound-blackhole" }, match: { destinationPort: settings.outboundPort },
+        handler: outboundTcp(parts, { kind: "black-hole" }),
+      },
+      passthroughChain(parts, { kind: "fixed", name: "virtualOutbound-catchall-tcp" }),
+    ],
+    origins: [],
+  };
+}
+
+/** A socket serves one purpose: the application's own ports come first. */
+function withoutCollisions({ context }: ListenerParts, listeners: readonly ir.Listener[]): readonly ir.Listener[] {
+  const { bind, serves } = context.scope;
+  const own = new Set(serves.map((served) => `${bind} ${served.targetPort}`));
+  return listeners.filter((listener) => {
+    const collides = own.has(`${listener.bind} ${listener.port}`);
+    if (collides) {
+      context.findings.warn(proxyRef(context), "port-taken",
+        `${listener.bind}:${listener.port} is the application's own port, so calls it makes to services on port ${listener.port} do not pass the proxy. Use another target port`);
+    }
+    return !collides;
+  });
+}

@@ -1,0 +1,76 @@
+import type * as ir from "@lateen/ir";
+import { isWildcard, mostSpecificMatch, formatRef } from "@lateen/model";
+import type { Context } from "../context.ts";
+import type { ServiceRecord } from "../index/service-record.ts";
+import type { VirtualServiceRecord } from "../index/virtual-services.ts";
+import { isHttp } from "../istio-names.ts";
+import { alternateDomains } from "./domains.ts";
+import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
+import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
+import type { Candidate } from "./virtual-hosts.ts";
+
+/** Rules for hosts no registry knows can only be met on the port plain HTTP has. */
+const portOfUnknownHosts = 80;
+
+/** The routes of everything that speaks HTTP, or may, on `port`. */
+export function portTable(context: Context, port: number): ir.RouteTable {
+  const services = (context.services.byPort.get(port) ?? []).filter((entry) => isHttp(entry.port.protocol) || entry.port.protocol === "auto");
+  const known = services.map(({ service }) => serviceHost(context, service, port));
+  const extra = port === portOfUnknownHosts ? unknownHosts(context, port) : [];
+  const allow = context.settings.outboundPolicy === "allow-any" && context.scope.interception !== "none";
+  const virtualHosts = [...withUniqueDomains([...known, ...extra]), fallbackHost(allow, port)];
+  return { ref: { kind: "port", port }, virtualHosts, origins: originsOf(virtualHosts) };
+}
+
+/** The routes of one service behind a listener of its own, whatever host requests name. */
+export function serviceTable(context: Context, service: ServiceRecord, port: number): ir.RouteTable {
+  const { host } = serviceHost(context, service, port);
+  const virtualHosts = [{ ...host, domains: ["*"] }];
+  return { ref: { kind: "service", host: service.host, port }, virtualHosts, origins: originsOf(virtualHosts) };
+}
+
+function serviceHost(context: Context, service: ServiceRecord, port: number): Candidate {
+  const cluster: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port, subset: "" };
+  const rules = rulesOf(context, service.host);
+  const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
+  return {
+    host: {
+      kind: "service", host: service.host, port,
+      domains: [service.host],
+      // A VirtualService none of whose rules can apply here leaves the service as it is.
+      routes: routes.length > 0 ? routes : [defaultRoute(context, cluster)],
+    },
+    alternates: alternateDomains(service, context.scope.dnsDomain),
+  };
+}
+
+/** The oldest of the most specific VirtualServices for a host; the others of that host are told. */
+function rulesOf(context: Context, host: string): VirtualServiceRecord | undefined {
+  const [winner, ...others] = context.routing.rulesFor(host).filter((record) => record.object.spec.http.length > 0);
+  if (winner === undefined) return undefined;
+  const pattern = mostSpecificMatch(winner.hosts, host);
+  const shadowed = others.filter((record) => mostSpecificMatch(record.hosts, host) === pattern);
+  for (const record of shadowed) {
+    context.findings.warn(record.object.origin, "shadowed-virtual-service",
+      `its routes for host "${host}" do not apply in sidecars: ${formatRef(winner.object.origin)} is older and has the same host. Merge them into one VirtualService`,
+      [winner.object.origin]);
+  }
+  return winner;
+}
+
+/** Hosts of VirtualServices that no visible service has, in any form. */
+function unknownHosts(context: Context, port: number): readonly Candidate[] {
+  const hosts = new Set(context.routing.all.flatMap((record) => record.hosts));
+  return [...hosts].filter((host) => !isKnown(context, host)).flatMap((host) => {
+    const rules = rulesOf(context, host);
+    const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
+    if (routes.length === 0) return [];
+    return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates: [] }];
+  });
+}
+
+function isKnown(context: Context, host: string): boolean {
+  if (host === "*") return true;
+  if (isWildcard(host)) return context.services.byHost.has(host);
+  return context.services.find(host) !== undefined;
+}

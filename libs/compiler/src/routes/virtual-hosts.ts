@@ -1,0 +1,42 @@
+import type * as ir from "@lateen/ir";
+import { byHostSpecificity, compareText } from "@lateen/model";
+
+/** Envoy takes no domain twice in a table: a full name keeps its domain, of alternates the first host's counts. */
+export interface Candidate {
+  readonly host: ir.VirtualHost;
+  readonly alternates: readonly string[];
+}
+
+export function withUniqueDomains(candidates: readonly Candidate[]): readonly ir.VirtualHost[] {
+  const sorted = [...candidates].sort((left, right) => byHostSpecificity(left.host.host, right.host.host));
+  const taken = new Set(sorted.flatMap((candidate) => candidate.host.domains));
+  return sorted.map(({ host, alternates }) => {
+    const free = alternates.filter((domain) => !taken.has(domain));
+    for (const domain of free) taken.add(domain);
+    return { ...host, domains: [...host.domains, ...free] };
+  });
+}
+
+/** Everything that is not a known host: passed on to where it was going, or refused. */
+export function fallbackHost(allow: boolean, port: number): ir.VirtualHost {
+  const match: ir.RouteMatch = { path: { kind: "prefix", value: "/" } };
+  return allow
+    ? {
+        kind: "allow-any", host: "*", port, domains: ["*"],
+        routes: [{
+          name: "allow_any", match, operation: "",
+          action: { kind: "forward", targets: [{ cluster: { kind: "passthrough" }, weight: 1 }], timeoutMs: 0 },
+        }],
+      }
+    : {
+        kind: "block-all", host: "*", port, domains: ["*"],
+        routes: [{ name: "block_all", match, operation: "", action: { kind: "respond", status: 502 } }],
+      };
+}
+
+/** The rules and services a table was made of. */
+export function originsOf(hosts: readonly ir.VirtualHost[]): readonly string[] {
+  const refs = hosts.flatMap((host) => host.routes.flatMap((route) => route.rule ?? []));
+  return [...new Set(refs)].sort(compareText);
+}
+

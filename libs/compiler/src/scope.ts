@@ -1,0 +1,119 @@
+import { compareText, formatRef, isEmptyRecord, selects, sortedRecord } from "@lateen/model";
+import type { Interception, Labels, MeshObject, Protocol, ProxyNode } from "@lateen/model";
+import type { EndpointRecord } from "./index/endpoints.ts";
+import { workloadAt } from "./index/endpoints.ts";
+import { peerModesFor } from "./index/peer-modes.ts";
+import type { PeerModes } from "./index/peer-modes.ts";
+import { byAge } from "./index/ordering.ts";
+import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
+import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
+import type { MeshSnapshot } from "./snapshot.ts";
+
+/** A port of the proxy's own workload that belongs to a service. */
+export interface ServedPort {
+  readonly targetPort: number;
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/**
+ * Everything about a proxy that may change its IR; plain JSON. Proxies of equal scope share one IR, so nothing that
+ * differs between replicas of a workload belongs here.
+ */
+export interface ProxyScope {
+  readonly type: ProxyNode["type"];
+  readonly namespace: string;
+  readonly dnsDomain: string;
+  readonly interception: Interception;
+  /** The address listeners bind to; only where interception does not take care of it. */
+  readonly bind: string;
+  readonly agent: boolean;
+  /** Absent: the binary did not say, everything is assumed. */
+  readonly extensions?: readonly string[];
+  /** Labels that some rule looks at. */
+  readonly labels: Labels;
+  readonly serves: readonly ServedPort[];
+  readonly peerModes: PeerModes;
+  /** Objects selected for this proxy, as `Kind/namespace/name`. */
+  readonly policies: readonly string[];
+  readonly gateways: readonly string[];
+}
+
+/** Where `node` stands in the mesh of `snapshot`. Cheap: run it for each proxy and each revision. */
+export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
+  const [address = ""] = node.addresses;
+  const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
+  const labels = { ...node.labels, ...workload?.labels };
+  const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key));
+  return {
+    type: node.type,
+    namespace: node.namespace,
+    dnsDomain: node.dnsDomain,
+    interception: node.type === "router" ? "none" : node.interception,
+    bind: node.type === "sidecar" && node.interception === "none" ? address : "0.0.0.0",
+    agent: node.agent,
+    ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
+    labels: sortedRecord(Object.fromEntries(relevant)),
+    serves: servedPorts(snapshot, node, labels, workload?.ports ?? {}),
+    peerModes: peerModesFor(snapshot.peerAuthentications, node.namespace, labels),
+    policies: selectedPolicies(snapshot, node.namespace, labels),
+    gateways: node.type === "router"
+      ? snapshot.gateways.filter((gateway) => selects(gateway.spec.selector, labels)).map((gateway) => formatRef(gateway.origin)).sort()
+      : [],
+  };
+}
+
+/** Equal for two scopes if and only if they are. */
+export function scopeKey(scope: ProxyScope): string {
+  return JSON.stringify(scope);
+}
+
+/** The policies of one kind that a scope is under; each list is oldest first. */
+export function policiesOf<Spec>(index: PolicyIndex<Spec>, scope: ProxyScope): SelectedPolicies<Spec> {
+  const { mesh, namespace } = index.forWorkload(scope.namespace, {});
+  const workload = scope.policies.flatMap((ref) => index.find(ref) ?? []).sort(byAge);
+  return { mesh, namespace, workload };
+}
+
+function selectedPolicies(snapshot: MeshSnapshot, namespace: string, labels: Labels): readonly string[] {
+  const selected: readonly MeshObject<unknown>[] = [
+    ...snapshot.authorizationPolicies.forWorkload(namespace, labels).workload,
+    ...snapshot.telemetries.forWorkload(namespace, labels).workload,
+    ...snapshot.rateLimits.forWorkload(namespace, labels).workload,
+  ];
+  return selected
+    .map((object) => `${object.kind}/${object.meta.namespace}/${object.meta.name}`)
+    .sort();
+}
+
+/** By selector, which also holds before the pod is in any slice, else by an endpoint with the proxy's address. */
+function servedPorts(
+  snapshot: MeshSnapshot, node: ProxyNode, labels: Labels, containerPorts: Readonly<Record<string, number>>,
+): readonly ServedPort[] {
+  const served: ServedPort[] = [];
+  for (const service of snapshot.services.byNamespace.get(node.namespace) ?? []) {
+    const records = (snapshot.endpoints.groups.get(service.key)?.records ?? []).filter((record) => node.addresses.includes(record.address));
+    const selector = service.workloadSelector ?? service.selector;
+    if (records.length === 0 && (isEmptyRecord(selector) || !selects(selector, labels))) continue;
+    for (const port of service.ports) {
+      const targetPort = targetOf(port, records, containerPorts);
+      if (targetPort !== undefined) served.push(servedPort(service, port, targetPort));
+    }
+  }
+  return served.sort((left, right) => left.targetPort - right.targetPort || compareText(left.host, right.host) || left.port - right.port);
+}
+
+function targetOf(port: RecordPort, records: readonly EndpointRecord[], containerPorts: Readonly<Record<string, number>>): number | undefined {
+  for (const record of records) {
+    const found = record.portFor(port.name, port.number, port.targetPort);
+    if (found !== undefined) return found;
+  }
+  return port.targetPort || (port.targetPortName === "" ? port.number : containerPorts[port.targetPortName]);
+}
+
+function servedPort({ host, name, namespace }: ServiceRecord, port: RecordPort, targetPort: number): ServedPort {
+  return { targetPort, port: port.number, protocol: port.protocol, host, name, namespace };
+}

@@ -1,0 +1,101 @@
+import { isEmptyRecord } from "@lateen/model";
+import { milliseconds } from "./durations.ts";
+import type { ConnectionPool, ExtensionProvider, HttpRetry, MeshConfig } from "./istio.ts";
+
+/** Mesh-wide settings, with every default filled in. */
+export interface MeshSettings {
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly trustDomainAliases: readonly string[];
+  /** DNS domain of cluster services. */
+  readonly domain: string;
+  readonly outboundPort: number;
+  readonly inboundPort: number;
+  readonly connectTimeoutMs: number;
+  readonly protocolDetectionTimeoutMs: number;
+  readonly dnsRefreshMs: number;
+  readonly outboundPolicy: "allow-any" | "registry-only";
+  readonly autoMtls: boolean;
+  readonly accessLogFile: string;
+  /** Empty: the built-in format. */
+  readonly accessLogFormat: string;
+  readonly accessLogEncoding: "text" | "json";
+  readonly defaultAccessLogProviders: readonly string[];
+  readonly providers: ReadonlyMap<string, ExtensionProvider>;
+  readonly exportTo: {
+    readonly services: readonly string[];
+    readonly virtualServices: readonly string[];
+    readonly destinationRules: readonly string[];
+  };
+  readonly defaultRetry?: HttpRetry;
+  readonly keepalive?: NonNullable<ConnectionPool["tcp"]>["tcpKeepalive"];
+  readonly upgradeToHttp2: boolean;
+}
+
+/** What an installation decides before any MeshConfig is read. */
+export interface Installation {
+  readonly rootNamespace?: string;
+  readonly trustDomain?: string;
+  readonly domain?: string;
+}
+
+/** Istio's defaults. */
+export function defaultMeshSettings(installation: Installation = {}): MeshSettings {
+  return {
+    rootNamespace: installation.rootNamespace ?? "istio-system",
+    trustDomain: installation.trustDomain ?? "cluster.local",
+    trustDomainAliases: [],
+    domain: installation.domain ?? "cluster.local",
+    outboundPort: 15001,
+    inboundPort: 15006,
+    connectTimeoutMs: 10_000,
+    protocolDetectionTimeoutMs: 0,
+    dnsRefreshMs: 60_000,
+    outboundPolicy: "allow-any",
+    autoMtls: true,
+    accessLogFile: "",
+    accessLogFormat: "",
+    accessLogEncoding: "text",
+    defaultAccessLogProviders: [],
+    providers: new Map(),
+    exportTo: { services: [], virtualServices: [], destinationRules: [] },
+    upgradeToHttp2: false,
+  };
+}
+
+/** `base` as changed by a MeshConfig; what it does not set keeps its value. */
+export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSettings {
+  const registryOnly = 0;
+  return {
+    ...base,
+    rootNamespace: config.rootNamespace || base.rootNamespace,
+    trustDomain: config.trustDomain || base.trustDomain,
+    trustDomainAliases: config.trustDomainAliases,
+    outboundPort: config.proxyListenPort || base.outboundPort,
+    inboundPort: config.proxyInboundListenPort || base.inboundPort,
+    connectTimeoutMs: duration(config.connectTimeout, base.connectTimeoutMs),
+    protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, base.protocolDetectionTimeoutMs),
+    dnsRefreshMs: duration(config.dnsRefreshRate, base.dnsRefreshMs),
+    outboundPolicy: config.outboundTrafficPolicy === undefined
+      ? base.outboundPolicy
+      : config.outboundTrafficPolicy.mode === registryOnly ? "registry-only" : "allow-any",
+    autoMtls: config.enableAutoMtls ?? base.autoMtls,
+    accessLogFile: config.accessLogFile || base.accessLogFile,
+    accessLogFormat: config.accessLogFormat || base.accessLogFormat,
+    accessLogEncoding: config.accessLogEncoding === 1 ? "json" : base.accessLogEncoding,
+    defaultAccessLogProviders: config.defaultProviders?.accessLogging ?? base.defaultAccessLogProviders,
+    providers: new Map([...base.providers, ...config.extensionProviders.map((provider) => [provider.name, provider] as const)]),
+    exportTo: {
+      services: config.defaultServiceExportTo,
+      virtualServices: config.defaultVirtualServiceExportTo,
+      destinationRules: config.defaultDestinationRuleExportTo,
+    },
+    upgradeToHttp2: config.h2UpgradePolicy === 1,
+    ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
+    ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive) ? {} : { keepalive: config.tcpKeepalive }),
+  };
+}
+
+function duration(value: { seconds: bigint; nanos: number } | undefined, otherwise: number): number {
+  return value === undefined ? otherwise : milliseconds(value);
+}

@@ -1,0 +1,131 @@
+import type { ClusterRef, OutboundClusterRef } from "./refs.ts";
+
+/** One destination. Everything Envoy's cluster depends on is here, which makes it the cache key. */
+export interface Cluster {
+  readonly ref: ClusterRef;
+  readonly discovery: Discovery;
+  readonly connectTimeoutMs: number;
+  readonly balancing: Balancing;
+  /** A limit that is absent is infinite. */
+  readonly limits: ConnectionLimits;
+  readonly keepalive?: Keepalive;
+  readonly outlierDetection?: OutlierDetection;
+  readonly http: UpstreamHttp;
+  readonly tls: UpstreamTls;
+  /** Services this cluster stands for: what telemetry reads. */
+  readonly services: readonly ServiceName[];
+  /** The DestinationRule that shaped it, as `Kind/namespace/name`. */
+  readonly rule?: string;
+  readonly subset?: string;
+  readonly origin?: string;
+}
+
+export interface ServiceName {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+export type Discovery =
+  /** Endpoints come by the endpoints lane. */
+  | { readonly kind: "endpoints"; readonly query: EndpointQuery }
+  | {
+      readonly kind: "dns";
+      /** One resolved address at a time, or all of them. */
+      readonly mode: "strict" | "logical";
+      readonly refreshMs: number;
+      readonly endpoints: readonly FixedEndpoint[];
+    }
+  | { readonly kind: "static"; readonly endpoints: readonly FixedEndpoint[] }
+  | { readonly kind: "original-destination"; readonly sourceAddress?: string }
+  | { readonly kind: "none" };
+
+export interface FixedEndpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly mutualTls: boolean;
+}
+
+/** Selects endpoints of one service port; the key of the endpoints lane. */
+export interface EndpointQuery {
+  readonly cluster: OutboundClusterRef;
+  /** Namespace of the service: two namespaces may declare one host. */
+  readonly namespace: string;
+  /** Name of the service port, as endpoint ports carry it. */
+  readonly portName: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type Balancing =
+  | { readonly kind: "least-request" | "round-robin"; readonly warmupMs?: number }
+  | { readonly kind: "random" | "by-cluster" }
+  | { readonly kind: "ring-hash"; readonly minimumRingSize?: number }
+  | { readonly kind: "maglev"; readonly tableSize?: number };
+
+export interface ConnectionLimits {
+  readonly maxConnections?: number;
+  readonly maxPendingRequests?: number;
+  readonly maxRequests?: number;
+  readonly maxRetries?: number;
+}
+
+export interface Keepalive {
+  readonly probes?: number;
+  readonly timeMs?: number;
+  readonly intervalMs?: number;
+}
+
+export interface OutlierDetection {
+  readonly consecutive5xx?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly splitLocalOriginErrors?: boolean;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly intervalMs?: number;
+  readonly baseEjectionMs?: number;
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent: number;
+}
+
+export interface UpstreamHttp {
+  /** `downstream`: as the client speaks. */
+  readonly protocol: "http1" | "http2" | "downstream" | "tcp";
+  readonly maxRequestsPerConnection?: number;
+  readonly maxConcurrentStreams?: number;
+  readonly idleTimeoutMs?: number;
+  readonly maxConnectionDurationMs?: number;
+  readonly pingIntervalMs?: number;
+  readonly pingTimeoutMs?: number;
+  readonly autoSni?: boolean;
+  readonly autoSanValidation?: boolean;
+}
+
+export type UpstreamTls =
+  | { readonly mode: "none" }
+  | {
+      readonly mode: "workload-identity";
+      /** `endpoint-decides`: only to endpoints that are marked as speaking mutual TLS. */
+      readonly when: "always" | "endpoint-decides";
+      readonly sni: string | OutboundClusterRef;
+      readonly acceptedPeers: readonly string[];
+      readonly alpn: readonly string[];
+    }
+  | {
+      readonly mode: "originate";
+      readonly sni: string;
+      readonly acceptedNames: readonly string[];
+      readonly trust: UpstreamTrust;
+      readonly client?: ClientCertificate;
+      readonly alpn: readonly string[];
+    };
+
+export type UpstreamTrust =
+  | { readonly kind: "unverified" }
+  /** The machine's own roots, served by the agent. */
+  | { readonly kind: "system" }
+  | { readonly kind: "file"; readonly path: string; readonly revocationList?: string }
+  | { readonly kind: "secret"; readonly name: string };
+
+export type ClientCertificate =
+  | { readonly kind: "files"; readonly certificate: string; readonly privateKey: string }
+  | { readonly kind: "secret"; readonly name: string };

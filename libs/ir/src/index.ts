@@ -1,0 +1,28 @@
+/**
+ * The intermediate representation: what one proxy must do, in mesh words.
+ *
+ * Owns: types only. Every value is plain JSON and readonly, so an IR can be printed, compared and hashed; an
+ * optional field is absent rather than undefined. Durations are milliseconds.
+ * Never: logic, Envoy names or messages, keys or tokens (secrets are names).
+ * Made by `libs/compiler`, spelled for Envoy by `libs/xds-build`; start reading at `proxy.ts`.
+ */
+export type { AccessLog, FileAccessLog, GrpcAccessLog, JsonValue, LogCondition } from "./access-log.ts";
+export type {
+  Balancing, ClientCertificate, Cluster, ConnectionLimits, Discovery, EndpointQuery, FixedEndpoint, Keepalive,
+  OutlierDetection, ServiceName, UpstreamHttp, UpstreamTls, UpstreamTrust,
+} from "./cluster.ts";
+export type { EndpointAddress, EndpointSet, LocalityEndpoints } from "./endpoints.ts";
+export type {
+  ChainMatch, ChainName, ClientVerification, DownstreamTls, FilterChain, HttpHandler, Listener, ServerCertificate,
+  TcpHandler, TlsVersion,
+} from "./listener.ts";
+export type { HeaderMatch, QueryMatch, StringMatch } from "./matching.ts";
+export type {
+  Authorization, ExternalAuthorization, ExternalService, PolicyRule, Predicate, RateLimiting, RateLimitRule, RuleSet,
+} from "./policy.ts";
+export type { ProxyIr } from "./proxy.ts";
+export type { ClusterRef, ListenerRef, OutboundClusterRef, RouteTableRef } from "./refs.ts";
+export type {
+  Cors, Fault, Forward, HashPolicy, HeaderChanges, Mirror, Redirect, Respond, RetryPolicy, Route, RouteAction,
+  RouteMatch, RouteTable, VirtualHost, WeightedTarget,
+} from "./route.ts";

@@ -1,0 +1,98 @@
+import type { AccessLog } from "./access-log.ts";
+import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
+import type { ClusterRef, ListenerRef, RouteTableRef } from "./refs.ts";
+import type { RouteTable } from "./route.ts";
+
+export interface Listener {
+  readonly ref: ListenerRef;
+  readonly bind: string;
+  readonly port: number;
+  readonly direction: "inbound" | "outbound";
+  /** False: reached only through the virtual outbound listener. */
+  readonly bindToPort: boolean;
+  /** Hands connections to the listener of their original destination. */
+  readonly useOriginalDestination?: boolean;
+  readonly transparent?: boolean;
+  /** In order. */
+  readonly inspectors: readonly ("original-destination" | "tls" | "http")[];
+  /** How long inspectors wait for first bytes; 0: for ever. Afterwards the connection goes on undetected. */
+  readonly inspectionTimeoutMs?: number;
+  readonly chains: readonly FilterChain[];
+  readonly fallback?: FilterChain;
+  readonly origins: readonly string[];
+}
+
+export interface FilterChain {
+  readonly name: ChainName;
+  readonly match: ChainMatch;
+  readonly tls?: DownstreamTls;
+  readonly handler: HttpHandler | TcpHandler;
+}
+
+export type ChainName =
+  | { readonly kind: "address"; readonly bind: string; readonly port: number }
+  | { readonly kind: "fixed"; readonly name: string }
+  | { readonly kind: "none" };
+
+export interface ChainMatch {
+  readonly destinationPort?: number;
+  readonly destinationRanges?: readonly { readonly address: string; readonly length: number }[];
+  readonly serverNames?: readonly string[];
+  readonly transport?: "tls" | "raw";
+  readonly applicationProtocols?: readonly string[];
+}
+
+export type DownstreamTls =
+  | { readonly mode: "workload-identity"; readonly alpn: readonly string[] }
+  | {
+      readonly mode: "certificate";
+      readonly certificates: readonly ServerCertificate[];
+      readonly client: ClientVerification;
+      readonly alpn: readonly string[];
+      readonly minimumVersion?: TlsVersion;
+      readonly maximumVersion?: TlsVersion;
+      readonly cipherSuites?: readonly string[];
+      readonly curves?: readonly string[];
+    };
+
+export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
+
+export type ServerCertificate =
+  /** Asked for by name over the xDS stream; the key never passes through here. */
+  | { readonly kind: "secret"; readonly name: string }
+  | { readonly kind: "files"; readonly certificate: string; readonly privateKey: string };
+
+export type ClientVerification =
+  | { readonly mode: "none" }
+  | {
+      readonly mode: "required" | "optional";
+      readonly trust: { readonly kind: "secret"; readonly name: string } | { readonly kind: "file"; readonly path: string };
+      readonly acceptedNames: readonly string[];
+      readonly spkiHashes: readonly string[];
+      readonly certificateHashes: readonly string[];
+    };
+
+/** Filters and their order follow from these fields: `libs/xds-build/src/http-filters.ts`. */
+export interface HttpHandler {
+  readonly kind: "http";
+  readonly role: "inbound" | "outbound" | "gateway";
+  readonly routes:
+    | { readonly from: "discovery"; readonly ref: RouteTableRef }
+    | { readonly from: "inline"; readonly table: RouteTable };
+  readonly externalAuthorization: readonly ExternalAuthorization[];
+  readonly authorization: readonly Authorization[];
+  readonly rateLimiting: readonly RateLimiting[];
+  readonly routeFilters: readonly ("grpc-stats" | "alpn" | "fault" | "cors")[];
+  readonly accessLogs: readonly AccessLog[];
+  /** Whether the caller's certificate is described to the application. */
+  readonly forwardPeer: boolean;
+}
+
+export interface TcpHandler {
+  readonly kind: "tcp";
+  readonly targets: readonly { readonly cluster: ClusterRef; readonly weight: number }[];
+  readonly authorization: readonly Authorization[];
+  readonly externalAuthorization: readonly ExternalAuthorization[];
+  readonly accessLogs: readonly AccessLog[];
+  readonly idleTimeoutMs?: number;
+}

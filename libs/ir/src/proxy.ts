@@ -1,0 +1,13 @@
+import type { Cluster } from "./cluster.ts";
+import type { Listener } from "./listener.ts";
+import type { RouteTable } from "./route.ts";
+
+/**
+ * Everything one proxy is told except endpoints and secrets. Each list is sorted by what its entries are, so equal
+ * meshes give equal bytes; `libs/xds-build` reads nothing else.
+ */
+export interface ProxyIr {
+  readonly clusters: readonly Cluster[];
+  readonly listeners: readonly Listener[];
+  readonly routeTables: readonly RouteTable[];
+}

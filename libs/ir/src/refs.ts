@@ -1,0 +1,35 @@
+/**
+ * What a cluster, listener or route table is, in mesh words. Envoy's names for them are made and parsed in
+ * `libs/xds-build/src/naming.ts` and nowhere else.
+ */
+export type ClusterRef =
+  | OutboundClusterRef
+  /** The workload's own application on `port`. */
+  | { readonly kind: "inbound"; readonly port: number }
+  /** Refuses, forwards to where the client wanted to go, forwards to where the caller wanted to go. */
+  | { readonly kind: "black-hole" | "passthrough" | "inbound-passthrough" };
+
+export interface OutboundClusterRef {
+  readonly kind: "outbound";
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+}
+
+export type ListenerRef =
+  | { readonly kind: "virtual-outbound" | "virtual-inbound" }
+  | { readonly kind: "address"; readonly bind: string; readonly port: number };
+
+export type RouteTableRef =
+  | { readonly kind: "port"; readonly port: number }
+  | { readonly kind: "service"; readonly host: string; readonly port: number }
+  | { readonly kind: "gateway-http"; readonly port: number; readonly bind: string }
+  | {
+      readonly kind: "gateway-https";
+      readonly port: number;
+      readonly portName: string;
+      readonly gateway: string;
+      readonly namespace: string;
+      readonly bind: string;
+    }
+  | { readonly kind: "inbound"; readonly port: number };

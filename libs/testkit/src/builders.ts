@@ -1,0 +1,87 @@
+import type { EndpointSlice, Labels, Protocol, Service, Workload } from "@lateen/model";
+
+/** The version under which `kind: Application` is written in a case's `config.yaml`. */
+export const applicationVersion = "testkit.lateen.dev/v1";
+
+/** A service with what runs behind it; what is not said gets a plausible value. */
+export interface ApplicationSpec {
+  readonly name: string;
+  readonly namespace?: string;
+  /** Virtual address; none: headless. */
+  readonly address?: string;
+  readonly host?: string;
+  readonly exportTo?: readonly string[];
+  readonly externalName?: string;
+  readonly ports: readonly { readonly name?: string; readonly number: number; readonly protocol?: Protocol; readonly targetPort?: number }[];
+  readonly workloads?: readonly WorkloadSpec[];
+  readonly createdAtMs?: number;
+}
+
+export interface WorkloadSpec {
+  readonly name: string;
+  readonly address: string;
+  readonly labels?: Labels;
+  readonly serviceAccount?: string;
+  readonly mutualTls?: boolean;
+  readonly ready?: boolean;
+  readonly locality?: string;
+}
+
+export interface Application {
+  readonly services: readonly Service[];
+  readonly slices: readonly EndpointSlice[];
+  readonly workloads: readonly Workload[];
+}
+
+export function application(spec: ApplicationSpec): Application {
+  const { name, namespace = "default", workloads = [] } = spec;
+  const host = spec.host ?? `${name}.${namespace}.svc.cluster.local`;
+  const service: Service = {
+    registry: "Kubernetes", namespace, name, host,
+    addresses: spec.address === undefined ? [] : [spec.address],
+    ports: spec.ports.map((port) => ({
+      name: port.name ?? port.protocol ?? "tcp", number: port.number, protocol: port.protocol ?? "auto",
+      targetPort: port.targetPort ?? port.number, targetPortName: "",
+    })),
+    labels: {}, annotations: {},
+    selector: spec.externalName === undefined ? { app: name } : {},
+    createdAtMs: spec.createdAtMs ?? 0,
+    externalName: spec.externalName ?? "",
+    headless: spec.address === undefined && spec.externalName === undefined,
+    exportTo: spec.exportTo ?? [],
+    origin: { kind: "Service", namespace, name },
+  };
+  return {
+    services: [service],
+    slices: workloads.length === 0 ? [] : [sliceOf(service, workloads)],
+    workloads: workloads.map((workload) => workloadOf(service, workload)),
+  };
+}
+
+function sliceOf(service: Service, workloads: readonly WorkloadSpec[]): EndpointSlice {
+  return {
+    registry: service.registry, namespace: service.namespace, name: `${service.name}-1`, serviceHost: service.host,
+    ports: service.ports.map((port) => ({ name: port.name, number: port.targetPort || port.number })),
+    endpoints: workloads.map((workload) => ({
+      addresses: [workload.address], ready: workload.ready ?? true, serving: workload.ready ?? true, terminating: false,
+      node: "", zone: "", target: workload.name, hostname: "",
+    })),
+  };
+}
+
+function workloadOf(service: Service, spec: WorkloadSpec): Workload {
+  const [region = "", zone = "", subzone = ""] = (spec.locality ?? "").split("/");
+  const labels = { app: service.name, ...spec.labels };
+  return {
+    registry: service.registry, namespace: service.namespace, name: spec.name,
+    addresses: [spec.address],
+    labels,
+    serviceAccount: spec.serviceAccount ?? service.name,
+    locality: { region, zone, subzone },
+    node: "", network: "", cluster: "Kubernetes",
+    mutualTls: spec.mutualTls ?? true,
+    ports: {},
+    canonicalName: service.name, canonicalRevision: labels["version" as keyof typeof labels] ?? "latest",
+    workloadName: spec.name,
+  };
+}

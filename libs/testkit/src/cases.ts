@@ -1,0 +1,42 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { readMesh } from "./mesh.ts";
+import type { MeshObjects } from "./mesh.ts";
+
+/** One folder under `cases/`: a mesh, a proxy in it, and what every stage makes of them. */
+export interface Case {
+  readonly name: string;
+  readonly folder: string;
+  path(file: string): string;
+  /** What is in `config.yaml`. Throws when it is not valid: a case with mistakes tests nothing. */
+  mesh(): Promise<MeshObjects>;
+  proxy(): Promise<CaseProxy>;
+  readYaml(file: string): Promise<unknown>;
+}
+
+/** A proxy as its xDS node says: `proxy.yaml`. */
+export interface CaseProxy {
+  readonly id: string;
+  readonly metadata: unknown;
+  readonly extensions?: readonly string[];
+}
+
+export const casesFolder = fileURLToPath(new URL("../cases", import.meta.url));
+
+export async function listCases(): Promise<readonly Case[]> {
+  const entries = await readdir(casesFolder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => caseAt(entry.name)).sort((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function caseAt(name: string): Case {
+  const folder = join(casesFolder, name);
+  const path = (file: string): string => join(folder, file);
+  const readYaml = async (file: string): Promise<unknown> => parse(await readFile(path(file), "utf8"));
+  return {
+    name, folder, path, readYaml,
+    mesh: async () => readMesh(await readFile(path("config.yaml"), "utf8"), `cases/${name}/config.yaml`),
+    proxy: async () => (await readYaml("proxy.yaml")) as CaseProxy,
+  };
+}

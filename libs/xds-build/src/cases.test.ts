@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import type * as ir from "@lateen/ir";
+import { expectGolden, expectNoOrphans, listCases, toEnvoyJson } from "@lateen/testkit";
+import { buildEndpoints, buildResources, typeUrls, verifyReferences } from "./index.ts";
+
+interface Golden {
+  readonly proxy: ir.ProxyIr;
+  readonly endpoints: readonly ir.EndpointSet[];
+}
+
+const files = { cds: typeUrls.cluster, eds: typeUrls.endpoints, lds: typeUrls.listener, rds: typeUrls.routes } as const;
+
+for (const scenario of await listCases()) {
+  test(`builds ${scenario.name}`, async () => {
+    const golden = (await scenario.readYaml("ir.golden.yaml")) as Golden;
+    assert.deepEqual(verifyReferences(golden.proxy), []);
+    const resources = [...buildResources(golden.proxy), ...golden.endpoints.map(buildEndpoints)];
+    assert.deepEqual([...buildResources(structuredClone(golden.proxy)), ...golden.endpoints.map(buildEndpoints)], resources);
+    for (const [file, typeUrl] of Object.entries(files)) {
+      const own = resources.filter((resource) => resource.typeUrl === typeUrl);
+      await expectGolden(scenario.path(join("xds", `${file}.golden.yaml`)), { resources: own.map(toEnvoyJson) });
+    }
+    await expectNoOrphans(scenario.path("xds"), Object.keys(files).map((file) => `${file}.golden.yaml`));
+  });
+}

@@ -1,0 +1,208 @@
+import { create } from "@bufbuild/protobuf";
+import type * as ir from "@lateen/ir";
+import {
+  CircuitBreakersSchema,
+} from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import type { CircuitBreakers } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import {
+  Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema,
+} from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
+import type { Cluster } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
+import { OutlierDetectionSchema } from "@lateen/protos/envoy/config/cluster/v3/outlier_detection_pb.js";
+import type { OutlierDetection } from "@lateen/protos/envoy/config/cluster/v3/outlier_detection_pb.js";
+import { HttpProtocolOptionsSchema } from "@lateen/protos/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { fixedEndpoints } from "./endpoints.ts";
+import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
+import type { Init } from "./messages.ts";
+import { clusterName, configPath } from "./naming.ts";
+import { plaintextSocket, upstreamSocket } from "./transport.ts";
+
+type Fields = Init<typeof ClusterSchema>;
+
+const unlimited = 4_294_967_295;
+const http = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** Everything an Envoy cluster depends on is in `cluster`, which makes it the cache key. */
+export function buildCluster(cluster: ir.Cluster): Cluster {
+  return create(ClusterSchema, {
+    name: clusterName(cluster.ref),
+    connectTimeout: duration(cluster.connectTimeoutMs),
+    circuitBreakers: circuitBreakers(cluster.limits),
+    commonLbConfig: cluster.outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: cluster.outlierDetection.minHealthPercent } },
+    ...discovery(cluster),
+    ...balancing(cluster.balancing),
+    ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
+    ...protocolOptions(cluster.http),
+    ...keepalive(cluster.keepalive),
+    ...transport(cluster.tls),
+    ...metadata(cluster),
+  });
+}
+
+function discovery({ ref, discovery: from }: ir.Cluster): Fields {
+  switch (from.kind) {
+    case "none": return { clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC } };
+    case "endpoints":
+      return {
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+        edsClusterConfig: { edsConfig: overAds(), serviceName: clusterName(ref) },
+      };
+    case "static":
+      return {
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+        loadAssignment: fixedEndpoints(clusterName(ref), from.endpoints),
+      };
+    case "dns":
+      return {
+        clusterDiscoveryType: { case: "type", value: from.mode === "logical" ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS },
+        dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+        dnsRefreshRate: duration(from.refreshMs),
+        respectDnsTtl: true,
+        loadAssignment: fixedEndpoints(clusterName(ref), from.endpoints),
+      };
+    case "original-destination":
+      return {
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+        ...(from.sourceAddress === undefined ? {} : { upstreamBindConfig: { sourceAddress: sourceAddress(from.sourceAddress) } }),
+      };
+    default: return unreachable(from);
+  }
+}
+
+function sourceAddress(address: string) {
+  const { address: socket } = socketAddress(address, 0);
+  return socket.case === "socketAddress" ? socket.value : { address };
+}
+
+function balancing(policy: ir.Balancing): Fields {
+  switch (policy.kind) {
+    case "random": return { lbPolicy: Cluster_LbPolicy.RANDOM };
+    case "by-cluster": return { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
+    case "least-request":
+      return { lbPolicy: Cluster_LbPolicy.LEAST_REQUEST, ...(policy.warmupMs === undefined ? {} : { lbConfig: { case: "leastRequestLbConfig", value: slowStart(policy.warmupMs) } }) };
+    case "round-robin":
+      return { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN, ...(policy.warmupMs === undefined ? {} : { lbConfig: { case: "roundRobinLbConfig", value: slowStart(policy.warmupMs) } }) };
+    case "ring-hash":
+      return {
+        lbPolicy: Cluster_LbPolicy.RING_HASH,
+        ...(policy.minimumRingSize === undefined ? {} : { lbConfig: { case: "ringHashLbConfig", value: { minimumRingSize: BigInt(policy.minimumRingSize) } } }),
+      };
+    case "maglev":
+      return {
+        lbPolicy: Cluster_LbPolicy.MAGLEV,
+        ...(policy.tableSize === undefined ? {} : { lbConfig: { case: "maglevLbConfig", value: { tableSize: BigInt(policy.tableSize) } } }),
+      };
+    default: return unreachable(policy);
+  }
+}
+
+function slowStart(ms: number) {
+  return { slowStartConfig: { slowStartWindow: duration(ms) } };
+}
+
+function circuitBreakers(limits: ir.ConnectionLimits): CircuitBreakers {
+  return create(CircuitBreakersSchema, {
+    thresholds: [{
+      maxConnections: limits.maxConnections ?? unlimited,
+      maxPendingRequests: limits.maxPendingRequests ?? unlimited,
+      maxRequests: limits.maxRequests ?? unlimited,
+      maxRetries: limits.maxRetries ?? unlimited,
+      trackRemaining: true,
+    }],
+  });
+}
+
+/** Ejection by success rate stays off: Istio has only counts of consecutive errors. */
+function outlierDetection(from: ir.OutlierDetection): OutlierDetection {
+  const enforced = (count: number): number => (count > 0 ? 100 : 0);
+  return create(OutlierDetectionSchema, {
+    enforcingSuccessRate: 0,
+    ...(from.consecutive5xx === undefined ? {} : { consecutive5xx: from.consecutive5xx, enforcingConsecutive5xx: enforced(from.consecutive5xx) }),
+    ...(from.consecutiveGatewayErrors === undefined ? {} : {
+      consecutiveGatewayFailure: from.consecutiveGatewayErrors,
+      enforcingConsecutiveGatewayFailure: enforced(from.consecutiveGatewayErrors),
+    }),
+    ...(from.splitLocalOriginErrors ? { splitExternalLocalOriginErrors: true, enforcingLocalOriginSuccessRate: 0 } : {}),
+    ...(from.consecutiveLocalOriginFailures === undefined ? {} : {
+      consecutiveLocalOriginFailure: from.consecutiveLocalOriginFailures, enforcingConsecutiveLocalOriginFailure: 100,
+    }),
+    ...optionalDuration("interval", from.intervalMs),
+    ...optionalDuration("baseEjectionTime", from.baseEjectionMs),
+    ...(from.maxEjectionPercent === undefined ? {} : { maxEjectionPercent: from.maxEjectionPercent }),
+  });
+}
+
+type HttpOptions = Init<typeof HttpProtocolOptionsSchema>;
+
+/** TCP clusters, and HTTP/1.1 clusters with nothing to say, keep Envoy's defaults. */
+function protocolOptions(options: ir.UpstreamHttp): Fields {
+  const { maxRequestsPerConnection, idleTimeoutMs, maxConnectionDurationMs, autoSni, autoSanValidation } = options;
+  const common: HttpOptions["commonHttpProtocolOptions"] = {
+    ...optionalDuration("idleTimeout", idleTimeoutMs),
+    ...optionalDuration("maxConnectionDuration", maxConnectionDurationMs),
+    ...(maxRequestsPerConnection === undefined ? {} : { maxRequestsPerConnection }),
+  };
+  const hasCommon = Object.keys(common).length > 0;
+  const follows = autoSni === true || autoSanValidation === true;
+  if (!hasCommon && !follows && (options.protocol === "tcp" || options.protocol === "http1")) return {};
+  const value = typed(HttpProtocolOptionsSchema, {
+    ...(hasCommon ? { commonHttpProtocolOptions: common } : {}),
+    ...(follows ? { upstreamHttpProtocolOptions: { autoSni: autoSni === true, autoSanValidation: autoSanValidation === true } } : {}),
+    ...upstreamProtocol(options),
+  });
+  return { typedExtensionProtocolOptions: { [http]: value } };
+}
+
+function upstreamProtocol(options: ir.UpstreamHttp): HttpOptions {
+  const http2 = {
+    ...(options.maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams: options.maxConcurrentStreams }),
+    ...(options.pingIntervalMs === undefined && options.pingTimeoutMs === undefined ? {} : {
+      connectionKeepalive: { ...optionalDuration("interval", options.pingIntervalMs), timeout: duration(options.pingTimeoutMs ?? 5000) },
+    }),
+  };
+  switch (options.protocol) {
+    case "http2": return { upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig: { case: "http2ProtocolOptions", value: http2 } } } };
+    case "downstream":
+      return { upstreamProtocolOptions: { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } } };
+    default: return { upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } } };
+  }
+}
+
+function keepalive(from: ir.Keepalive | undefined): Fields {
+  if (from === undefined) return {};
+  const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
+  return {
+    upstreamConnectionOptions: {
+      tcpKeepalive: {
+        ...(from.probes === undefined ? {} : { keepaliveProbes: from.probes }),
+        ...(from.timeMs === undefined ? {} : { keepaliveTime: seconds(from.timeMs) }),
+        ...(from.intervalMs === undefined ? {} : { keepaliveInterval: seconds(from.intervalMs) }),
+      },
+    },
+  };
+}
+
+/** Where the endpoint decides, its metadata picks the socket: TLS for those that speak it, else plaintext. */
+function transport(tls: ir.UpstreamTls): Fields {
+  const socket = upstreamSocket(tls);
+  if (socket === undefined) return {};
+  if (tls.mode !== "workload-identity" || tls.when === "always") return { transportSocket: socket };
+  return {
+    transportSocketMatches: [
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: socket },
+      { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket() },
+    ],
+  };
+}
+
+/** What Istio's telemetry and dashboards read: the services behind the cluster and the rule that shaped it. */
+function metadata({ services, rule, subset }: ir.Cluster): Fields {
+  if (services.length === 0 && rule === undefined) return {};
+  return {
+    metadata: istioMetadata({
+      ...(rule === undefined ? {} : { config: configPath(rule) }),
+      ...(services.length === 0 ? {} : { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }),
+      ...(subset === undefined ? {} : { subset }),
+    }),
+  };
+}

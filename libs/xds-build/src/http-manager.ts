@@ -1,0 +1,58 @@
+import { create } from "@bufbuild/protobuf";
+import type * as ir from "@lateen/ir";
+import type { Filter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import { FilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import {
+  HttpConnectionManager_CodecType, HttpConnectionManager_ForwardClientCertDetails, HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManagerSchema,
+} from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { buildAccessLog } from "./access-logs.ts";
+import { httpFilters } from "./http-filters.ts";
+import { duration, overAds, typed } from "./messages.ts";
+import type { Init } from "./messages.ts";
+import { routeTableName } from "./naming.ts";
+import { buildRouteTable } from "./routes.ts";
+
+type Fields = Init<typeof HttpConnectionManagerSchema>;
+
+const upgrades = { upgradeConfigs: [{ upgradeType: "websocket" }] };
+
+export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
+  const config = typed(HttpConnectionManagerSchema, {
+    statPrefix: statPrefix(handler, statName),
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    ...routes(handler),
+    httpFilters: httpFilters.flatMap((build) => build(handler)),
+    accessLog: handler.accessLogs.map((log) => buildAccessLog(log, "http")),
+    // Streams live as long as they like; a route's timeout bounds requests.
+    streamIdleTimeout: duration(0),
+    normalizePath: true,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    ...upgrades,
+    ...identity(handler.role, handler.forwardPeer),
+  });
+  return create(FilterSchema, { name: "envoy.filters.network.http_connection_manager", configType: { case: "typedConfig", value: config } });
+}
+
+function statPrefix({ role, routes: source }: ir.HttpHandler, statName: string): string {
+  if (source.from === "inline" && source.table.ref.kind === "inbound" && source.table.ref.port === 0) return routeTableName(source.table.ref);
+  return `${role === "inbound" ? "inbound" : "outbound"}_${statName}`;
+}
+
+function routes({ routes: source }: ir.HttpHandler): Fields {
+  return source.from === "inline"
+    ? { routeSpecifier: { case: "routeConfig", value: buildRouteTable(source.table) } }
+    : { routeSpecifier: { case: "rds", value: { routeConfigName: routeTableName(source.ref), configSource: overAds() } } };
+}
+
+/** What callers and servers learn of each other. Only a gateway takes the address of its client for the caller's. */
+function identity(role: ir.HttpHandler["role"], forwardPeer: boolean): Fields {
+  const described = forwardPeer ? { setCurrentClientCertDetails: { subject: true, dns: true, uri: true } } : {};
+  switch (role) {
+    case "inbound":
+      return { serverName: "istio-envoy", useRemoteAddress: false, forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD, ...described };
+    case "outbound": return { useRemoteAddress: false };
+    case "gateway":
+      return { serverName: "istio-envoy", useRemoteAddress: true, forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET, ...described };
+  }
+}

@@ -1,0 +1,70 @@
+import { create } from "@bufbuild/protobuf";
+import type * as ir from "@lateen/ir";
+import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
+import type { RouteConfiguration } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
+import { RouteSchema, VirtualHost_TlsRequirementType, VirtualHostSchema } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
+import type { Route, VirtualHost } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
+import { istioMetadata } from "./messages.ts";
+import type { Init } from "./messages.ts";
+import { headerMatcher, queryMatcher } from "./matchers.ts";
+import { configPath, routeTableName, virtualHostName } from "./naming.ts";
+import { buildRateLimit } from "./rate-limits.ts";
+import { directResponse, headerChanges, redirect, routeAction } from "./route-actions.ts";
+import { perRouteFilters } from "./route-filters.ts";
+
+const maxDirectResponseBytes = 1_048_576;
+
+export function buildRouteTable(table: ir.RouteTable): RouteConfiguration {
+  const inbound = table.ref.kind === "inbound";
+  return create(RouteConfigurationSchema, {
+    name: routeTableName(table.ref),
+    virtualHosts: table.virtualHosts.map(virtualHost),
+    // References are checked before anything is published: `references.ts`.
+    validateClusters: false,
+    ...(inbound ? {} : { ignorePortInHostMatching: true, maxDirectResponseBodySizeBytes: maxDirectResponseBytes }),
+  });
+}
+
+function virtualHost(host: ir.VirtualHost): VirtualHost {
+  return create(VirtualHostSchema, {
+    name: virtualHostName(host),
+    domains: [...host.domains],
+    routes: host.routes.map(route),
+    includeRequestAttemptCount: host.kind !== "inbound",
+    ...(host.requireTls ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
+    rateLimits: (host.rateLimits ?? []).map(buildRateLimit),
+  });
+}
+
+function route(from: ir.Route): Route {
+  return create(RouteSchema, {
+    name: from.name,
+    match: routeMatch(from.match),
+    action: action(from.action),
+    ...headerChanges(from.requestHeaders, from.responseHeaders),
+    ...(from.operation === "" ? {} : { decorator: { operation: from.operation } }),
+    ...(from.rule === undefined ? {} : { metadata: istioMetadata({ config: configPath(from.rule) }) }),
+    statPrefix: from.statPrefix ?? "",
+    typedPerFilterConfig: perRouteFilters(from),
+  });
+}
+
+function routeMatch(match: ir.RouteMatch): Init<typeof RouteSchema>["match"] {
+  const { path } = match;
+  return {
+    pathSpecifier: path.kind === "regex"
+      ? { case: "safeRegex", value: { regex: path.value } }
+      : { case: path.kind === "exact" ? "path" : "prefix", value: path.value },
+    ...(match.ignorePathCase ? { caseSensitive: false } : {}),
+    headers: (match.headers ?? []).map(headerMatcher),
+    queryParameters: (match.query ?? []).map(queryMatcher),
+  };
+}
+
+function action(from: ir.RouteAction): NonNullable<Init<typeof RouteSchema>["action"]> {
+  switch (from.kind) {
+    case "forward": return { case: "route", value: routeAction(from) };
+    case "redirect": return { case: "redirect", value: redirect(from) };
+    case "respond": return { case: "directResponse", value: directResponse(from) };
+  }
+}

@@ -1,0 +1,54 @@
+import { create } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type * as ir from "@lateen/ir";
+import { FilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import type { Filter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import { RBACSchema } from "@lateen/protos/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import { TcpProxySchema } from "@lateen/protos/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { buildAccessLog } from "./access-logs.ts";
+import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
+import { optionalDuration, typed } from "./messages.ts";
+import { clusterName } from "./naming.ts";
+import { buildRules } from "./rbac.ts";
+
+const statPrefix = "tcp.";
+const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
+
+/** As for HTTP: who may first, then the proxy, which ends the chain. */
+export function tcpFilters(handler: ir.TcpHandler): Filter[] {
+  return [...external(handler), ...authorization(handler), proxy(handler)];
+}
+
+function filter(name: string, config: Any): Filter {
+  return create(FilterSchema, { name, configType: { case: "typedConfig", value: config } });
+}
+
+function external({ externalAuthorization }: ir.TcpHandler): Filter[] {
+  return externalAuthorization.flatMap((step) => {
+    const config = networkExternalAuthorization(step);
+    if (config === undefined) return [];
+    const shadow = typed(RBACSchema, { statPrefix, shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix });
+    return [filter("envoy.filters.network.rbac", shadow), filter("envoy.filters.network.ext_authz", config)];
+  });
+}
+
+function authorization({ authorization: steps }: ir.TcpHandler): Filter[] {
+  return steps.map(({ enforce, dryRun }) => filter("envoy.filters.network.rbac", typed(RBACSchema, {
+    statPrefix,
+    ...(enforce === undefined ? {} : { rules: buildRules(enforce) }),
+    ...(dryRun === undefined ? {} : { shadowRules: buildRules(dryRun), shadowRulesStatPrefix: dryRunPrefixes[dryRun.action] }),
+  })));
+}
+
+function proxy({ targets, accessLogs, idleTimeoutMs }: ir.TcpHandler): Filter {
+  const [first, ...others] = targets;
+  const name = first === undefined ? clusterName({ kind: "black-hole" }) : clusterName(first.cluster);
+  return filter("envoy.filters.network.tcp_proxy", typed(TcpProxySchema, {
+    statPrefix: name,
+    clusterSpecifier: others.length === 0
+      ? { case: "cluster", value: name }
+      : { case: "weightedClusters", value: { clusters: targets.map(({ cluster, weight }) => ({ name: clusterName(cluster), weight })) } },
+    accessLog: accessLogs.map((log) => buildAccessLog(log, "tcp")),
+    ...optionalDuration("idleTimeout", idleTimeoutMs),
+  }));
+}

@@ -1,0 +1,208 @@
+import { create } from "@bufbuild/protobuf";
+import type * as ir from "@lateen/ir";
+import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import type { ConfigSource } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import { TransportSocketSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { RawBufferSchema } from "@lateen/protos/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import { SdsSecretConfigSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { SdsSecretConfig } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { CertificateValidationContextSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import { CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import type { CommonTlsContext } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { stringMatcher } from "./matchers.ts";
+import { duration, overAds, typed, unreachable } from "./messages.ts";
+import type { Init } from "./messages.ts";
+import { secretName, sniName } from "./naming.ts";
+
+type Context = Init<typeof CommonTlsContextSchema>;
+
+/** The static cluster through which a proxy's own agent hands it its certificates. */
+const agentCluster = "sds-grpc";
+/** For ever: without its certificate a proxy must not start to serve. */
+const agentFetchTimeoutMs = 0;
+
+/** The workload's certificate and the roots it trusts, by the names Istio's agent knows them. */
+const workloadSecret = "default";
+const rootSecret = "ROOTCA";
+const systemRootsSecret = "file-root:system";
+
+function fromAgent(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: agentSource() });
+}
+
+function agentSource(): ConfigSource {
+  return create(ConfigSourceSchema, {
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: duration(agentFetchTimeoutMs),
+    configSourceSpecifier: {
+      case: "apiConfigSource",
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: agentCluster } } }],
+      },
+    },
+  });
+}
+
+function fromControlPlane(credential: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name: secretName(credential), sdsConfig: overAds() });
+}
+
+function tlsSocket(config: ReturnType<typeof typed>): TransportSocket {
+  return create(TransportSocketSchema, { name: "envoy.transport_sockets.tls", configType: { case: "typedConfig", value: config } });
+}
+
+export function plaintextSocket(): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.raw_buffer", configType: { case: "typedConfig", value: typed(RawBufferSchema, {}) },
+  });
+}
+
+/** For connections to a cluster; undefined: plaintext. */
+export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined {
+  switch (tls.mode) {
+    case "none": return undefined;
+    case "workload-identity":
+      return tlsSocket(typed(UpstreamTlsContextSchema, {
+        sni: typeof tls.sni === "string" ? tls.sni : sniName(tls.sni),
+        commonTlsContext: identityContext(tls.alpn, tls.acceptedPeers),
+      }));
+    case "originate":
+      return tlsSocket(typed(UpstreamTlsContextSchema, {
+        sni: tls.sni,
+        commonTlsContext: create(CommonTlsContextSchema, {
+          alpnProtocols: [...tls.alpn],
+          ...clientCertificates(tls.client),
+          ...serverTrust(tls.trust, tls.acceptedNames),
+        }),
+      }));
+    default: return unreachable(tls);
+  }
+}
+
+function identityContext(alpn: readonly string[], acceptedPeers: readonly string[]): CommonTlsContext {
+  return create(CommonTlsContextSchema, {
+    alpnProtocols: [...alpn],
+    tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+    tlsCertificateSdsSecretConfigs: [fromAgent(workloadSecret)],
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: { defaultValidationContext: accepted(acceptedPeers), validationContextSdsSecretConfig: fromAgent(rootSecret) },
+    },
+  });
+}
+
+/** Names are matched whatever kind of alternative name they are. */
+function accepted(names: readonly string[]): Init<typeof CertificateValidationContextSchema> {
+  const sanTypes = [SubjectAltNameMatcher_SanType.URI, SubjectAltNameMatcher_SanType.DNS] as const;
+  return {
+    matchTypedSubjectAltNames: names.flatMap((name) => {
+      const types = name.startsWith("spiffe://") ? [sanTypes[0]] : sanTypes;
+      return types.map((sanType) => ({ sanType, matcher: stringMatcher({ kind: "exact", value: name }) }));
+    }),
+  };
+}
+
+function clientCertificates(client: ir.ClientCertificate | undefined): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
+  if (client === undefined) return {};
+  return client.kind === "secret"
+    ? { tlsCertificateSdsSecretConfigs: [fromControlPlane(client.name)] }
+    : { tlsCertificates: [keyPair(client.certificate, client.privateKey)] };
+}
+
+function keyPair(certificate: string, privateKey: string) {
+  return {
+    certificateChain: { specifier: { case: "filename" as const, value: certificate } },
+    privateKey: { specifier: { case: "filename" as const, value: privateKey } },
+  };
+}
+
+function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Context, "validationContextType"> {
+  switch (trust.kind) {
+    case "unverified": return {};
+    case "system": return combined(names, fromAgent(systemRootsSecret));
+    case "secret": return combined(names, fromControlPlane(trust.name));
+    case "file": {
+      const revoked = trust.revocationList === undefined ? {} : { crl: { specifier: { case: "filename" as const, value: trust.revocationList } } };
+      return {
+        validationContextType: {
+          case: "validationContext",
+          value: { ...accepted(names), trustedCa: { specifier: { case: "filename", value: trust.path } }, ...revoked },
+        },
+      };
+    }
+    default: return unreachable(trust);
+  }
+}
+
+function combined(names: readonly string[], secret: SdsSecretConfig): Pick<Context, "validationContextType"> {
+  return {
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: { defaultValidationContext: accepted(names), validationContextSdsSecretConfig: secret },
+    },
+  };
+}
+
+/** For connections to a listener. */
+export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
+  switch (tls.mode) {
+    case "workload-identity":
+      return tlsSocket(typed(DownstreamTlsContextSchema, { requireClientCertificate: true, commonTlsContext: identityContext(tls.alpn, []) }));
+    case "certificate":
+      return tlsSocket(typed(DownstreamTlsContextSchema, {
+        requireClientCertificate: tls.client.mode === "required",
+        commonTlsContext: create(CommonTlsContextSchema, {
+          alpnProtocols: [...tls.alpn],
+          tlsParams: {
+            tlsMinimumProtocolVersion: version(tls.minimumVersion),
+            tlsMaximumProtocolVersion: version(tls.maximumVersion),
+            cipherSuites: [...(tls.cipherSuites ?? [])],
+            ecdhCurves: [...(tls.curves ?? [])],
+          },
+          ...serverCertificates(tls.certificates),
+          ...clientTrust(tls.client),
+        }),
+      }));
+    default: return unreachable(tls);
+  }
+}
+
+function version(name: ir.TlsVersion | undefined): TlsParameters_TlsProtocol {
+  switch (name) {
+    case undefined: return TlsParameters_TlsProtocol.TLS_AUTO;
+    case "1.0": return TlsParameters_TlsProtocol.TLSv1_0;
+    case "1.1": return TlsParameters_TlsProtocol.TLSv1_1;
+    case "1.2": return TlsParameters_TlsProtocol.TLSv1_2;
+    case "1.3": return TlsParameters_TlsProtocol.TLSv1_3;
+  }
+}
+
+function serverCertificates(certificates: readonly ir.ServerCertificate[]): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
+  const secrets = certificates.flatMap((certificate) => (certificate.kind === "secret" ? [fromControlPlane(certificate.name)] : []));
+  if (secrets.length > 0) return { tlsCertificateSdsSecretConfigs: secrets };
+  return { tlsCertificates: certificates.flatMap((one) => (one.kind === "files" ? [keyPair(one.certificate, one.privateKey)] : [])) };
+}
+
+function clientTrust(client: ir.ClientVerification): Pick<Context, "validationContextType"> {
+  if (client.mode === "none") return {};
+  const checks = {
+    ...accepted(client.acceptedNames),
+    verifyCertificateSpki: [...client.spkiHashes],
+    verifyCertificateHash: [...client.certificateHashes],
+  };
+  if (client.trust.kind === "secret") {
+    return {
+      validationContextType: {
+        case: "combinedValidationContext",
+        value: { defaultValidationContext: checks, validationContextSdsSecretConfig: fromControlPlane(client.trust.name) },
+      },
+    };
+  }
+  const trustedCa = { specifier: { case: "filename" as const, value: client.trust.path } };
+  return { validationContextType: { case: "validationContext", value: { ...checks, trustedCa } } };
+}

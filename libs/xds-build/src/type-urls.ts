@@ -1,0 +1,8 @@
+/** Types of the resources built here, in the order in which a proxy should get them. */
+export const typeUrls = {
+  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+  endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+  routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+} as const;
