@@ -1,0 +1,82 @@
+import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discovery/v3/ads_pb.js";
+import { defineRawService } from "@lateen/rpc";
+import type { RpcService } from "@lateen/rpc";
+import { DiffCache } from "./diff.ts";
+import type { XdsObserver } from "./observer.ts";
+import type { OnDemandSource } from "./on-demand.ts";
+import type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
+import type { ResourceSet } from "./resource.ts";
+import type { ProxySession } from "./session.ts";
+import { streamHandler } from "./stream.ts";
+import type { ResourceSource } from "./stream.ts";
+import { ResponseEncoder } from "./wire/response.ts";
+
+export interface XdsServerOptions {
+  readonly source: ResourceSource;
+  /** Throws RpcError to refuse a proxy; asked once a stream, with its first request. */
+  readonly authorize?: (proxy: ConnectedProxy) => void | Promise<void>;
+  readonly observer?: XdsObserver;
+  readonly onDemand?: OnDemandSource;
+  /** How long to hold back what should follow an acknowledgement that does not come. */
+  readonly ackWaitMs?: number;
+  /** Milliseconds on any steady clock. */
+  readonly nowMs?: () => number;
+}
+
+export interface XdsServer {
+  readonly rpc: RpcService;
+  proxies(): readonly ProxyStatus[];
+  /** The set last offered to a proxy, by its id. */
+  resourcesOf(proxyId: string): ResourceSet | undefined;
+  acknowledged(): Acknowledgement;
+}
+
+const defaultAckWaitMs = 5_000;
+
+/** Aggregated discovery, state-of-the-world and delta. Holds nothing but its streams. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const connections = new Map<string, { readonly proxy: ConnectedProxy; readonly session: ProxySession }>();
+  let connectionCount = 0;
+  const host = {
+    source: options.source,
+    onDemand: options.onDemand,
+    observer: options.observer ?? {},
+    authorize: options.authorize,
+    nowMs: options.nowMs ?? (() => performance.now()),
+    sessionContext: {
+      diffs: new DiffCache(),
+      encoder: new ResponseEncoder(),
+      onDemandTypes: new Set(options.onDemand?.types),
+      ackWaitMs: options.ackWaitMs ?? defaultAckWaitMs,
+    },
+    nextConnectionId: () => String(++connectionCount),
+    opened: (proxy: ConnectedProxy, session: ProxySession) => void connections.set(proxy.connectionId, { proxy, session }),
+    closed: (proxy: ConnectedProxy) => void connections.delete(proxy.connectionId),
+  };
+  return {
+    rpc: defineRawService(AggregatedDiscoveryService, {
+      streamAggregatedResources: streamHandler(host, { delta: false }),
+      deltaAggregatedResources: streamHandler(host, { delta: true }),
+    }),
+    proxies: () => [...connections.values()].map(({ proxy, session }) => (
+      { proxy, acknowledgedRevision: session.acknowledgedRevision, types: session.types() })),
+    resourcesOf: (proxyId) => [...connections.values()].findLast(({ proxy }) => proxy.id === proxyId)?.session.resources,
+    acknowledged: () => acknowledgement(connections.values()),
+  };
+}
+
+function acknowledgement(connections: Iterable<{ readonly proxy: ConnectedProxy; readonly session: ProxySession }>): Acknowledgement {
+  const known: { proxy: ConnectedProxy; revision: bigint }[] = [];
+  let newest = 0n;
+  let lowest: bigint | undefined;
+  for (const { proxy, session } of connections) {
+    const offered = session.resources?.revision ?? 0n;
+    if (offered > newest) newest = offered;
+    const revision = session.acknowledgedRevision;
+    if (revision === undefined) continue;
+    known.push({ proxy, revision });
+    if (lowest === undefined || revision < lowest) lowest = revision;
+  }
+  const laggards = known.filter(({ revision }) => revision < newest).map(({ proxy }) => proxy);
+  return { revision: lowest, proxies: known.length, laggards };
+}

@@ -1,0 +1,242 @@
+import type { DiffCache } from "./diff.ts";
+import type { Outcome, Plan, PlanOptions } from "./plan.ts";
+import { pushOrder, referringTypes, removalOrder, waitsFor } from "./push-order.ts";
+import { emptyResources } from "./resource.ts";
+import type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
+import { Subscription } from "./subscription.ts";
+import { clusterType, endpointType, fullStateTypes, healthInformationType } from "./type-urls.ts";
+import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
+import type { ResponseEncoder } from "./wire/response.ts";
+
+const noNames: ReadonlySet<string> = new Set();
+
+/** What all sessions of a server share. */
+export interface SessionContext {
+  readonly diffs: DiffCache;
+  readonly encoder: ResponseEncoder;
+  /** Types whose resources come one by one, when a proxy names them. */
+  readonly onDemandTypes: ReadonlySet<string>;
+  /** How long listeners and routes, or a newer answer of one type, wait for an acknowledgement. */
+  readonly ackWaitMs: number;
+}
+
+/** One answer to be written to the stream. */
+export interface Push {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly revision: bigint;
+  readonly resources: number;
+  readonly bytes: Buffer;
+}
+
+export type TypeState = "SYNCED" | "STALE" | "NOT SENT" | "ERROR";
+
+export interface TypeStatus {
+  readonly typeUrl: string;
+  readonly state: TypeState;
+  readonly sentNonce: string;
+  readonly acknowledgedNonce: string;
+  readonly acknowledgedRevision: bigint;
+  readonly error?: string;
+}
+
+interface OnDemandResources {
+  readonly resources: ResourceMap;
+  readonly absent: ReadonlySet<string>;
+}
+
+/**
+ * One proxy's stream without the stream: requests and resource sets go in, answers come out of `next`. Decides
+ * what is sent when; no I/O, and time is an argument. The newest set wins: what was not sent of an older one
+ * never is.
+ */
+export class ProxySession {
+  readonly #context: SessionContext;
+  readonly #delta: boolean;
+  readonly #noncePrefix: string;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #onDemand = new Map<string, OnDemandResources>();
+  readonly #acknowledged = new Map<string, bigint>();
+  #set: ResourceSet | undefined;
+  #nonces = 0;
+
+  constructor(context: SessionContext, options: { delta: boolean; noncePrefix: string }) {
+    this.#context = context;
+    this.#delta = options.delta;
+    this.#noncePrefix = options.noncePrefix;
+  }
+
+  get resources(): ResourceSet | undefined { return this.#set; }
+
+  receiveSotw(request: SotwRequest): Outcome {
+    return this.#subscription(request.typeUrl, request.versionInfo !== "")?.receiveSotw(request) ?? { kind: "subscribed" };
+  }
+
+  receiveDelta(request: DeltaRequest): Outcome {
+    return this.#subscription(request.typeUrl, request.initialVersions.size > 0)?.receiveDelta(request) ?? { kind: "subscribed" };
+  }
+
+  update(set: ResourceSet): void {
+    this.#set = set;
+  }
+
+  updateOnDemand(typeUrl: string, resources: ResourceMap, absent: ReadonlySet<string>): void {
+    this.#onDemand.set(typeUrl, { resources, absent });
+  }
+
+  /** The names of `typeUrl` that the proxy wants. */
+  wantedNames(typeUrl: string): ReadonlySet<string> {
+    return this.#subscriptions.get(typeUrl)?.names ?? noNames;
+  }
+
+  /** The next answer, if one may go out now; it counts as sent. */
+  next(nowMs: number): Push | undefined {
+    return this.#nextUpdate(nowMs) ?? this.#nextRemoval(nowMs) ?? this.#recordSync();
+  }
+
+  /** When `next` may give something although nothing has happened. */
+  deadlineMs(nowMs: number): number | undefined {
+    let earliest: number | undefined;
+    for (const { sentAtMs } of this.#subscriptions.values()) {
+      if (sentAtMs === undefined) continue;
+      const deadline = sentAtMs + this.#context.ackWaitMs;
+      if (deadline > nowMs && (earliest === undefined || deadline < earliest)) earliest = deadline;
+    }
+    return earliest;
+  }
+
+  /** The proxy has accepted everything up to this revision; undefined while it asks for nothing that has one. */
+  get acknowledgedRevision(): bigint | undefined {
+    let lowest: bigint | undefined;
+    for (const revision of this.#acknowledged.values()) if (lowest === undefined || revision < lowest) lowest = revision;
+    return lowest;
+  }
+
+  types(): TypeStatus[] {
+    return [...this.#subscriptions.values()].map((subscription) => {
+      const { typeUrl, sentNonce, acknowledgedNonce, rejection } = subscription;
+      const state: TypeState = rejection !== undefined ? "ERROR"
+        : subscription.sentAtMs !== undefined ? "STALE"
+        : sentNonce === "" ? (this.#isInSync(subscription) ? "SYNCED" : "NOT SENT") : "SYNCED";
+      const base = { typeUrl, state, sentNonce, acknowledgedNonce, acknowledgedRevision: this.#acknowledged.get(typeUrl) ?? 0n };
+      return rejection === undefined ? base : { ...base, error: rejection };
+    });
+  }
+
+  #subscription(typeUrl: string, reconnecting: boolean): Subscription | undefined {
+    if (typeUrl === healthInformationType) return undefined;
+    let subscription = this.#subscriptions.get(typeUrl);
+    if (subscription === undefined) {
+      this.#subscriptions.set(typeUrl, (subscription = new Subscription(typeUrl, this.#context.diffs)));
+      // A new proxy lacks nothing but the present; one that comes back may have any older state.
+      const before = (this.#set?.revision ?? 1n) - 1n;
+      if (!this.#context.onDemandTypes.has(typeUrl)) this.#acknowledged.set(typeUrl, reconnecting || before < 0n ? 0n : before);
+    }
+    return subscription;
+  }
+
+  #nextUpdate(nowMs: number): Push | undefined {
+    for (const typeUrl of this.#typesInOrder()) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      if (subscription === undefined || this.#mustWait(typeUrl, nowMs)) continue;
+      const push = this.#trySend(subscription, { removals: !removalOrder.includes(typeUrl) }, nowMs);
+      if (push !== undefined) return push;
+    }
+    return undefined;
+  }
+
+  #nextRemoval(nowMs: number): Push | undefined {
+    if (pushOrder.some((typeUrl) => this.#subscriptions.get(typeUrl)?.sentAtMs !== undefined)) return undefined;
+    if (referringTypes.some((typeUrl) => this.#subscriptions.get(typeUrl)?.rejection !== undefined)) return undefined;
+    for (const typeUrl of removalOrder) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      const push = subscription && this.#trySend(subscription, { removals: true }, nowMs);
+      if (push !== undefined) return push;
+    }
+    return undefined;
+  }
+
+  #typesInOrder(): string[] {
+    const others = [...this.#subscriptions.keys()].filter((typeUrl) => !pushOrder.includes(typeUrl));
+    return [...others, ...pushOrder];
+  }
+
+  /** A proxy that never answers must not lose its routes for ever, so the wait is bounded. */
+  #mustWait(typeUrl: string, nowMs: number): boolean {
+    return (waitsFor.get(typeUrl) ?? []).some((first) => {
+      const sentAtMs = this.#subscriptions.get(first)?.sentAtMs;
+      return sentAtMs !== undefined && nowMs - sentAtMs < this.#context.ackWaitMs;
+    });
+  }
+
+  #trySend(subscription: Subscription, { removals }: { removals: boolean }, nowMs: number): Push | undefined {
+    const goal = this.#goal(subscription.typeUrl);
+    if (goal === undefined) return undefined;
+    subscription.release(goal);
+    const options: PlanOptions = { removals, absent: this.#absent(subscription.typeUrl) };
+    const { sentAtMs } = subscription;
+    if (sentAtMs !== undefined) {
+      const overdue = nowMs - sentAtMs >= this.#context.ackWaitMs;
+      if (!overdue || !subscription.outdatesInFlight(subscription.plan(goal, options))) return undefined;
+      subscription.supersede();
+    }
+    const plan = subscription.plan(goal, options);
+    if (subscription.needs(plan, this.#delta)) return this.#send(subscription, plan, nowMs);
+    subscription.skip(plan);
+    return undefined;
+  }
+
+  #send(subscription: Subscription, plan: Plan, nowMs: number): Push {
+    const { typeUrl } = subscription;
+    const { encoder } = this.#context;
+    const nonce = `${this.#noncePrefix}${++this.#nonces}`;
+    const revision = this.#set?.revision ?? 0n;
+    const head = { typeUrl, nonce, version: String(revision) };
+    let bytes: Buffer;
+    let resources = plan.changed.length;
+    if (this.#delta) {
+      bytes = encoder.delta(head, plan.changed, plan.removed);
+    } else if (fullStateTypes.has(typeUrl)) {
+      const all = subscription.wholeState(plan);
+      resources = "size" in all ? all.size : all.length;
+      bytes = encoder.sotw(head, all);
+    } else {
+      bytes = encoder.sotw(head, plan.changed);
+    }
+    subscription.sent(plan, nonce, nowMs);
+    if (typeUrl === clusterType) this.#warm(plan.changed);
+    return { typeUrl, nonce, revision, resources, bytes };
+  }
+
+  /**
+   * Envoy warms a changed cluster only when it hears of its endpoints again, and does not ask.
+   * https://github.com/envoyproxy/envoy/issues/13009
+   */
+  #warm(clusters: readonly Resource[]): void {
+    this.#subscriptions.get(endpointType)?.forget(clusters.map(({ name }) => name));
+  }
+
+  #goal(typeUrl: string): ResourceMap | undefined {
+    if (this.#context.onDemandTypes.has(typeUrl)) return this.#onDemand.get(typeUrl)?.resources ?? emptyResources;
+    return this.#set?.byType.get(typeUrl);
+  }
+
+  /** Of a type that comes on demand, a name that nothing is known of yet is neither there nor absent. */
+  #absent(typeUrl: string): ReadonlySet<string> | undefined {
+    return this.#context.onDemandTypes.has(typeUrl) ? this.#onDemand.get(typeUrl)?.absent ?? noNames : undefined;
+  }
+
+  #isInSync(subscription: Subscription): boolean {
+    const goal = this.#goal(subscription.typeUrl);
+    return goal === undefined ? this.#set !== undefined : subscription.inSync(goal);
+  }
+
+  #recordSync(): undefined {
+    const revision = this.#set?.revision;
+    if (revision === undefined) return;
+    for (const [typeUrl, known] of this.#acknowledged) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      if (known !== revision && subscription !== undefined && this.#isInSync(subscription)) this.#acknowledged.set(typeUrl, revision);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { RpcCode, RpcError } from "@lateen/rpc";
+import type { BidiHandler, CallContext } from "@lateen/rpc";
+import type { XdsObserver } from "./observer.ts";
+import { OnDemandWatches } from "./on-demand.ts";
+import type { OnDemandSource } from "./on-demand.ts";
+import type { Outcome } from "./plan.ts";
+import type { ConnectedProxy } from "./proxy.ts";
+import type { ResourceSet } from "./resource.ts";
+import { ProxySession } from "./session.ts";
+import type { Push, SessionContext } from "./session.ts";
+import { Wakeup } from "./wakeup.ts";
+import { InvalidRequest, decodeDeltaRequest, decodeSotwRequest } from "./wire/request.ts";
+import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
+
+/** Where a proxy's resources come from. */
+export interface ResourceSource {
+  /**
+   * The proxy's resources now and after each change, each time all of them; a newer set replaces an older one that
+   * was not sent yet. A new revision is told even when it changes nothing, so that it counts as accepted. Must not
+   * give a set before it knows the mesh. Ends when `signal` aborts.
+   */
+  watch(proxy: ConnectedProxy, signal: AbortSignal): AsyncIterable<ResourceSet>;
+}
+
+/** What streams need of their server. */
+export interface StreamHost {
+  readonly source: ResourceSource;
+  readonly onDemand: OnDemandSource | undefined;
+  readonly observer: XdsObserver;
+  readonly sessionContext: SessionContext;
+  readonly authorize: ((proxy: ConnectedProxy) => void | Promise<void>) | undefined;
+  readonly nowMs: () => number;
+  nextConnectionId(): string;
+  opened(proxy: ConnectedProxy, session: ProxySession): void;
+  closed(proxy: ConnectedProxy): void;
+}
+
+type Request = { readonly delta: true; readonly request: DeltaRequest } | { readonly delta: false; readonly request: SotwRequest };
+
+/** Serves one flavour of aggregated discovery. */
+export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): BidiHandler<Buffer, Buffer> {
+  return async function* serve(messages, context) {
+    const requests = decodeAll(messages, delta);
+    const first = await requests.next();
+    if (first.done === true) return;
+    const proxy = identify(first.value, host.nextConnectionId(), context);
+    await host.authorize?.(proxy);
+    const stream = new Stream(host, proxy);
+    let fault: unknown;
+    try {
+      yield* stream.answers(first.value, requests, context.signal);
+    } catch (error) {
+      fault = error;
+      throw error;
+    } finally {
+      stream.close(fault ?? (context.signal.aborted ? context.signal.reason : undefined));
+    }
+  };
+}
+
+async function* decodeAll(messages: AsyncIterable<Buffer>, delta: boolean): AsyncGenerator<Request> {
+  for await (const bytes of messages) {
+    try {
+      yield delta ? { delta, request: decodeDeltaRequest(bytes) } : { delta, request: decodeSotwRequest(bytes) };
+    } catch (error) {
+      throw error instanceof InvalidRequest ? new RpcError(RpcCode.INVALID_ARGUMENT, error.message, { cause: error }) : error;
+    }
+  }
+}
+
+function identify({ request, delta }: Request, connectionId: string, context: CallContext): ConnectedProxy {
+  const node = request.node === undefined ? undefined : decodeNode(request.node);
+  if (node === undefined || node.id === "") {
+    throw new RpcError(RpcCode.INVALID_ARGUMENT, "the first request of a stream must carry node with an id");
+  }
+  const { peer, peerAddress, secure, metadata } = context;
+  return { id: node.id, connectionId, node, peer, peerAddress, secure, metadata, delta, connectedAtMs: Date.now() };
+}
+
+function decodeNode(bytes: Uint8Array) {
+  try {
+    return fromBinary(NodeSchema, bytes);
+  } catch (error) {
+    throw new RpcError(RpcCode.INVALID_ARGUMENT, "node is not a valid envoy.config.core.v3.Node", { cause: error });
+  }
+}
+
+/** One open stream: joins the requests, the source and the session, and reports to the observer. */
+class Stream {
+  readonly #host: StreamHost;
+  readonly #proxy: ConnectedProxy;
+  readonly #session: ProxySession;
+  readonly #wakeup = new Wakeup();
+  readonly #closing = new AbortController();
+  readonly #watches: OnDemandWatches | undefined;
+  readonly #sentAtMs = new Map<string, number>();
+  #ended = false;
+  #fault: { readonly error: unknown } | undefined;
+  #advancedTo: bigint | undefined;
+
+  constructor(host: StreamHost, proxy: ConnectedProxy) {
+    this.#host = host;
+    this.#proxy = proxy;
+    this.#session = new ProxySession(host.sessionContext, { delta: proxy.delta, noncePrefix: `${proxy.connectionId}-` });
+    this.#watches = host.onDemand && new OnDemandWatches({
+      source: host.onDemand, proxy, session: this.#session,
+      onChange: () => this.#wakeup.notify(),
+      onProblem: (error) => host.observer.problem?.(proxy, error),
+    });
+    host.opened(proxy, this.#session);
+    host.observer.connected?.(proxy);
+  }
+
+  /** Ends when the client stops asking; throws when the stream must fail. */
+  async *answers(first: Request, requests: AsyncIterable<Request>, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const abort = (): void => this.#fail(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    this.#receive(first);
+    void this.#readRequests(requests);
+    void this.#readSets();
+    try {
+      while (!this.#ended) {
+        if (this.#fault !== undefined) throw this.#fault.error;
+        const push = this.#next();
+        if (push === undefined) await this.#sleep();
+        else yield push.bytes;
+      }
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  close(fault: unknown): void {
+    this.#closing.abort();
+    this.#watches?.close();
+    this.#host.closed(this.#proxy);
+    this.#host.observer.disconnected?.(this.#proxy, fault);
+  }
+
+  #next(): Push | undefined {
+    const startedAtMs = this.#host.nowMs();
+    const push = this.#session.next(startedAtMs);
+    this.#reportProgress();
+    if (push === undefined) return undefined;
+    const nowMs = this.#host.nowMs();
+    this.#sentAtMs.set(push.typeUrl, nowMs);
+    const { typeUrl, revision, resources, bytes } = push;
+    this.#host.observer.pushed?.(this.#proxy, { typeUrl, revision, resources, bytes: bytes.length, encodeMs: nowMs - startedAtMs });
+    return push;
+  }
+
+  async #sleep(): Promise<void> {
+    const now = this.#host.nowMs();
+    const deadline = this.#session.deadlineMs(now);
+    await this.#wakeup.wait(deadline === undefined ? undefined : deadline - now);
+  }
+
+  async #readRequests(requests: AsyncIterable<Request>): Promise<void> {
+    try {
+      for await (const request of requests) {
+        this.#receive(request);
+        this.#wakeup.notify();
+      }
+      this.#ended = true;
+      this.#wakeup.notify();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #readSets(): Promise<void> {
+    try {
+      for await (const set of this.#host.source.watch(this.#proxy, this.#closing.signal)) {
+        this.#session.update(set);
+        this.#wakeup.notify();
+      }
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#fail(error);
+    }
+  }
+
+  #receive(received: Request): void {
+    const { typeUrl, nonce } = received.request;
+    const outcome = received.delta ? this.#session.receiveDelta(received.request) : this.#session.receiveSotw(received.request);
+    this.#report(outcome, typeUrl, nonce);
+    this.#watches?.follow(typeUrl);
+  }
+
+  #report(outcome: Outcome, typeUrl: string, nonce: string): void {
+    const { observer } = this.#host;
+    if (outcome.kind === "acknowledged") {
+      observer.acknowledged?.(this.#proxy, typeUrl, this.#host.nowMs() - (this.#sentAtMs.get(typeUrl) ?? this.#host.nowMs()));
+    } else if (outcome.kind === "rejected") {
+      observer.rejected?.(this.#proxy, { typeUrl, nonce, message: outcome.message, resources: outcome.resources });
+    }
+  }
+
+  #reportProgress(): void {
+    const revision = this.#session.acknowledgedRevision;
+    if (revision === undefined || revision === this.#advancedTo) return;
+    this.#advancedTo = revision;
+    this.#host.observer.advanced?.(this.#proxy, revision);
+  }
+
+  #fail(error: unknown): void {
+    this.#fault ??= { error };
+    this.#wakeup.notify();
+  }
+}

@@ -1,0 +1,312 @@
+import type { DiffCache } from "./diff.ts";
+import type { Outcome, Plan, PlanOptions } from "./plan.ts";
+import { namedIn } from "./rejection.ts";
+import { emptyResources } from "./resource.ts";
+import type { Resource, ResourceMap } from "./resource.ts";
+import { fullStateTypes, namedTypes } from "./type-urls.ts";
+import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
+
+/** What a client has under a name: the resource, or all we know is its version, or nothing. */
+type Held = Resource | string | undefined;
+
+interface Exception {
+  readonly held: Held;
+  /** The client waits to be told, even if it has the right thing. */
+  readonly tell: boolean;
+}
+
+interface InFlight {
+  readonly nonce: string;
+  readonly plan: Plan;
+  /** Exceptions that this answer resolves; they return if it is refused. */
+  readonly settled: ReadonlyMap<string, Exception>;
+  readonly sentAtMs: number;
+}
+
+interface Quarantined {
+  readonly version: string;
+  /** What the client has in its place. */
+  readonly good: Resource | undefined;
+}
+
+/**
+ * One type's conversation on one stream: what the client asked for, has, was sent and refused. No I/O, no clock;
+ * state-of-the-world and delta are two ways to fill and empty the same state.
+ *
+ * What the client has is `base`, a map shared by all clients like it, for every subscribed name but those in
+ * `exceptions`. One answer is in flight at most. A refused resource is quarantined: that version is not sent
+ * again, and whole-state answers carry the last accepted one in its place.
+ */
+export class Subscription {
+  readonly typeUrl: string;
+  readonly names = new Set<string>();
+  readonly #diffs: DiffCache;
+  readonly #exceptions = new Map<string, Exception>();
+  readonly #quarantine = new Map<string, Quarantined>();
+  #wildcard = false;
+  #legacyWildcard = false;
+  #started = false;
+  #due = false;
+  #base: ResourceMap = emptyResources;
+  #inFlight: InFlight | undefined;
+  #sentNonce = "";
+  #acknowledgedNonce = "";
+  #rejection = "";
+
+  constructor(typeUrl: string, diffs: DiffCache) {
+    this.typeUrl = typeUrl;
+    this.#diffs = diffs;
+  }
+
+  get sentNonce(): string { return this.#sentNonce; }
+  get acknowledgedNonce(): string { return this.#acknowledgedNonce; }
+  get sentAtMs(): number | undefined { return this.#inFlight?.sentAtMs; }
+  /** The client's last refusal while any of it stands; else undefined. */
+  get rejection(): string | undefined { return this.#quarantine.size > 0 ? this.#rejection : undefined; }
+
+  subscribed(name: string): boolean {
+    return this.#wildcard || this.names.has(name);
+  }
+
+  receiveSotw(request: SotwRequest): Outcome {
+    const first = !this.#started;
+    // A nonce but the last one: sent before the client saw our last answer, and repeated when it has.
+    if (!first && request.nonce !== this.#sentNonce) return { kind: "stale" };
+    this.#started = true;
+    const outcome = first ? subscribedOutcome : this.#settle(request);
+    this.#subscribeExactly(request.names, first);
+    return outcome;
+  }
+
+  receiveDelta(request: DeltaRequest): Outcome {
+    const first = !this.#started;
+    this.#started = true;
+    const outcome = first ? subscribedOutcome : this.#settle(request);
+    const empty = request.subscribe.length === 0 && request.unsubscribe.length === 0;
+    if (first && empty && !namedTypes.has(this.typeUrl)) this.#startWildcard({ legacy: true });
+    for (const name of request.subscribe) this.#subscribe(name);
+    for (const name of request.unsubscribe) this.#unsubscribe(name);
+    for (const [name, version] of request.initialVersions) this.#adopt(name, version);
+    return outcome;
+  }
+
+  /** The client must be told of these names again although it has them. */
+  forget(names: Iterable<string>): void {
+    for (const name of names) if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: true });
+  }
+
+  /** Ends the quarantine of what has changed or gone since it was refused; call it before `plan` for a new goal. */
+  release(goal: ResourceMap): void {
+    for (const [name, { version, good }] of this.#quarantine) {
+      if (goal.get(name)?.version === version) continue;
+      this.#quarantine.delete(name);
+      this.#exceptions.set(name, { held: good, tell: this.#exceptions.get(name)?.tell ?? false });
+    }
+  }
+
+  /** What separates the client from `goal`. Changes nothing. */
+  plan(goal: ResourceMap, { removals, absent }: PlanOptions): Plan {
+    const target = removals ? goal : this.#diffs.union(this.#base, goal);
+    const diff = this.#diffs.diff(this.#base, goal);
+    const plain = this.#wildcard && this.#exceptions.size === 0 && this.#quarantine.size === 0;
+    if (plain) return { goal, target, changed: diff.changed, removed: removals ? diff.removed : none, due: this.#due };
+    const changed = diff.changed.filter((resource) => !this.#exceptions.has(resource.name) && this.#wants(resource));
+    const removed = removals ? diff.removed.filter((name) => !this.#exceptions.has(name) && this.subscribed(name)) : [];
+    for (const [name, { held, tell }] of this.#exceptions) {
+      const resource = goal.get(name);
+      if (resource === undefined) {
+        const mayTell = held === undefined ? tell : removals;
+        if (mayTell && (absent?.has(name) ?? true)) removed.push(name);
+      } else if ((tell || resource.version !== versionOf(held)) && this.#wants(resource)) changed.push(resource);
+    }
+    return { goal, target, changed, removed, due: this.#due };
+  }
+
+  /** Must `plan` be sent? State-of-the-world cannot say that a single resource is gone. */
+  needs(plan: Plan, delta: boolean): boolean {
+    return plan.due || plan.changed.length > 0 || (plan.removed.length > 0 && (delta || fullStateTypes.has(this.typeUrl)));
+  }
+
+  /** Does `plan` say more than the answer in flight? */
+  outdatesInFlight(plan: Plan): boolean {
+    return this.#inFlight !== undefined && (plan.target !== this.#inFlight.plan.target || this.#exceptions.size > 0);
+  }
+
+  /** `plan` need not be sent: the client is there already. */
+  skip(plan: Plan): void {
+    if (this.#inFlight !== undefined) return;
+    this.#resolveExceptions(plan);
+    this.#base = plan.target;
+  }
+
+  sent(plan: Plan, nonce: string, nowMs: number): void {
+    this.#inFlight = { nonce, plan, settled: this.#resolveExceptions(plan), sentAtMs: nowMs };
+    this.#sentNonce = nonce;
+    this.#due = false;
+  }
+
+  /** Stops waiting for the answer in flight; all it carried is to be told again, whatever became of it. */
+  supersede(): void {
+    if (this.#inFlight === undefined) return;
+    const { plan, settled } = this.#inFlight;
+    this.#inFlight = undefined;
+    this.#restore(settled);
+    this.forget(plan.removed);
+    for (const { name, version } of plan.changed) {
+      if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name) ?? version, tell: true });
+    }
+  }
+
+  /** What a whole-state answer for `plan` carries. */
+  wholeState({ goal, target }: Plan): readonly Resource[] | ResourceMap {
+    if (this.#wildcard && this.#quarantine.size === 0 && this.#exceptions.size === 0) return target;
+    const all: Resource[] = [];
+    for (const resource of target.values()) {
+      const { name } = resource;
+      if (!this.subscribed(name)) continue;
+      const accepted = this.#isQuarantined(resource) ? this.#quarantine.get(name)?.good
+        : goal.has(name) || !this.#exceptions.has(name) ? resource : this.#exceptions.get(name)?.held;
+      if (typeof accepted === "object") all.push(accepted);
+    }
+    return all;
+  }
+
+  /** The client has accepted all of `goal` that it asked for, and nothing else. */
+  inSync(goal: ResourceMap): boolean {
+    return this.#inFlight === undefined && this.#base === goal && !this.#due
+      && this.#exceptions.size === 0 && this.#quarantine.size === 0;
+  }
+
+  #settle(request: SotwRequest | DeltaRequest): Outcome {
+    const inFlight = this.#inFlight;
+    if (request.nonce === "") return subscribedOutcome;
+    if (inFlight === undefined || request.nonce !== inFlight.nonce) {
+      return request.nonce === this.#sentNonce ? subscribedOutcome : { kind: "stale" };
+    }
+    this.#inFlight = undefined;
+    if (request.error !== undefined && inFlight.plan.changed.length > 0) return this.#reject(inFlight, request.error);
+    this.#acknowledgedNonce = inFlight.nonce;
+    this.#base = inFlight.plan.target;
+    return { kind: "acknowledged", plan: inFlight.plan };
+  }
+
+  /** Nothing of a refused answer counts as accepted; what is not to blame is told again. */
+  #reject({ plan, settled }: InFlight, message: string): Outcome {
+    const named = namedIn(message, plan.changed);
+    const resources = named.length > 0 ? named : plan.changed;
+    this.#restore(settled);
+    for (const { name, version } of resources) {
+      if (!this.subscribed(name)) continue;
+      const held = this.#heldOf(name);
+      this.#quarantine.set(name, { version, good: typeof held === "object" ? held : undefined });
+    }
+    this.#rejection = message;
+    return { kind: "rejected", message, resources };
+  }
+
+  /** What the client has accepted under `name`, whatever is in flight. */
+  #heldOf(name: string): Held {
+    const quarantined = this.#quarantine.get(name);
+    if (quarantined !== undefined) return quarantined.good;
+    const exception = this.#exceptions.get(name) ?? this.#inFlight?.settled.get(name);
+    return exception === undefined ? this.#base.get(name) : exception.held;
+  }
+
+  /** Takes out the exceptions that `plan` deals with. A name whose removal waits, or nothing is known of, stays. */
+  #resolveExceptions(plan: Plan): ReadonlyMap<string, Exception> {
+    if (this.#exceptions.size === 0) return noExceptions;
+    const settled = new Map<string, Exception>();
+    const told = new Set(plan.removed);
+    for (const [name, exception] of this.#exceptions) {
+      const { held, tell } = exception;
+      if (plan.goal.has(name) || told.has(name) || (held === undefined && !tell)) settled.set(name, exception);
+    }
+    for (const name of settled.keys()) this.#exceptions.delete(name);
+    return settled;
+  }
+
+  #restore(settled: ReadonlyMap<string, Exception>): void {
+    for (const [name, exception] of settled) {
+      if (!this.#exceptions.has(name) && this.subscribed(name)) this.#exceptions.set(name, exception);
+    }
+  }
+
+  #wants(resource: Resource): boolean {
+    return this.subscribed(resource.name) && !this.#isQuarantined(resource);
+  }
+
+  #isQuarantined(resource: Resource): boolean {
+    return this.#quarantine.get(resource.name)?.version === resource.version;
+  }
+
+  #subscribeExactly(names: readonly string[], first: boolean): void {
+    if (names.includes("*")) this.#startWildcard({ legacy: false });
+    else if (first && names.length === 0 && !namedTypes.has(this.typeUrl)) this.#startWildcard({ legacy: true });
+    else if (names.length > 0 || !this.#legacyWildcard) this.#stopWildcard();
+    const wanted = new Set(names);
+    wanted.delete("*");
+    const before = this.names.size;
+    let added = 0;
+    for (const name of wanted) if (!this.names.has(name) && ++added > 0) this.#subscribe(name);
+    for (const name of this.names) if (!wanted.has(name)) this.#unsubscribe(name);
+    const changed = added > 0 || this.names.size !== before;
+    if (changed && fullStateTypes.has(this.typeUrl)) this.#due = true; // only an answer tells that a name is unknown
+  }
+
+  #subscribe(name: string): void {
+    if (name !== "*") {
+      this.#exceptions.set(name, { held: this.subscribed(name) ? this.#heldOf(name) : undefined, tell: true });
+      this.names.add(name);
+      this.#quarantine.delete(name);
+    } else if (this.#wildcard) {
+      this.forget(this.#base.keys());
+    } else {
+      this.#startWildcard({ legacy: false });
+    }
+  }
+
+  #unsubscribe(name: string): void {
+    if (name === "*") return this.#stopWildcard();
+    this.names.delete(name);
+    if (this.#wildcard) {
+      this.forget([name]); // still covered: the client must be told what it is
+    } else {
+      this.#exceptions.delete(name);
+      this.#quarantine.delete(name);
+    }
+  }
+
+  /** What a client brings from an earlier stream. */
+  #adopt(name: string, version: string): void {
+    if (!this.#wildcard) this.names.add(name);
+    this.#exceptions.set(name, { held: version, tell: false });
+    this.#due = false;
+  }
+
+  #startWildcard({ legacy }: { legacy: boolean }): void {
+    if (this.#wildcard) return;
+    this.supersede(); // it was made for fewer names
+    for (const name of this.names) if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: false });
+    this.#base = emptyResources;
+    this.#wildcard = true;
+    this.#legacyWildcard = legacy;
+    this.#due = true;
+  }
+
+  #stopWildcard(): void {
+    if (!this.#wildcard) return;
+    this.#wildcard = false;
+    this.#legacyWildcard = false;
+    this.#due = false;
+    for (const name of [...this.#exceptions.keys()]) if (!this.names.has(name)) this.#exceptions.delete(name);
+    for (const name of [...this.#quarantine.keys()]) if (!this.names.has(name)) this.#quarantine.delete(name);
+  }
+}
+
+const none: readonly string[] = [];
+const subscribedOutcome: Outcome = { kind: "subscribed" };
+const noExceptions: ReadonlyMap<string, Exception> = new Map();
+
+function versionOf(held: Held): string | undefined {
+  return typeof held === "object" ? held.version : held;
+}

@@ -1,0 +1,27 @@
+const prefix = "type.googleapis.com/";
+
+export const clusterType = `${prefix}envoy.config.cluster.v3.Cluster`;
+export const endpointType = `${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`;
+export const listenerType = `${prefix}envoy.config.listener.v3.Listener`;
+export const routeType = `${prefix}envoy.config.route.v3.RouteConfiguration`;
+export const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
+export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtensionConfig`;
+/** The agent's report of its workload's health: it travels to the control plane only and is not answered. */
+export const healthInformationType = `${prefix}istio.v1.HealthInformation`;
+
+const shortNames: ReadonlyMap<string, string> = new Map([
+  [clusterType, "CDS"], [endpointType, "EDS"], [listenerType, "LDS"], [routeType, "RDS"], [secretType, "SDS"],
+  [extensionConfigType, "ECDS"], [`${prefix}istio.networking.nds.v1.NameTable`, "NDS"],
+  [`${prefix}istio.mesh.v1alpha1.ProxyConfig`, "PCDS"],
+]);
+
+/** `CDS` for the cluster type; a type without a short name keeps its own. */
+export function shortTypeName(typeUrl: string): string {
+  return shortNames.get(typeUrl) ?? typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
+}
+
+/** Types that are only ever asked for by name; any other type without names asked for is all of it. */
+export const namedTypes: ReadonlySet<string> = new Set([endpointType, routeType, secretType, extensionConfigType]);
+
+/** State-of-the-world types whose every answer is the whole truth: what an answer leaves out is gone. */
+export const fullStateTypes: ReadonlySet<string> = new Set([clusterType, listenerType]);

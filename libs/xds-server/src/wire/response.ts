@@ -1,0 +1,80 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Resource, ResourceMap } from "../resource.ts";
+
+export interface ResponseHead {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  /** What proxies show as the version: the revision of the mesh. */
+  readonly version: string;
+}
+
+/**
+ * Writes discovery responses around resources that are encoded already. The part that is the same for all
+ * proxies with the same resources is made once and kept as long as those resources are.
+ */
+export class ResponseEncoder {
+  readonly #sotwBodies = new WeakMap<object, Buffer>();
+  readonly #deltaBodies = new WeakMap<object, Buffer>();
+
+  /** An envoy.service.discovery.v3.DiscoveryResponse. */
+  sotw(head: ResponseHead, resources: readonly Resource[] | ResourceMap): Buffer {
+    const body = memo(this.#sotwBodies, resources, () => Buffer.concat(sotwParts(resources.values())));
+    return Buffer.concat([sotwHead(head), body]);
+  }
+
+  /** An envoy.service.discovery.v3.DeltaDiscoveryResponse. */
+  delta(head: ResponseHead, changed: readonly Resource[], removed: readonly string[]): Buffer {
+    const body = memo(this.#deltaBodies, changed, () => Buffer.concat(deltaParts(changed)));
+    return Buffer.concat([deltaHead(head, removed), body]);
+  }
+}
+
+function memo(cache: WeakMap<object, Buffer>, key: object, make: () => Buffer): Buffer {
+  let value = cache.get(key);
+  if (value === undefined) cache.set(key, (value = make()));
+  return value;
+}
+
+// Field numbers: envoy/service/discovery/v3/discovery.proto
+const sotwField = { versionInfo: 1, resources: 2, typeUrl: 4, nonce: 5 } as const;
+const deltaField = { systemVersionInfo: 1, resources: 2, typeUrl: 4, nonce: 5, removedResources: 6 } as const;
+const resourceField = { version: 1, resource: 2, name: 3 } as const;
+
+function sotwHead({ version, typeUrl, nonce }: ResponseHead): Uint8Array {
+  return new BinaryWriter()
+    .tag(sotwField.versionInfo, WireType.LengthDelimited).string(version)
+    .tag(sotwField.typeUrl, WireType.LengthDelimited).string(typeUrl)
+    .tag(sotwField.nonce, WireType.LengthDelimited).string(nonce)
+    .finish();
+}
+
+function deltaHead({ version, typeUrl, nonce }: ResponseHead, removed: readonly string[]): Uint8Array {
+  const writer = new BinaryWriter()
+    .tag(deltaField.systemVersionInfo, WireType.LengthDelimited).string(version)
+    .tag(deltaField.typeUrl, WireType.LengthDelimited).string(typeUrl)
+    .tag(deltaField.nonce, WireType.LengthDelimited).string(nonce);
+  for (const name of removed) writer.tag(deltaField.removedResources, WireType.LengthDelimited).string(name);
+  return writer.finish();
+}
+
+function sotwParts(resources: Iterable<Resource>): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (const { any } of resources) {
+    parts.push(new BinaryWriter().tag(sotwField.resources, WireType.LengthDelimited).uint32(any.length).finish(), any);
+  }
+  return parts;
+}
+
+/** Fields may come in any order, so the long one comes last and is not copied before the whole is put together. */
+function deltaParts(resources: Iterable<Resource>): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (const { name, version, any } of resources) {
+    const inner = new BinaryWriter()
+      .tag(resourceField.name, WireType.LengthDelimited).string(name)
+      .tag(resourceField.version, WireType.LengthDelimited).string(version)
+      .tag(resourceField.resource, WireType.LengthDelimited).uint32(any.length)
+      .finish();
+    parts.push(new BinaryWriter().tag(deltaField.resources, WireType.LengthDelimited).uint32(inner.length + any.length).finish(), inner, any);
+  }
+  return parts;
+}

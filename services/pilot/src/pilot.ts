@@ -1,0 +1,146 @@
+import { defaultMeshSettings } from "@lateen/compiler";
+import type { MeshStore } from "@lateen/mesh-store";
+import type { RpcService } from "@lateen/rpc";
+import { runTasks } from "@lateen/runtime";
+import type { Component, Logger } from "@lateen/runtime";
+import { createXdsServer } from "@lateen/xds-server";
+import type { ProxyStatus } from "@lateen/xds-server";
+import type { FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import { debugRoutes } from "./debug/routes.ts";
+import { MeshFeed } from "./mesh/feed.ts";
+import { registerPilotMetrics } from "./metrics.ts";
+import { Progress } from "./progress/progress.ts";
+import type { Acknowledged } from "./progress/progress.ts";
+import { Rejections } from "./progress/rejections.ts";
+import type { StandingRejection } from "./progress/rejections.ts";
+import { reportStatus } from "./progress/status-reporter.ts";
+import type { StatusContent } from "./progress/status-reporter.ts";
+import { Admission } from "./proxies/admission.ts";
+import type { AuthenticateToken } from "./proxies/admission.ts";
+import { nodeOf } from "./proxies/connected-node.ts";
+import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
+import type { WatchSecret } from "./proxies/gateway-secrets.ts";
+import { xdsObserver } from "./proxies/observer.ts";
+import { ResourceLibrary } from "./resources/library.ts";
+import { meshResources } from "./resources/source.ts";
+
+export interface PilotOptions {
+  readonly store: MeshStore;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** This replica's name, unique among them. */
+  readonly replica: string;
+  readonly rootNamespace?: string;
+  readonly trustDomain?: string;
+  /** DNS domain of cluster services. */
+  readonly domain?: string;
+  /** Where gateways' certificates come from; without it they cannot be served. */
+  readonly secrets?: WatchSecret;
+  /** Only where the control plane and its proxies share one machine. */
+  readonly allowPlaintextSecretsFromLoopback?: boolean;
+  /** Lets proxies on the TLS port prove themselves by a bearer token. */
+  readonly authenticateToken?: AuthenticateToken;
+  /** What to do with a store that is empty when pilot starts; default `serve`. */
+  readonly emptyMesh?: "serve" | "wait";
+  /** Every connected proxy has accepted everything up to a revision; told once for each that is reached. */
+  readonly onAcknowledged?: (event: Acknowledged) => void;
+}
+
+export interface PilotStatus {
+  readonly ready: boolean;
+  readonly appliedRevision: bigint;
+  /** What every connected proxy has; without any, the applied revision. */
+  readonly acknowledgedRevision: bigint;
+  readonly proxies: readonly ProxyStatus[];
+  readonly laggards: readonly string[];
+  readonly rejections: readonly StandingRejection[];
+}
+
+export interface Pilot extends Component<RpcService> {
+  /** Aggregated discovery. */
+  readonly rpc: readonly RpcService[];
+  readonly routes: (app: FastifyInstance) => Promise<void>;
+  status(): PilotStatus;
+}
+
+/** Wires the parts; does no I/O before `run`. */
+export function createPilot(options: PilotOptions): Pilot {
+  const { store, logger, replica } = options;
+  const metrics = registerPilotMetrics(options.registry);
+  const { rootNamespace, trustDomain, domain } = options;
+  const meshConfig = defaultMeshSettings({ ...(rootNamespace && { rootNamespace }), ...(trustDomain && { trustDomain }), ...(domain && { domain }) });
+  const feed = new MeshFeed({ store, meshConfig, logger, metrics, emptyMesh: options.emptyMesh ?? "serve" });
+  const { published } = feed;
+  const library = new ResourceLibrary({ onCompiled: (seconds) => metrics.compileSeconds.observe(seconds) });
+  const settings = () => published.current?.snapshot.settings ?? meshConfig;
+  const admission = new Admission({ trustDomains: () => [settings().trustDomain, ...settings().trustDomainAliases], authenticateToken: options.authenticateToken });
+  const rejections = new Rejections();
+  const progress: Progress = new Progress({ acknowledged: () => xds.acknowledged(), metrics, onAcknowledged: options.onAcknowledged });
+  const xds = createXdsServer({
+    source: meshResources({ published, library, logger, metrics }),
+    authorize: (proxy) => admission.admit(proxy),
+    observer: xdsObserver({ logger, metrics, progress, rejections }),
+    onDemand: gatewaySecrets({
+      watchSecret: options.secrets, admission, logger, allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
+    }),
+  });
+  const ready = () => published.current !== undefined;
+  const status = (): PilotStatus => {
+    const proxies = xds.proxies();
+    const { revision, laggards } = progress.current();
+    return {
+      ready: ready(), appliedRevision: progress.appliedRevision, acknowledgedRevision: revision, proxies,
+      laggards: laggards.map(({ id }) => id), rejections: rejections.standing(proxies),
+    };
+  };
+  const follow = async (signal: AbortSignal): Promise<void> => {
+    for await (const publication of published.watch(signal)) {
+      progress.published(publication);
+      library.retain(publication.snapshot, xds.proxies().map(({ proxy }) => nodeOf(proxy)));
+      metrics.scopes.set(library.size);
+      for (const severity of ["error", "warning", "info"] as const) {
+        metrics.findings.set({ severity }, [...publication.snapshot.findings, ...library.findings()].filter((finding) => finding.severity === severity).length);
+      }
+    }
+    progress.stop();
+  };
+  return {
+    name: "pilot",
+    checks: [{ name: "mesh", check: () => (ready() ? { ready: true } : { ready: false, detail: "waiting for the mesh store's content" }) }],
+    rpc: [xds.rpc],
+    routes: debugRoutes({ xds, ready, snapshot: () => published.current?.snapshot, findings: () => library.findings() }),
+    status,
+    run: (signal) => runAll(signal, logger, {
+      "mesh-feed": (stop) => feed.run(stop),
+      progress: follow,
+      status: (stop) => reportStatus({ store, logger, content: () => (ready() ? statusContent(replica, status()) : undefined) }, stop),
+    }),
+  };
+}
+
+/** Runs the tasks until `signal` aborts; the first that fails stops the others and is thrown. */
+async function runAll(signal: AbortSignal, logger: Logger, tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>): Promise<void> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await runTasks(Object.entries(tasks).map(([name, run]) => ({ name, checks: [], run })), stop, logger).ended;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Lists in the status are for people: the first few are enough. */
+const listed = 20;
+
+function statusContent(replica: string, { appliedRevision, acknowledgedRevision, proxies, laggards, rejections }: PilotStatus): StatusContent {
+  return {
+    service: "pilot", replica, appliedRevision, acknowledgedRevision, proxies: proxies.length, laggards: laggards.slice(0, listed),
+    rejections: rejections.slice(0, listed).map(({ proxy, report }) => ({
+      proxy: proxy.id, typeUrl: report.typeUrl, message: report.message,
+      resource: report.resources[0]?.name ?? "", origin: report.resources[0]?.origin ?? "",
+    })),
+  };
+}

@@ -1,0 +1,28 @@
+import type { ConnectedProxy, ProxyStatus, RejectionReport } from "@lateen/xds-server";
+
+/** A refusal that still stands. */
+export interface StandingRejection {
+  readonly proxy: ConnectedProxy;
+  readonly report: RejectionReport;
+}
+
+/** Remembers what proxies refused, for as long as it stands. */
+export class Rejections {
+  readonly #last = new Map<string, Map<string, StandingRejection>>();
+
+  add(proxy: ConnectedProxy, report: RejectionReport): void {
+    let ofProxy = this.#last.get(proxy.connectionId);
+    if (ofProxy === undefined) this.#last.set(proxy.connectionId, (ofProxy = new Map()));
+    ofProxy.set(report.typeUrl, { proxy, report });
+  }
+
+  forget(proxy: ConnectedProxy): void {
+    this.#last.delete(proxy.connectionId);
+  }
+
+  standing(proxies: readonly ProxyStatus[]): StandingRejection[] {
+    return proxies.flatMap(({ proxy, types }) => types
+      .filter(({ state }) => state === "ERROR")
+      .flatMap(({ typeUrl }) => this.#last.get(proxy.connectionId)?.get(typeUrl) ?? []));
+  }
+}

@@ -1,0 +1,35 @@
+import { isLoopback, parseNode } from "@lateen/model";
+import type { ProxyNode } from "@lateen/model";
+import { parseSpiffeId } from "@lateen/pki";
+import type { WorkloadIdentity } from "@lateen/pki";
+import { RpcCode, RpcError } from "@lateen/rpc";
+import type { ConnectedProxy } from "@lateen/xds-server";
+
+const nodes = new WeakMap<ConnectedProxy, ProxyNode>();
+
+/** What the proxy says it is; parsed once a connection. Throws INVALID_ARGUMENT. */
+export function nodeOf(proxy: ConnectedProxy): ProxyNode {
+  let node = nodes.get(proxy);
+  if (node === undefined) {
+    const parsed = parseNode(proxy.id, proxy.node.metadata, proxy.node.extensions.map(({ name }) => name));
+    if (!parsed.ok) throw new RpcError(RpcCode.INVALID_ARGUMENT, parsed.problem);
+    nodes.set(proxy, (node = parsed.node));
+  }
+  return node;
+}
+
+/** `1.31.0` as the node says; metrics and syncz show it. */
+export function versionOf(proxy: ConnectedProxy): string {
+  const version = proxy.node.metadata?.["ISTIO_VERSION"];
+  return typeof version === "string" && version !== "" ? version : "unknown";
+}
+
+/** Who the certificate says it is. */
+export function certificateIdentity({ peer }: ConnectedProxy): WorkloadIdentity | undefined {
+  return peer.kind === "tls" && peer.spiffeId !== undefined ? parseSpiffeId(peer.spiffeId) : undefined;
+}
+
+export function isLocalPeer({ peerAddress }: ConnectedProxy): boolean {
+  if (peerAddress === "unix") return true;
+  return isLoopback(peerAddress.slice(0, peerAddress.lastIndexOf(":")).replace(/^::ffff:/, ""));
+}
