@@ -48,7 +48,7 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
     unknown: (name) => logger.warn({ secret: name }, "envoy asked for a secret that the agent does not serve"),
     refused: (message) => logger.error({ reason: message }, "envoy refused a secret"),
   });
-  const relay = createRelay(pilot, { opened: metrics.streamOpened, closed: metrics.streamClosed });
+  const relay = createRelay(pilot, () => firstOf(tls), { opened: metrics.streamOpened, closed: metrics.streamClosed });
   return {
     identity: identityComponent(options, tls),
     sockets: {
@@ -108,4 +108,11 @@ async function listenPrivately(server: ReturnType<typeof createGrpcServer>, path
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await server.listen({ address: `unix:${path}` });
   await chmod(path, 0o600);
+}
+
+function firstOf(tls: TlsSource): Promise<void> {
+  if (tls.current !== undefined) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = tls.onChange(() => resolve());
+  return promise.finally(stop);
 }

@@ -1,0 +1,144 @@
+import type { Violation } from "@lateen/model";
+import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
+import type { Claim, Intake } from "../intake/claim.ts";
+import { duplicateOf, shadowing } from "../intake/read-text.ts";
+import { sameEntry } from "./same-entry.ts";
+
+/** What should be at a key: an entry, whatever is there now (`keep`), or nothing. */
+export type Desired =
+  | { readonly is: "entry"; readonly entry: Entry; readonly claim: Claim }
+  | { readonly is: "keep" }
+  | { readonly is: "absent" };
+
+export interface LedgerChange {
+  /** Keys whose desired entry may differ now. */
+  readonly keys: readonly string[];
+  /** Units whose violations may differ now. */
+  readonly units: readonly string[];
+}
+
+interface Unit {
+  readonly claims: ReadonlyMap<string, Claim>;
+  readonly violations: readonly Violation[];
+  readonly broken: boolean;
+  /** It was whole once: then nothing it claims can have been missed. */
+  readonly everWhole: boolean;
+}
+
+/**
+ * All that the source says, by unit (a file, or one Kubernetes object), and what follows for each store key. The one
+ * mutable state of the intake; synchronous, no I/O. Of several claims to a key the first unit by name has it.
+ */
+export class Ledger {
+  readonly #units = new Map<string, Unit>();
+  readonly #claimants = new Map<string, Set<string>>();
+
+  /** Takes what a unit says now. What a broken unit does not mention any more, it still claims. */
+  replace(name: string, intake: Intake): LedgerChange {
+    const previous = this.#units.get(name);
+    const claims = new Map(intake.broken ? previous?.claims : undefined);
+    for (const claim of intake.claims) claims.set(claim.key, claim);
+    const everWhole = !intake.broken || (previous?.everWhole ?? false);
+    return this.#swap(name, { claims, violations: intake.violations, broken: intake.broken, everWhole }, previous);
+  }
+
+  remove(name: string): LedgerChange {
+    const previous = this.#units.get(name);
+    return previous ? this.#swap(name, undefined, previous) : { keys: [], units: [] };
+  }
+
+  has(name: string): boolean {
+    return this.#units.has(name);
+  }
+
+  units(): readonly string[] {
+    return [...this.#units.keys()];
+  }
+
+  claimsOf(name: string): readonly Claim[] {
+    return [...(this.#units.get(name)?.claims.values() ?? [])];
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#claimants.keys();
+  }
+
+  desired(key: string): Desired {
+    const claim = this.#winner(key);
+    if (!claim) return { is: "absent" };
+    return claim.verdict.is === "accepted" ? { is: "entry", entry: claim.verdict.entry, claim } : { is: "keep" };
+  }
+
+  /** Whether an entry that nobody claims must stay all the same: it may come from a unit that was never readable. */
+  mayStillClaim(file: string): boolean {
+    const unread = [...this.#units].filter(([, unit]) => unit.broken && !unit.everWhole);
+    return unread.some(([name]) => file === "" || name === file);
+  }
+
+  /** All that is wrong with a unit now, duplicates in other units included. */
+  violationsOf(name: string): readonly Violation[] {
+    const unit = this.#units.get(name);
+    if (!unit) return [];
+    return [
+      ...unit.violations,
+      ...[...unit.claims.values()].flatMap((claim) => [...claim.violations, ...this.#conflicts(name, claim)]),
+    ];
+  }
+
+  /** How many objects are refused now. */
+  invalidCount(): number {
+    let count = 0;
+    for (const unit of this.#units.values())
+      for (const claim of unit.claims.values()) if (claim.verdict.is === "invalid") count++;
+    return count;
+  }
+
+  #swap(name: string, next: Unit | undefined, previous: Unit | undefined): LedgerChange {
+    const touched = new Set([...(previous?.claims.keys() ?? []), ...(next?.claims.keys() ?? [])]);
+    const before = new Map([...touched].map((key) => [key, this.desired(key)]));
+    const neighbours = [...touched].flatMap((key) => [...(this.#claimants.get(key) ?? [])]);
+    if (next) this.#units.set(name, next);
+    else this.#units.delete(name);
+    for (const key of touched) this.#setClaimant(key, name, next?.claims.has(key) ?? false);
+    const keys = [...touched].filter((key) => !sameDesired(before.get(key) ?? { is: "absent" }, this.desired(key)));
+    return { keys, units: [...new Set([name, ...neighbours])] };
+  }
+
+  #setClaimant(key: string, unit: string, claims: boolean): void {
+    const claimants = this.#claimants.get(key) ?? new Set();
+    if (claims) claimants.add(unit);
+    else claimants.delete(unit);
+    if (claimants.size > 0) this.#claimants.set(key, claimants);
+    else this.#claimants.delete(key);
+  }
+
+  #winner(key: string): Claim | undefined {
+    const [first] = this.#inOrder(key);
+    return first === undefined ? undefined : this.#units.get(first)?.claims.get(key);
+  }
+
+  #inOrder(key: string): string[] {
+    const claimants = this.#claimants.get(key);
+    if (!claimants) return [];
+    return claimants.size === 1 ? [...claimants] : [...claimants].sort();
+  }
+
+  #conflicts(name: string, claim: Claim): Violation[] {
+    const order = this.#inOrder(claim.key);
+    if (order.length < 2) return [];
+    const winner = this.#winner(claim.key);
+    if (!winner) return [];
+    if (order[0] !== name) return [duplicateOf(claim, winner)];
+    return order.slice(1).flatMap((other) => {
+      const loser = this.#units.get(other)?.claims.get(claim.key);
+      return loser ? [shadowing(claim, loser)] : [];
+    });
+  }
+}
+
+function sameDesired(left: Desired, right: Desired): boolean {
+  if (left.is === "entry" && right.is === "entry")
+    return left.entry === right.entry || sameEntry(left.entry, right.entry);
+  // An object that becomes invalid changes nothing; neither does one that is repaired to what is stored, but that is for the store to say.
+  return left.is === right.is || right.is === "keep";
+}

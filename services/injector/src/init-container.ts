@@ -1,0 +1,44 @@
+import type { PodSettings } from "./annotations.ts";
+import type { InjectorSettings } from "./inject.ts";
+import type { Container } from "./pod.ts";
+import { proxyUser } from "./proxy-container.ts";
+
+/** Ports of the proxy itself, and ssh: never redirected. */
+const ownInboundPorts = ["15008", "15020", "15021", "15090", "22"];
+
+/**
+ * The container `istio-init`: redirects the pod's TCP traffic to Envoy by iptables and ends. Its program,
+ * `lateen-init`, is part of the proxy image and takes the flags of istio-iptables.
+ */
+export function initContainer(settings: InjectorSettings, asked: PodSettings, redirectDns: boolean): Container {
+  const excluded = [...ownInboundPorts, ...asked.excludeInboundPorts.split(",")].filter((port) => port !== "");
+  return {
+    name: "istio-init",
+    image: asked.proxyImage ?? settings.proxyImage,
+    imagePullPolicy: settings.imagePullPolicy,
+    command: ["lateen-init"],
+    args: [
+      ...["-p", "15001"],
+      ...["-z", "15006"],
+      ...["-u", String(proxyUser)],
+      ...["-g", String(proxyUser)],
+      ...["-i", asked.includeOutboundRanges],
+      ...["-x", asked.excludeOutboundRanges],
+      ...["-b", asked.includeInboundPorts],
+      ...["-d", excluded.join(",")],
+      ...["-q", asked.includeOutboundPorts],
+      ...["-o", asked.excludeOutboundPorts],
+      ...(redirectDns ? ["--redirect-dns"] : []),
+    ],
+    resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
+    },
+  };
+}

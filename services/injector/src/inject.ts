@@ -1,0 +1,194 @@
+import { readAnnotations } from "./annotations.ts";
+import type { PodSettings } from "./annotations.ts";
+import { initContainer } from "./init-container.ts";
+import { mergeContainer } from "./merge.ts";
+import type { Container, Pod, PodSpec, Resources } from "./pod.ts";
+import { httpHookWarnings, rewriteProbes } from "./probes.ts";
+import type { Problem } from "./problem.ts";
+import { proxyContainer, proxyVolumes } from "./proxy-container.ts";
+import { selectPod } from "./selection.ts";
+import type { SkipReason } from "./selection.ts";
+import { workloadOf } from "./workload.ts";
+import type { WorkloadIdentity } from "./workload.ts";
+
+/** What every injected pod gets alike. */
+export interface InjectorSettings {
+  readonly proxyImage: string;
+  readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
+  readonly caAddress: string;
+  readonly discoveryAddress: string;
+  readonly tokenAudience: string;
+  readonly trustDomain: string;
+  readonly clusterId: string;
+  readonly meshId: string;
+  readonly network: string;
+  readonly revision: string;
+  readonly resources: Resources;
+  /** As a native sidecar (an init container that keeps running; Kubernetes 1.29): starts before and ends after the application. */
+  readonly nativeSidecars: boolean;
+  readonly imagePullSecrets: readonly string[];
+}
+
+export interface InjectionContext {
+  readonly namespace: string;
+  readonly settings: InjectorSettings;
+  /** `defaultConfig` of the mesh configuration. */
+  readonly defaultProxyConfig: Readonly<Record<string, unknown>>;
+}
+
+export type InjectionResult =
+  | { readonly kind: "skipped"; readonly reason: SkipReason }
+  | { readonly kind: "refused"; readonly problems: readonly Problem[] }
+  | { readonly kind: "injected"; readonly pod: Pod; readonly warnings: readonly string[] };
+
+/** The pod with its proxy. Pure; injecting the result again is skipped. */
+export function injectPod(pod: Pod, context: InjectionContext): InjectionResult {
+  const selected = selectPod(pod, context.namespace);
+  if (selected.kind === "skip") return { kind: "skipped", reason: selected.reason };
+  const { settings: asked, problems: mistakes, warnings } = readAnnotations(pod);
+  const problems = [...(selected.kind === "refuse" ? [selected.problem] : []), ...mistakes];
+  if (problems.length > 0) return { kind: "refused", problems };
+  const gateway = asked.template === "gateway";
+  const workload = workloadOf(pod, context.namespace);
+  const own = pod.spec.containers.find(({ name }) => name === "istio-proxy");
+  const apps = pod.spec.containers.filter((container) => container !== own);
+  const rewrite = asked.rewriteProbes && !gateway && asked.interceptionMode !== "NONE";
+  const { containers, table } = rewrite ? rewriteProbes(apps) : { containers: apps, table: {} };
+  const proxyConfig = proxyConfigOf(context, asked);
+  const inputs = {
+    pod: { ...pod, spec: { ...pod.spec, containers: apps } },
+    settings: context.settings,
+    asked,
+    workload,
+    proxyConfig,
+    probes: table,
+  };
+  const proxy = mergeContainer(proxyContainer(inputs), own);
+  const native = !gateway && (asked.nativeSidecar ?? context.settings.nativeSidecars);
+  const init =
+    gateway || asked.interceptionMode === "NONE"
+      ? []
+      : [initContainer(context.settings, asked, capturesDns(proxyConfig))];
+  const spec = specWith(pod.spec, { containers, proxy, init, native, settings: context.settings });
+  const injected = {
+    ...pod,
+    metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps }),
+    spec,
+  };
+  return { kind: "injected", pod: injected, warnings: [...warnings, ...httpHookWarnings(apps)] };
+}
+
+interface Parts {
+  readonly containers: readonly Container[];
+  readonly proxy: Container;
+  readonly init: readonly Container[];
+  readonly native: boolean;
+  readonly settings: InjectorSettings;
+}
+
+/**
+ * Order matters. A native sidecar comes first, so other init containers find it running; `istio-init` comes last, so
+ * that init containers before it reach the network even where there is no proxy yet. The application stays the first
+ * container: it is what `kubectl exec` and `logs` mean.
+ */
+function specWith(spec: PodSpec, { containers, proxy, init, native, settings }: Parts): PodSpec {
+  const initContainers = [
+    ...(native ? [{ ...proxy, restartPolicy: "Always" }] : []),
+    ...(spec.initContainers ?? []),
+    ...init,
+  ];
+  const names = new Set(settings.imagePullSecrets);
+  for (const { name } of spec.imagePullSecrets ?? []) names.delete(name);
+  const pullSecrets = [...(spec.imagePullSecrets ?? []), ...[...names].map((name) => ({ name }))];
+  const volumes = proxyVolumes(settings.tokenAudience);
+  const kept = (spec.volumes ?? []).filter(({ name }) => !volumes.some((volume) => volume.name === name));
+  return {
+    ...spec,
+    ...(initContainers.length > 0 && { initContainers }),
+    containers: native ? containers : [...containers, proxy],
+    volumes: [...kept, ...volumes],
+    ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
+  };
+}
+
+function metadataWith(
+  pod: Pod,
+  {
+    workload,
+    settings,
+    init,
+    native,
+    apps,
+  }: {
+    workload: WorkloadIdentity;
+    settings: InjectorSettings;
+    init: readonly Container[];
+    native: boolean;
+    apps: readonly Container[];
+  },
+): Pod["metadata"] {
+  const initContainers = [...(native ? ["istio-proxy"] : []), ...init.map(({ name }) => name)];
+  const volumes = proxyVolumes("").map(({ name }) => name);
+  const status = {
+    initContainers,
+    containers: native ? [] : ["istio-proxy"],
+    volumes,
+    imagePullSecrets: settings.imagePullSecrets,
+    revision: settings.revision,
+  };
+  const [firstApp] = apps;
+  const scrape = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": "15020",
+    "prometheus.io/path": "/stats/prometheus",
+  };
+  return {
+    ...pod.metadata,
+    labels: {
+      "security.istio.io/tlsMode": "istio",
+      "service.istio.io/canonical-name": labelValue(workload.canonicalName),
+      "service.istio.io/canonical-revision": workload.canonicalRevision,
+      "istio.io/rev": settings.revision,
+      ...pod.metadata.labels,
+    },
+    annotations: {
+      ...(firstApp && {
+        "kubectl.kubernetes.io/default-container": firstApp.name,
+        "kubectl.kubernetes.io/default-logs-container": firstApp.name,
+      }),
+      ...(pod.metadata.annotations?.["prometheus.io/scrape"] === undefined && scrape), // an application's own stay
+      ...pod.metadata.annotations,
+      "sidecar.istio.io/status": JSON.stringify(status),
+    },
+  };
+}
+
+/** The mesh's default, then the address of this control plane where neither names one, then the pod's own. */
+function proxyConfigOf(
+  { defaultProxyConfig, settings }: InjectionContext,
+  asked: PodSettings,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = {
+    discoveryAddress: settings.discoveryAddress,
+    ...defaultProxyConfig,
+    ...asked.proxyConfig,
+  };
+  const metadata = {
+    ...objectOf(defaultProxyConfig["proxyMetadata"]),
+    ...objectOf(asked.proxyConfig["proxyMetadata"]),
+  };
+  return Object.keys(metadata).length === 0 ? merged : { ...merged, proxyMetadata: metadata };
+}
+
+function capturesDns(proxyConfig: Readonly<Record<string, unknown>>): boolean {
+  return String(objectOf(proxyConfig["proxyMetadata"])["ISTIO_META_DNS_CAPTURE"]) === "true";
+}
+
+/** A pod's name may be longer than a label's value, and cutting it may leave a dash at the end. */
+function labelValue(name: string): string {
+  return name.slice(0, 63).replace(/[^A-Za-z0-9]+$/, "");
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,5 @@
+import { runMain } from "@lateen/runtime";
+import { createApp } from "./app.ts";
+import { loadConfig } from "./config.ts";
+
+process.exit(await runMain("mixer-policy", loadConfig, createApp));
