@@ -1,4 +1,7 @@
 #!/usr/bin/env node
 import { program } from "./program.ts";
+import { reportFailure } from "./program-errors.ts";
 
-await program().parseAsync();
+await reportFailure(async () => {
+  await program().parseAsync();
+});

@@ -1,4 +1,5 @@
 import { loadClient } from "@lateen/kube";
+import { MeshError } from "@lateen/runtime";
 
 export interface PilotOptions {
   readonly url: string;
@@ -18,9 +19,8 @@ export async function askPilots<T>(options: PilotOptions, path: string): Promise
   if (options.namespace !== undefined) return askCluster(options.namespace, path);
   const url = new URL(path, options.url);
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((cause: unknown) => {
-    throw new Error(`no pilot answers at ${options.url}; start one with \`lateen up\`, or name it with --url or --namespace`, {
-      cause,
-    });
+    const remedy = "start one with `lateen up`, or name it with --url or --namespace";
+    throw new MeshError("cli_no_pilot", `no pilot answers at ${options.url}; ${remedy}`, { cause });
   });
   if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${await response.text()}`);
   return [{ pilot: url.host, body: (await response.json()) as T }];
@@ -28,16 +28,15 @@ export async function askPilots<T>(options: PilotOptions, path: string): Promise
 
 async function askCluster<T>(namespace: string, path: string): Promise<readonly PilotAnswer<T>[]> {
   const client = await loadClient();
-  const selector = encodeURIComponent("app.kubernetes.io/component=pilot");
-  const pods = (await client.get(`/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`)) as {
-    items: { metadata: { name: string }; status?: { phase?: string } }[];
-  };
-  const names = pods.items.filter((pod) => pod.status?.phase === "Running").map((pod) => pod.metadata.name);
-  if (names.length === 0) throw new Error(`no running pilot pod in namespace ${namespace}; is Lateen installed there?`);
+  const labelSelector = "app.kubernetes.io/component=pilot";
+  const pods = await client.list({ apiVersion: "v1", plural: "pods" }, { namespace, labelSelector });
+  const running = pods.filter((pod) => (pod["status"] as { phase?: string } | undefined)?.phase === "Running");
+  if (running.length === 0)
+    throw new MeshError("cli_no_pilot", `no pilot pod runs in namespace ${namespace}; is Lateen installed there?`);
   return Promise.all(
-    names.map(async (name) => ({
+    running.map(async ({ metadata: { name } }) => ({
       pilot: name,
-      body: (await client.get(`/api/v1/namespaces/${namespace}/pods/${name}:8080/proxy${path}`)) as T,
+      body: JSON.parse(await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}:8080/proxy${path}`)) as T,
     })),
   );
 }

@@ -66,7 +66,9 @@ export function program(): Command {
     .argument("<type>", "cluster, listener, route, endpoint or all")
     .argument("<proxy>", "proxy id as proxy-status prints it, or its pod part")
     .option("--output <format>", "short, json or yaml", "short")
-    .action(async (type, proxy, options) => (await import("./commands/proxy-config.ts")).proxyConfig(type, proxy, options));
+    .action(async (type, proxy, options) =>
+      (await import("./commands/proxy-config.ts")).proxyConfig(type, proxy, options),
+    );
 
   root
     .command("token")

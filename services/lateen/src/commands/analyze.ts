@@ -1,4 +1,5 @@
 import { analyzeFolders } from "../analysis.ts";
+import { formatViolation } from "../violation-text.ts";
 
 /** Prints every mistake in the given files and folders, sorted by place. Exit code 1 if one is an error. */
 export async function analyzePaths(paths: readonly string[], options: { readonly output: string }): Promise<void> {

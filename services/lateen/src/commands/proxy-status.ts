@@ -13,7 +13,13 @@ interface SyncStatus {
 export async function proxyStatus(options: PilotOptions & { readonly output: string }): Promise<void> {
   const answers = await askPilots<readonly SyncStatus[]>(options, "/debug/syncz");
   if (options.output === "json") {
-    console.log(JSON.stringify(answers.flatMap(({ pilot, body }) => body.map((proxy) => ({ pilot, ...proxy }))), null, 2));
+    console.log(
+      JSON.stringify(
+        answers.flatMap(({ pilot, body }) => body.map((proxy) => ({ pilot, ...proxy }))),
+        null,
+        2,
+      ),
+    );
     return;
   }
   const proxies = answers
@@ -32,7 +38,9 @@ export async function proxyStatus(options: PilotOptions & { readonly output: str
     ...types.map((name) => proxy.types.find((type) => type.name === name)?.status ?? "-"),
   ]);
   console.log(table(["NAME", "CLUSTER", "PILOT", "VERSION", ...types], rows));
-  const errors = proxies.flatMap((proxy) => proxy.types.flatMap(({ name, error }) => (error ? [{ proxy, name, error }] : [])));
+  const errors = proxies.flatMap((proxy) =>
+    proxy.types.flatMap(({ name, error }) => (error ? [{ proxy, name, error }] : [])),
+  );
   for (const { proxy, name, error } of errors) console.log(`\n${podOf(proxy.proxy)} refused ${name}: ${error}`);
   if (errors.length > 0) process.exitCode = 1;
 }

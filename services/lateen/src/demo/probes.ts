@@ -13,5 +13,12 @@ export const probes: readonly Probe[] = [
   { name: "admin", ...viaMesh, host: `reviews.${namespace}:9080`, path: "/admin", perRound: 2 },
   { name: "ratings", ...viaMesh, host: `ratings.${namespace}:9080`, path: "/", perRound: 5 },
   // Someone outside the mesh, straight to reviews' Envoy without a certificate.
-  { name: "plaintext", address: reviews.address, port: reviews.port, host: `reviews.${namespace}`, path: "/", perRound: 1 },
+  {
+    name: "plaintext",
+    address: reviews.address,
+    port: reviews.port,
+    host: `reviews.${namespace}`,
+    path: "/",
+    perRound: 1,
+  },
 ];

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** Child processes that end with us: SIGTERM, then SIGKILL after `graceMs`. */
@@ -15,13 +15,13 @@ export class Processes {
 
   /** Runs a TypeScript entry with this Node; its output goes to `logFile`. */
   start(name: string, entry: URL, options: { args?: string[]; env?: Record<string, string>; logFile: string }): void {
-    const log = createWriteStream(options.logFile, { flags: "a" });
+    // A file, not a pipe of Node's (which is a socket): Envoy opens /dev/stdout for its access log.
+    const log = openSync(options.logFile, "a", 0o600);
     const child = fork(fileURLToPath(entry), options.args ?? [], {
       env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe", "ipc"], // the channel closes when we die, whatever kills us
+      stdio: ["ignore", log, log, "ipc"], // the channel closes when we die, whatever kills us
     });
-    child.stdout?.pipe(log);
-    child.stderr?.pipe(log);
+    closeSync(log);
     this.#running.set(name, child);
     child.on("exit", (code, signal) => {
       this.#running.delete(name);

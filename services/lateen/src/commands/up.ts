@@ -1,0 +1,47 @@
+import { createLogger } from "@lateen/runtime";
+import { createPlane } from "../plane.ts";
+import { type PortOptions, parsePorts } from "../ports.ts";
+import { untilStopped } from "../stop-signals.ts";
+import { liveText, printReport } from "../reports.ts";
+
+export interface UpOptions extends PortOptions {
+  readonly config: string;
+  readonly bind: string;
+  readonly state: string;
+  readonly logLevel?: string;
+}
+
+/** Runs the plane until Ctrl-C. What happens to the configuration is printed; the process's own log goes to stderr. */
+export async function up(options: UpOptions): Promise<void> {
+  const started = Date.now();
+  const logger = createLogger({ service: "lateen", level: options.logLevel ?? "warn", destination: process.stderr });
+  const plane = await createPlane({
+    configDirectory: options.config,
+    stateDirectory: options.state,
+    bind: options.bind,
+    ports: parsePorts(options),
+    logger,
+    onReport: (report) => printReport(report, (line) => console.log(line)),
+    onLive: ({ revision, objects, proxies, tookMs }) =>
+      console.log(
+        `live  ${summaryOf(objects)} on all ${proxies} proxies ${tookMs.toFixed(0)} ms after the save (revision ${revision})`,
+      ),
+  });
+  await untilStopped(async (signal) => {
+    const running = plane.run(signal);
+    const ports = await Promise.race([plane.ready, running.then(() => undefined)]);
+    if (ports !== undefined) {
+      const at = (port: number): string => `${options.bind}:${port}`;
+      console.log(
+        [
+          `lateen is up in ${Date.now() - started} ms, following ${options.config}`,
+          `  xDS and CA   ${at(ports.grpc)} plaintext, ${at(ports.secureGrpc)} TLS (root ${plane.rootCertificateFile})`,
+          `  policy       ${at(ports.policy)}  ext_authz, rate limits, access logs`,
+          `  metrics      http://${at(ports.monitoring)}/metrics`,
+          `  debug        http://${at(ports.http)}/debug`,
+        ].join("\n"),
+      );
+    }
+    await running;
+  });
+}

@@ -1,0 +1,221 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createCitadel, createDirectoryKeyStore, FolderSecrets, openLocalTokenIssuer } from "@lateen/citadel";
+import { createGalleyValidator, type Report } from "@lateen/galley-validator";
+import { createMemoryStore, type MeshStore } from "@lateen/mesh-store";
+import { createMixerPolicy } from "@lateen/mixer-policy";
+import { createPilot } from "@lateen/pilot";
+import { createGrpcServer, type GrpcServer, type ListenOptions } from "@lateen/rpc";
+import {
+  type Component,
+  createRegistry,
+  httpServer,
+  type Logger,
+  MeshError,
+  runService,
+  type Server,
+} from "@lateen/runtime";
+import { ChangeClock, type LiveChange } from "./change-clock.ts";
+import { policyServiceEntries } from "./policy-service.ts";
+import { type Ports, portFlags } from "./ports.ts";
+
+export interface PlaneOptions {
+  readonly configDirectory: string;
+  /** The CA's key, the key of local tokens, the root certificate for proxies. */
+  readonly stateDirectory: string;
+  readonly bind: string;
+  readonly ports: Ports;
+  readonly logger: Logger;
+  readonly rootNamespace?: string;
+  readonly trustDomain?: string;
+  /** Mistakes in the folder as they come and go. */
+  readonly onReport?: (report: Report) => void;
+  /** A change that every connected proxy has acknowledged. */
+  readonly onLive?: (change: LiveChange) => void;
+}
+
+/** The whole control plane in this process, over one in-process mesh store. */
+export interface Plane {
+  readonly store: MeshStore;
+  /** PEM file that proxies verify the plane with; there once `ready`. */
+  readonly rootCertificateFile: string;
+  /** Ports as they were bound. */
+  readonly ready: Promise<Ports>;
+  mintToken(request: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly ttlSeconds?: number;
+  }): Promise<string>;
+  /** Resolves after an orderly end; rejects with the first failure. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export async function createPlane(options: PlaneOptions): Promise<Plane> {
+  const { stateDirectory, logger, rootNamespace = "istio-system", trustDomain = "cluster.local" } = options;
+  await makeStateDirectory(stateDirectory);
+  const registry = createRegistry("lateen");
+  const store = createMemoryStore();
+  const clock = new ChangeClock();
+  const tokens = await openLocalTokenIssuer(stateDirectory);
+  const shared = { store, logger, registry, rootNamespace, trustDomain };
+
+  const citadel = createCitadel({
+    ...shared,
+    keyStore: createDirectoryKeyStore(stateDirectory),
+    authenticators: [tokens.authenticator(trustDomain)],
+    secrets: new FolderSecrets({ directory: options.configDirectory, logger }),
+  });
+  const tell = (changes: readonly LiveChange[]): void => {
+    for (const change of changes) options.onLive?.(change);
+  };
+  const galley = createGalleyValidator({
+    ...shared,
+    source: { kind: "folder", directory: options.configDirectory },
+    ...(options.onReport && { onReport: options.onReport }),
+    onApplied: ({ revision, changedObjects, savedAtMs }) =>
+      clock.applied({ revision, objects: changedObjects, savedAtMs }),
+  });
+  const pilot = createPilot({
+    ...shared,
+    replica: "local",
+    secrets: (request, signal) => citadel.watchSecret(request, signal),
+    allowPlaintextSecretsFromLoopback: true,
+    onAcknowledged: ({ revision, proxies, atMs }) => tell(clock.acknowledged(revision, proxies, atMs)),
+  });
+  const mixerPolicy = createMixerPolicy(shared);
+
+  const rootCertificateFile = join(stateDirectory, "root-cert.pem");
+  const bound = createListeners(options, {
+    xds: createGrpcServer({ services: [...pilot.rpc, ...citadel.rpc], logger }),
+    policy: createGrpcServer({ services: mixerPolicy.rpc, logger }),
+    tls: citadel.serving,
+    debug: pilot.routes,
+  });
+  const announcing: Component = {
+    name: "announce",
+    checks: [],
+    async run(signal) {
+      const ports = await bound.all;
+      await citadelReady(citadel, signal);
+      if (signal.aborted) return;
+      await writeFile(rootCertificateFile, citadel.rootsPem() ?? "");
+      for (const [key, entry] of policyServiceEntries(rootNamespace, options.bind, ports.policy))
+        await store.put(key, entry);
+      announced.resolve(ports);
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    },
+  };
+  const announced = Promise.withResolvers<Ports>();
+  announced.promise.catch(() => undefined); // whoever waits gets the reason
+
+  return {
+    store,
+    rootCertificateFile,
+    ready: announced.promise,
+    mintToken: (request) => tokens.mintToken(request),
+    async run(signal) {
+      try {
+        await runService({
+          name: "lateen",
+          components: [galley, citadel, pilot, mixerPolicy, announcing],
+          servers: bound.servers,
+          adminHost: options.bind,
+          adminPort: options.ports.monitoring,
+          registry,
+          logger,
+          signal,
+          close: () => store.close(),
+          onAdminListening: bound.onAdmin,
+        });
+      } catch (error) {
+        announced.reject(error);
+        throw namePort(error, options.ports);
+      }
+    },
+  };
+}
+
+async function makeStateDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new MeshError(
+      "cli_state",
+      `cannot make the state folder ${directory}: ${String(cause)}; choose another with --state`,
+      {
+        cause,
+      },
+    );
+  });
+}
+
+interface Parts {
+  readonly xds: GrpcServer;
+  readonly policy: GrpcServer;
+  readonly tls: NonNullable<ListenOptions["tls"]>;
+  readonly debug: (app: Parameters<NonNullable<Component["routes"]>>[0]) => Promise<void>;
+}
+
+interface Listeners {
+  readonly servers: readonly Server[];
+  readonly onAdmin: (address: string) => void;
+  /** Every port as bound, once all listen. */
+  readonly all: Promise<Ports>;
+}
+
+/** istiod's ports: xDS and CA in plaintext and TLS, debug pages; and the policy services. */
+function createListeners({ bind, ports, logger }: PlaneOptions, parts: Parts): Listeners {
+  const bound: { -readonly [Name in keyof Ports]?: number } = {};
+  const all = Promise.withResolvers<Ports>();
+  const note = (name: keyof Ports, port: number): void => {
+    bound[name] = port;
+    if (Object.keys(bound).length === Object.keys(portFlags).length) all.resolve(bound as Ports);
+  };
+  const grpc = (name: "grpc" | "secureGrpc" | "policy", server: GrpcServer, tls?: ListenOptions["tls"]): Server => ({
+    name,
+    async start() {
+      const { port } = await server.listen({ address: `${bind}:${ports[name]}`, ...(tls && { tls }) });
+      note(name, port);
+      return () => server.close(1_000);
+    },
+  });
+  const portOf = (address: string): number => Number(new URL(address).port);
+  return {
+    all: all.promise,
+    onAdmin: (address) => note("monitoring", portOf(address)),
+    servers: [
+      grpc("grpc", parts.xds),
+      grpc("secureGrpc", parts.xds, parts.tls),
+      grpc("policy", parts.policy),
+      httpServer({
+        name: "debug",
+        host: bind,
+        port: ports.http,
+        logger,
+        routes: parts.debug,
+        onListening: (address) => note("http", portOf(address)),
+      }),
+    ],
+  };
+}
+
+async function citadelReady(citadel: ReturnType<typeof createCitadel>, signal: AbortSignal): Promise<void> {
+  if (citadel.serving.current !== undefined) return;
+  await new Promise<void>((resolve) => {
+    citadel.serving.onChange(() => resolve());
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** A port that is taken is the commonest failure: say which flag moves it. */
+function namePort(cause: unknown, ports: Ports): unknown {
+  const text = cause instanceof Error ? `${cause.message} ${String(cause.cause ?? "")}` : String(cause);
+  if (!text.includes("EADDRINUSE")) return cause;
+  const [, taken = ""] = /:(\d+)\b/.exec(text) ?? [];
+  const name = (Object.keys(ports) as (keyof Ports)[]).find((key) => String(ports[key]) === taken);
+  const remedy =
+    name === undefined
+      ? "give other ports (lateen up --help)"
+      : `choose another port with ${portFlags[name]}, or 0 for any`;
+  return new MeshError("cli_port_taken", `port ${taken} is taken, maybe by another \`lateen up\`: ${remedy}`, {
+    cause,
+  });
+}
