@@ -92,6 +92,7 @@ class IdentityKeeper implements IdentityClient {
   async #run(): Promise<void> {
     const { signal } = this.#options;
     let failures = 0;
+    this.#rootsFollowed = this.#knownRoots();
     while (!signal.aborted) {
       this.#hurry = new AbortController();
       try {
@@ -100,7 +101,7 @@ class IdentityKeeper implements IdentityClient {
       } catch (error) {
         if (signal.aborted) break;
         failures += 1;
-        this.#failed(error);
+        this.#failed(error, failures);
       }
       await this.#pause(failures);
     }
@@ -143,11 +144,15 @@ class IdentityKeeper implements IdentityClient {
     throw new Error(`the CA issued a certificate for ${certificate.uris.join(", ") || "nobody"}, not for trust domain ${trustDomain}: set TRUST_DOMAIN to the CA's`);
   }
 
-  #failed(error: unknown): void {
+  /** A problem is logged when it is new, and again each tenth time. */
+  #failed(error: unknown, failures: number): void {
     const { logger, onFailed } = this.#options;
-    this.problem = error instanceof Error ? error.message : String(error);
+    const problem = error instanceof Error ? error.message : String(error);
     const expires = this.certificate && new Date(this.certificate.notAfterMs).toISOString();
-    logger.warn({ err: error, ...(expires && { expires }) }, "cannot obtain a certificate, retrying");
+    if (problem !== this.problem || failures % 10 === 0) {
+      logger.warn({ reason: problem, count: failures, ...(expires && { expires }) }, "cannot obtain a certificate, retrying");
+    }
+    this.problem = problem;
     onFailed?.(error);
   }
 

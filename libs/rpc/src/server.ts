@@ -1,4 +1,5 @@
 import { lstat, unlink } from "node:fs/promises";
+import { createServer } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { enterScope } from "./call-scope.ts";
 import type { ListenerScope } from "./call-scope.ts";
@@ -34,6 +35,8 @@ export interface GrpcServer {
    */
   close(graceMs: number): Promise<void>;
 }
+
+grpc.setLogVerbosity(grpc.logVerbosity.NONE); // what it has to say reaches callers as errors
 
 const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
@@ -108,9 +111,20 @@ function bind(server: grpc.Server, address: string, credentials: grpc.ServerCred
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else void reasonOf(address, error).then((cause) => reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause })));
     });
   });
+}
+
+/** grpc-js keeps the reason to itself; trying the same address once more brings it out. */
+function reasonOf(address: string, fallback: Error): Promise<Error> {
+  const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
+  if (host === undefined || address.startsWith("unix:")) return Promise.resolve(fallback);
+  const { promise, resolve } = Promise.withResolvers<Error>();
+  const probe = createServer();
+  probe.once("error", resolve);
+  probe.listen({ host, port: Number(port) }, () => probe.close(() => resolve(fallback)));
+  return promise;
 }
 
 interface BoundServer {

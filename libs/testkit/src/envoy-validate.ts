@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -21,7 +22,7 @@ export async function validateCase(caseFolder: string, envoyPath: string): Promi
     const bootstrap = validationBootstrap({ clusters: clusters ?? [], endpoints: endpoints ?? [], listeners: listeners ?? [], routes: routes ?? [] });
     const path = join(folder, "envoy.json");
     await writeFile(path, JSON.stringify(await certificateFiles(bootstrap, folder)));
-    return await runEnvoy(envoyPath, path);
+    return await runEnvoy(envoyPath, path, join(folder, "output"));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -31,11 +32,11 @@ async function resourcesIn(path: string): Promise<readonly JsonObject[]> {
   return ((parse(await readFile(path, "utf8")) as { resources?: JsonObject[] } | null)?.resources) ?? [];
 }
 
-function runEnvoy(envoyPath: string, config: string): Promise<EnvoyVerdict> {
+/** Into a file: access logs open /dev/stdout, which the sockets that Node uses for pipes do not allow. */
+async function runEnvoy(envoyPath: string, config: string, outputPath: string): Promise<EnvoyVerdict> {
+  await using output = await open(outputPath, "w");
   const options = ["--mode", "validate", "--concurrency", "1", "--log-level", "warn", "-c", config];
-  return new Promise((resolve) => {
-    execFile(envoyPath, options, { timeout: 60_000, maxBuffer: 16_000_000 }, (error, stdout, stderr) => {
-      resolve({ accepted: error === null, output: `${stdout}${stderr}`.trim() || (error?.message ?? "") });
-    });
-  });
+  const envoy = spawn(envoyPath, options, { stdio: ["ignore", output.fd, output.fd], timeout: 60_000 });
+  const [code] = (await once(envoy, "close")) as [number | null];
+  return { accepted: code === 0, output: (await readFile(outputPath, "utf8")).trim() };
 }

@@ -4,9 +4,11 @@ import type * as ir from "@lateen/ir";
 import { AccessLogSchema } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
 import type { AccessLog } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
 import { ApiVersion } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import { SubstitutionFormatStringSchema } from "@lateen/protos/envoy/config/core/v3/substitution_format_string_pb.js";
 import { FileAccessLogSchema } from "@lateen/protos/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { ExpressionFilterSchema } from "@lateen/protos/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import { CommonGrpcAccessLogConfigSchema, HttpGrpcAccessLogConfigSchema, TcpGrpcAccessLogConfigSchema } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { StderrAccessLogSchema, StdoutAccessLogSchema } from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { CommonGrpcAccessLogConfig } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
 import { duration, grpcService, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -26,20 +28,28 @@ function filter(condition: ir.LogCondition | undefined): Init<typeof AccessLogSc
   return { filter: { filterSpecifier: { case: "extensionFilter", value } } };
 }
 
+/**
+ * Istio's configuration says /dev/stdout. Opening that path fails where stdout is a socket (journald, a parent's pipe),
+ * and Envoy then refuses the whole listener; its own loggers for the standard streams open nothing.
+ */
+const streams = {
+  "/dev/stdout": { name: "envoy.access_loggers.stdout", schema: StdoutAccessLogSchema },
+  "/dev/stderr": { name: "envoy.access_loggers.stderr", schema: StderrAccessLogSchema },
+} as const;
+
 function fileLog({ path, format, omitEmptyValues }: ir.FileAccessLog): Init<typeof AccessLogSchema> {
-  const config = typed(FileAccessLogSchema, {
-    path,
-    accessLogFormat: {
-      case: "logFormat",
-      value: {
-        omitEmptyValues: omitEmptyValues === true,
-        format: format.kind === "text"
-          ? { case: "textFormatSource", value: { specifier: { case: "inlineString", value: format.value } } }
-          : { case: "jsonFormat", value: sortedKeys(format.fields) },
-      },
-    },
-  });
-  return { name: "envoy.access_loggers.file", configType: { case: "typedConfig", value: config } };
+  const accessLogFormat = {
+    case: "logFormat" as const,
+    value: create(SubstitutionFormatStringSchema, {
+      omitEmptyValues: omitEmptyValues === true,
+      format: format.kind === "text"
+        ? { case: "textFormatSource", value: { specifier: { case: "inlineString", value: format.value } } }
+        : { case: "jsonFormat", value: sortedKeys(format.fields) },
+    }),
+  };
+  const stream = streams[path as keyof typeof streams];
+  const config = stream ? typed(stream.schema, { accessLogFormat }) : typed(FileAccessLogSchema, { path, accessLogFormat });
+  return { name: stream?.name ?? "envoy.access_loggers.file", configType: { case: "typedConfig", value: config } };
 }
 
 /** In key order at every depth, so that equal formats have equal bytes. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { ir } from "./ir.ts";
+import type * as ir from "@lateen/ir";
 import { clusterName, listenerName, parseClusterName, parseListenerName, routeTableName } from "./naming.ts";
 
 const host = fc.domain();

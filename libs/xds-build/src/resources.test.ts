@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
-import type { ir } from "./ir.ts";
+import type * as ir from "@lateen/ir";
 import { verifyReferences } from "./references.ts";
-import { createBuilder } from "./resources.ts";
+import { createBuilder } from "./builder.ts";
 
 const reviews: ir.ClusterRef = { kind: "outbound", host: "reviews.shop", port: 80, subset: "" };
 

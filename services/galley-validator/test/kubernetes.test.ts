@@ -75,7 +75,7 @@ describe("a cluster as the source", { skip }, () => {
           running.galley.checks.map((check) => check.check()),
           [{ ready: true }, { ready: true }],
         ),
-      20_000,
+      60_000,
     );
   });
 

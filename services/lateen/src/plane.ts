@@ -1,12 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createCitadel, createDirectoryKeyStore, FolderSecrets, openLocalTokenIssuer } from "@lateen/citadel";
+import { createCitadel, createDirectoryKeyStore, FolderSecrets, type LocalTokenIssuer, openLocalTokenIssuer } from "@lateen/citadel";
 import { createGalleyValidator, type Report } from "@lateen/galley-validator";
 import { createMemoryStore, type MeshStore } from "@lateen/mesh-store";
 import { createMixerPolicy } from "@lateen/mixer-policy";
 import { createPilot } from "@lateen/pilot";
 import { createGrpcServer, type GrpcServer, type ListenOptions } from "@lateen/rpc";
 import {
+  aborted,
   type Component,
   createRegistry,
   httpServer,
@@ -52,11 +53,11 @@ export interface Plane {
 
 export async function createPlane(options: PlaneOptions): Promise<Plane> {
   const { stateDirectory, logger, rootNamespace = "istio-system", trustDomain = "cluster.local" } = options;
-  await makeStateDirectory(stateDirectory);
+  await checkConfigDirectory(options.configDirectory);
+  const tokens = await openState(stateDirectory);
   const registry = createRegistry("lateen");
   const store = createMemoryStore();
   const clock = new ChangeClock();
-  const tokens = await openLocalTokenIssuer(stateDirectory);
   const shared = { store, logger, registry, rootNamespace, trustDomain };
 
   const citadel = createCitadel({
@@ -70,6 +71,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
   };
   const galley = createGalleyValidator({
     ...shared,
+    logger: options.onReport ? logger.child({}, { level: "error" }) : logger, // mistakes are told once
     source: { kind: "folder", directory: options.configDirectory },
     ...(options.onReport && { onReport: options.onReport }),
     onApplied: ({ revision, changedObjects, savedAtMs }) =>
@@ -95,14 +97,14 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     name: "announce",
     checks: [],
     async run(signal) {
-      const ports = await bound.all;
+      const ports = await Promise.race([bound.all, aborted(signal)]);
       await citadelReady(citadel, signal);
-      if (signal.aborted) return;
+      if (ports === undefined || signal.aborted) return;
       await writeFile(rootCertificateFile, citadel.rootsPem() ?? "");
       for (const [key, entry] of policyServiceEntries(rootNamespace, options.bind, ports.policy))
         await store.put(key, entry);
       announced.resolve(ports);
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await aborted(signal);
     },
   };
   const announced = Promise.withResolvers<Ports>();
@@ -135,16 +137,25 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
   };
 }
 
-async function makeStateDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw new MeshError(
-      "cli_state",
-      `cannot make the state folder ${directory}: ${String(cause)}; choose another with --state`,
-      {
-        cause,
-      },
-    );
-  });
+/** A folder that vanishes later keeps serving; one that is not there at the start is a slip of the keyboard. */
+async function checkConfigDirectory(directory: string): Promise<void> {
+  const problem = await stat(directory).then(
+    (found) => (found.isDirectory() ? undefined : "it is not a folder"),
+    (cause: unknown) => String(cause),
+  );
+  if (problem !== undefined)
+    throw new MeshError("cli_config", `cannot follow ${directory}: ${problem}; name a folder of manifests with --config`);
+}
+
+/** Makes the state folder, and in it the key of local tokens. */
+async function openState(directory: string): Promise<LocalTokenIssuer> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return await openLocalTokenIssuer(directory);
+  } catch (cause) {
+    const remedy = "free space, mend its permissions, or choose another folder with --state";
+    throw new MeshError("cli_state", `cannot keep state in ${directory}: ${String(cause)}; ${remedy}`, { cause });
+  }
 }
 
 interface Parts {
@@ -199,10 +210,8 @@ function createListeners({ bind, ports, logger }: PlaneOptions, parts: Parts): L
 
 async function citadelReady(citadel: ReturnType<typeof createCitadel>, signal: AbortSignal): Promise<void> {
   if (citadel.serving.current !== undefined) return;
-  await new Promise<void>((resolve) => {
-    citadel.serving.onChange(() => resolve());
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const first = new Promise<void>((resolve) => void citadel.serving.onChange(() => resolve()));
+  await Promise.race([first, aborted(signal)]);
 }
 
 /** A port that is taken is the commonest failure: say which flag moves it. */

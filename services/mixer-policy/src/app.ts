@@ -21,6 +21,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     components: [mixerPolicy],
     servers: config.identity === undefined ? [grpc] : [grpc, tlsListener(server, config.grpcTlsPort, config.identity, logger)],
     adminPort: config.adminPort,
+    drainMs: config.drainMs,
     close: () => store.close(),
   };
 }

@@ -12,10 +12,12 @@ const schema = z.object({
   MAX_SERIES: settings.count(2_000, 1),
   MAX_COUNTERS: settings.count(200_000, 1),
   TRUST_DOMAIN: z.string().default("cluster.local"),
-  CA_ADDRESS: z.string().optional(),
+  CA_ADDR: z.string().optional(),
   CA_ROOT_FILE: z.string().default("/var/run/secrets/istio/root-cert.pem"),
   TOKEN_FILE: z.string().default("/var/run/secrets/tokens/istio-token"),
   CERTIFICATE_TTL_SECONDS: settings.count(86_400, 60),
+  DRAIN_MS: settings.count(0),
+  NATS_URL: z.string("the NATS servers of the mesh store, as in nats://nats:4222"),
 });
 
 /** Where the certificate of the TLS port comes from. */
@@ -36,16 +38,17 @@ export interface Config {
   readonly failOpen: boolean;
   readonly maxSeries: number;
   readonly maxCounters: number;
+  readonly drainMs: number;
   readonly nats: NatsStoreOptions;
-  /** Absent (no CA_ADDRESS): the TLS port is not opened. */
+  /** Absent (no CA_ADDR): the TLS port is not opened. */
   readonly identity?: IdentityConfig;
 }
 
 /** The environment as a configuration; see the README for what each variable means. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = parse(schema, env);
-  const identity = values.CA_ADDRESS === undefined ? {} : { identity: {
-    caAddress: values.CA_ADDRESS,
+  const identity = values.CA_ADDR === undefined ? {} : { identity: {
+    caAddress: values.CA_ADDR,
     rootFile: values.CA_ROOT_FILE,
     tokenFile: values.TOKEN_FILE,
     ttlSeconds: values.CERTIFICATE_TTL_SECONDS,
@@ -60,6 +63,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     failOpen: values.POLICY_FAIL_OPEN,
     maxSeries: values.MAX_SERIES,
     maxCounters: values.MAX_COUNTERS,
+    drainMs: values.DRAIN_MS,
     nats: natsOptionsFrom(env),
     ...identity,
   };

@@ -7,7 +7,7 @@ import { eventually } from "../src/testing/eventually.ts";
 
 export interface EnvoyNode {
   readonly id: string;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 export interface EnvoyOptions {

@@ -22,10 +22,7 @@ export async function up(options: UpOptions): Promise<void> {
     ports: parsePorts(options),
     logger,
     onReport: (report) => printReport(report, (line) => console.log(line)),
-    onLive: ({ revision, objects, proxies, tookMs }) =>
-      console.log(
-        `live  ${summaryOf(objects)} on all ${proxies} proxies ${tookMs.toFixed(0)} ms after the save (revision ${revision})`,
-      ),
+    onLive: (change) => console.log(`live  ${liveText(change)}`),
   });
   await untilStopped(async (signal) => {
     const running = plane.run(signal);

@@ -8,6 +8,7 @@ import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/r
 import { file_envoy_extensions_access_loggers_file_v3_file as fileAccessLog } from "@lateen/protos/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { file_envoy_extensions_access_loggers_filters_cel_v3_cel as celFilter } from "@lateen/protos/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import { file_envoy_extensions_access_loggers_grpc_v3_als as grpcAccessLog } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { file_envoy_extensions_access_loggers_stream_v3_stream as streamAccessLog } from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { file_envoy_extensions_filters_http_cors_v3_cors as cors } from "@lateen/protos/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { file_envoy_extensions_filters_http_ext_authz_v3_ext_authz as httpExternalAuthorization } from "@lateen/protos/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { file_envoy_extensions_filters_http_fault_v3_fault as fault } from "@lateen/protos/envoy/extensions/filters/http/fault/v3/fault_pb.js";
@@ -34,7 +35,7 @@ import { messageJson } from "./json.ts";
 
 /** The types that `@lateen/xds-build` writes into an Any, so that a dump can show what is in them. */
 const registry = createRegistry(
-  fileAccessLog, celFilter, grpcAccessLog, cors, httpExternalAuthorization, fault, grpcStats, rateLimit, httpRbac, router,
+  fileAccessLog, streamAccessLog, celFilter, grpcAccessLog, cors, httpExternalAuthorization, fault, grpcStats, rateLimit, httpRbac, router,
   setFilterState, httpInspector, originalDestination, tlsInspector, externalAuthorization, connectionManager, rbac, tcpProxy,
   uriTemplate, rateLimitExpression, previousHosts, previousPriorities, rawBuffer, tls, httpProtocolOptions,
 );
