@@ -35,7 +35,7 @@ const onlyIn: Readonly<Record<string, readonly string[]>> = {
   "@nats-io/jetstream": ["mesh-store"],
   "@kubernetes/client-node": ["kube"],
   "@grpc/grpc-js": ["rpc"],
-  "@peculiar/x509": ["pki"],
+  "@peculiar/x509": ["pki", "testkit"],
   "@opentelemetry/sdk-node": ["runtime"],
 };
 

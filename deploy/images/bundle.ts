@@ -32,6 +32,8 @@ export async function bundle(root: string, service: string, folder: string): Pro
     format: "esm",
     platform: "node",
     target: "node24",
+    // A lazy import of CommonJS would have a default export only; what has an ES module is taken as that.
+    mainFields: ["module", "main"],
     banner: { js: commonJsNames },
     minifyWhitespace: true,
     minifySyntax: true,

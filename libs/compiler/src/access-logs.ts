@@ -22,7 +22,12 @@ interface Choice {
 }
 
 /** `tags` are fixed facts about the listener, for logs that are sent to a service. */
-export function accessLogsFor(context: Context, role: LogRole, tags: Readonly<Record<string, string>>, http: boolean): readonly ir.AccessLog[] {
+export function accessLogsFor(
+  context: Context,
+  role: LogRole,
+  tags: Readonly<Record<string, string>>,
+  http: boolean,
+): readonly ir.AccessLog[] {
   const { chosen, metricsDisabled } = choices(context, role);
   const logs = chosen.flatMap((choice) => logOf(context, choice, role, { tags, http }));
   return metricsDisabled || chosen.some((choice) => choice.provider === metricsProvider)
@@ -31,10 +36,15 @@ export function accessLogsFor(context: Context, role: LogRole, tags: Readonly<Re
 }
 
 /** The mesh's, then the namespace's, then the workload's Telemetry; each level's providers replace the inherited ones. */
-function choices(context: Context, role: LogRole): { readonly chosen: readonly Choice[]; readonly metricsDisabled: boolean } {
+function choices(
+  context: Context,
+  role: LogRole,
+): { readonly chosen: readonly Choice[]; readonly metricsDisabled: boolean } {
   const { mesh, namespace, workload } = policiesOf(context.snapshot.telemetries, context.scope);
   const own = workload.filter((telemetry) => telemetry.meta.namespace === context.scope.namespace);
-  const levels = [mesh[0], namespace[0], own[0]].flatMap((telemetry) => (telemetry === undefined ? [] : [entriesFor(telemetry, role)]));
+  const levels = [mesh[0], namespace[0], own[0]].flatMap((telemetry) =>
+    telemetry === undefined ? [] : [entriesFor(telemetry, role)],
+  );
   let chosen: readonly Choice[] = context.settings.defaultAccessLogProviders.map((provider) => ({ provider }));
   if (chosen.length === 0 && context.settings.accessLogFile !== "") chosen = [{ provider: fileProvider }];
   let metricsDisabled = false;
@@ -44,10 +54,12 @@ function choices(context: Context, role: LogRole): { readonly chosen: readonly C
     const removed = new Set<string>();
     for (const entry of entries) {
       const names = entry.providers.map((provider) => provider.name);
-      if (entry.disabled) for (const name of names.length > 0 ? names : chosen.map((choice) => choice.provider)) removed.add(name);
+      if (entry.disabled)
+        for (const name of names.length > 0 ? names : chosen.map((choice) => choice.provider)) removed.add(name);
       else {
         replaced ||= names.length > 0;
-        const targets = names.length > 0 ? names : chosen.length > 0 ? chosen.map((choice) => choice.provider) : [fileProvider];
+        const targets =
+          names.length > 0 ? names : chosen.length > 0 ? chosen.map((choice) => choice.provider) : [fileProvider];
         added.push(...targets.map((provider) => ({ provider, ...conditionOf(context, entry) })));
       }
     }
@@ -69,7 +81,11 @@ function entriesFor(telemetry: MeshObject<Telemetry>, role: LogRole): readonly A
 
 function conditionOf(context: Context, entry: AccessLogging): { readonly condition?: ir.LogCondition } {
   const expression = entry.filter?.expression ?? "";
-  if (expression === "" || !requires(context, celFilter, proxyRef(context), "access logs are written without Telemetry's filter")) return {};
+  if (
+    expression === "" ||
+    !requires(context, celFilter, proxyRef(context), "access logs are written without Telemetry's filter")
+  )
+    return {};
   return { condition: { expression } };
 }
 
@@ -84,7 +100,11 @@ function logOf(context: Context, choice: Choice, role: LogRole, site: LogSite): 
   if (defined !== undefined) return definedLog(context, defined, role, { ...site, condition });
   if (choice.provider === fileProvider) return [{ ...meshFileLog(context), ...condition }];
   if (choice.provider !== metricsProvider) {
-    context.findings.warn(proxyRef(context), "provider-unusable", `the access log provider "${choice.provider}" is not defined in MeshConfig.extensionProviders; it gets no logs`);
+    context.findings.warn(
+      proxyRef(context),
+      "provider-unusable",
+      `the access log provider "${choice.provider}" is not defined in MeshConfig.extensionProviders; it gets no logs`,
+    );
     return [];
   }
   const cluster = mixerPolicyCluster(context);
@@ -92,56 +112,90 @@ function logOf(context: Context, choice: Choice, role: LogRole, site: LogSite): 
 }
 
 function definedLog(
-  context: Context, { name, provider }: ExtensionProvider, role: LogRole, site: LogSite & { condition: { condition?: ir.LogCondition } },
+  context: Context,
+  { name, provider }: ExtensionProvider,
+  role: LogRole,
+  site: LogSite & { condition: { condition?: ir.LogCondition } },
 ): readonly ir.AccessLog[] {
   switch (provider.case) {
     case "envoyFileAccessLog": {
       const { path, logFormat, omitEmptyValues } = provider.value;
-      return [{
-        kind: "file", path: path || "/dev/stdout", format: fileFormat(logFormat?.logFormat),
-        ...(omitEmptyValues ? { omitEmptyValues } : {}), ...site.condition,
-      }];
+      return [
+        {
+          kind: "file",
+          path: path || "/dev/stdout",
+          format: fileFormat(logFormat?.logFormat),
+          ...(omitEmptyValues ? { omitEmptyValues } : {}),
+          ...site.condition,
+        },
+      ];
     }
-    case "envoyHttpAls": case "envoyTcpAls": {
+    case "envoyHttpAls":
+    case "envoyTcpAls": {
       if ((provider.case === "envoyHttpAls") !== site.http && name !== metricsProvider) return [];
       const cluster = providerCluster(context, provider.value);
-      if (cluster !== undefined) return grpcLog(context, cluster, { role, site, logName: name === metricsProvider ? "" : provider.value.logName || name, condition: site.condition });
-      context.findings.warn(proxyRef(context), "provider-unusable",
-        `the access log provider "${name}" names the service "${provider.value.service}" port ${provider.value.port}, which this proxy cannot see; it gets no logs`);
+      if (cluster !== undefined)
+        return grpcLog(context, cluster, {
+          role,
+          site,
+          logName: name === metricsProvider ? "" : provider.value.logName || name,
+          condition: site.condition,
+        });
+      context.findings.warn(
+        proxyRef(context),
+        "provider-unusable",
+        `the access log provider "${name}" names the service "${provider.value.service}" port ${provider.value.port}, which this proxy cannot see; it gets no logs`,
+      );
       return [];
     }
     default:
-      context.findings.warn(proxyRef(context), "provider-unusable", `the provider "${name}" (${provider.case ?? "empty"}) is not built for access logs; it gets none`);
+      context.findings.warn(
+        proxyRef(context),
+        "provider-unusable",
+        `the provider "${name}" (${provider.case ?? "empty"}) is not built for access logs; it gets none`,
+      );
       return [];
   }
 }
 
 function grpcLog(
-  context: Context, cluster: ir.ClusterRef,
+  context: Context,
+  cluster: ir.ClusterRef,
   log: { role: LogRole; site: LogSite; logName: string; condition: { condition?: ir.LogCondition } },
 ): readonly ir.GrpcAccessLog[] {
   if (!supports(context, log.site.http ? "envoy.access_loggers.http_grpc" : "envoy.access_loggers.tcp_grpc")) return [];
   const reporter = log.role === "inbound" ? "destination" : "source";
-  return [{
-    kind: "grpc", cluster,
-    logName: log.logName || `lateen-${log.role}`,
-    tags: { ...log.site.tags, reporter },
-    requestHeaders: ["x-envoy-peer-metadata-id", "x-b3-traceid", "traceparent"],
-    responseHeaders: ["grpc-status"],
-    ...log.condition,
-  }];
+  return [
+    {
+      kind: "grpc",
+      cluster,
+      logName: log.logName || `lateen-${log.role}`,
+      tags: { ...log.site.tags, reporter },
+      requestHeaders: ["x-envoy-peer-metadata-id", "x-b3-traceid", "traceparent"],
+      responseHeaders: ["grpc-status"],
+      ...log.condition,
+    },
+  ];
 }
 
 function meshFileLog({ settings }: Context): ir.FileAccessLog {
   const { accessLogFile, accessLogFormat, accessLogEncoding } = settings;
   const path = accessLogFile || "/dev/stdout";
-  if (accessLogEncoding === "text") return { kind: "file", path, format: { kind: "text", value: lineOf(accessLogFormat || defaultTextFormat) } };
+  if (accessLogEncoding === "text")
+    return { kind: "file", path, format: { kind: "text", value: lineOf(accessLogFormat || defaultTextFormat) } };
   return { kind: "file", path, format: { kind: "json", fields: jsonFields(accessLogFormat) ?? defaultJsonFormat } };
 }
 
-function fileFormat(format: { case: "text"; value: string } | { case: "labels"; value: unknown } | { case: undefined; value?: undefined } | undefined): ir.FileAccessLog["format"] {
+function fileFormat(
+  format:
+    | { case: "text"; value: string }
+    | { case: "labels"; value: unknown }
+    | { case: undefined; value?: undefined }
+    | undefined,
+): ir.FileAccessLog["format"] {
   if (format?.case === "text") return { kind: "text", value: lineOf(format.value) };
-  if (format?.case === "labels") return { kind: "json", fields: format.value as Readonly<Record<string, ir.JsonValue>> };
+  if (format?.case === "labels")
+    return { kind: "json", fields: format.value as Readonly<Record<string, ir.JsonValue>> };
   return { kind: "text", value: defaultTextFormat };
 }
 
@@ -154,7 +208,9 @@ function jsonFields(text: string): Readonly<Record<string, ir.JsonValue>> | unde
   if (text === "") return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, ir.JsonValue>>) : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, ir.JsonValue>>)
+      : undefined;
   } catch {
     return undefined; // Validation has refused it already; the built-in format is better than no log.
   }

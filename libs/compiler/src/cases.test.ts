@@ -4,7 +4,14 @@ import { parseNode } from "@lateen/model";
 import type { ProxyNode } from "@lateen/model";
 import { expectGolden, listCases } from "@lateen/testkit";
 import type { Case, CaseProxy } from "@lateen/testkit";
-import { compileEndpoints, compileProxy, createSnapshot, defaultMeshSettings, endpointQueries, scopeOf } from "./index.ts";
+import {
+  compileEndpoints,
+  compileProxy,
+  createSnapshot,
+  defaultMeshSettings,
+  endpointQueries,
+  scopeOf,
+} from "./index.ts";
 
 function nodeOf({ id, metadata, extensions }: CaseProxy): ProxyNode {
   const parsed = parseNode(id, metadata, extensions);
@@ -13,7 +20,12 @@ function nodeOf({ id, metadata, extensions }: CaseProxy): ProxyNode {
 }
 
 async function compileCase(scenario: Case) {
-  const snapshot = createSnapshot({ ...(await scenario.mesh()), revision: 1n, trust: [], meshConfig: defaultMeshSettings() });
+  const snapshot = createSnapshot({
+    ...(await scenario.mesh()),
+    revision: 1n,
+    trust: [],
+    meshConfig: defaultMeshSettings(),
+  });
   const scope = scopeOf(snapshot, nodeOf(await scenario.proxy()));
   const { value: proxy, findings } = compileProxy(snapshot, scope);
   const endpoints = endpointQueries(proxy).map((query) => compileEndpoints(snapshot, scope, query));

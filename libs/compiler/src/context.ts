@@ -20,12 +20,22 @@ export interface Context {
 }
 
 export function clusterKey(ref: ir.ClusterRef): string {
-  return ref.kind === "outbound" ? `${ref.port}|${ref.subset}|${ref.host}` : ref.kind === "inbound" ? `inbound ${ref.port}` : ref.kind;
+  return ref.kind === "outbound"
+    ? `${ref.port}|${ref.subset}|${ref.host}`
+    : ref.kind === "inbound"
+      ? `inbound ${ref.port}`
+      : ref.kind;
+}
+
+export function indexClusters(clusters: readonly ir.Cluster[]): ReadonlyMap<string, ir.Cluster> {
+  return new Map(clusters.map((cluster) => [clusterKey(cluster.ref), cluster]));
 }
 
 export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): Context {
   return {
-    snapshot, scope, findings,
+    snapshot,
+    scope,
+    findings,
     clusters: new Map(),
     settings: snapshot.settings,
     services: snapshot.services.visibleFrom(scope.namespace),
@@ -42,7 +52,11 @@ export function supports(context: Context, extension: string): boolean {
 export function requires(context: Context, extension: string, object: ObjectRef, consequence: string): boolean {
   const present = supports(context, extension);
   if (!present) {
-    context.findings.warn(object, "extension-missing", `the proxy's Envoy does not contain ${extension}: ${consequence}`);
+    context.findings.warn(
+      object,
+      "extension-missing",
+      `the proxy's Envoy does not contain ${extension}: ${consequence}`,
+    );
   }
   return present;
 }

@@ -9,7 +9,10 @@ export function milliseconds(duration: DurationValue): number {
   return Number(duration.seconds) * 1000 + duration.nanos / 1_000_000;
 }
 
-export function optionalMs<Key extends string>(key: Key, duration: DurationValue | undefined): { readonly [K in Key]?: number } {
+export function optionalMs<Key extends string>(
+  key: Key,
+  duration: DurationValue | undefined,
+): { readonly [K in Key]?: number } {
   return duration === undefined ? {} : ({ [key]: milliseconds(duration) } as { [K in Key]?: number });
 }
 

@@ -29,7 +29,11 @@ export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, que
   const group = snapshot.endpoints.groups.get(serviceKey(query.namespace, query.cluster.host));
   if (group === undefined) return { cluster: query.cluster, localities: [] };
   let memory = remembered.get(group);
-  if (memory === undefined || memory.policies !== snapshot.peerAuthentications || memory.services !== snapshot.services) {
+  if (
+    memory === undefined ||
+    memory.policies !== snapshot.peerAuthentications ||
+    memory.services !== snapshot.services
+  ) {
     memory = { policies: snapshot.peerAuthentications, services: snapshot.services, sets: new Map() };
     remembered.set(group, memory);
   }
@@ -42,8 +46,13 @@ export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, que
 }
 
 function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.EndpointQuery): ir.EndpointSet {
-  const port = snapshot.services.byKey.get(group.key)?.ports.find((candidate) => candidate.number === query.cluster.port);
-  const byLocality = new Map<string, { region: string; zone: string; subzone: string; endpoints: ir.EndpointAddress[] }>();
+  const port = snapshot.services.byKey
+    .get(group.key)
+    ?.ports.find((candidate) => candidate.number === query.cluster.port);
+  const byLocality = new Map<
+    string,
+    { region: string; zone: string; subzone: string; endpoints: ir.EndpointAddress[] }
+  >();
   for (const record of group.records) {
     if (record.health !== "healthy" || !isIp(record.address)) continue;
     if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
@@ -55,13 +64,16 @@ function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.End
     byLocality.set(key, locality);
     locality.endpoints.push(endpointAddress(snapshot, record, number));
   }
-  const localities = [...byLocality].sort(([left], [right]) => compareText(left, right)).map(([, locality]) => locality);
+  const localities = [...byLocality]
+    .sort(([left], [right]) => compareText(left, right))
+    .map(([, locality]) => locality);
   return { cluster: query.cluster, localities };
 }
 
 function endpointAddress(snapshot: MeshSnapshot, record: EndpointRecord, port: number): ir.EndpointAddress {
   return {
-    address: record.address, port,
+    address: record.address,
+    port,
     weight: record.weight,
     mutualTls: record.mutualTls && acceptsMutualTls(snapshot, record, port),
     workload: record.workload === undefined ? "" : workloadLabel(record.workload),
@@ -75,5 +87,11 @@ function acceptsMutualTls(snapshot: MeshSnapshot, record: EndpointRecord, port: 
 }
 
 function workloadLabel(workload: Workload): string {
-  return [workload.workloadName || workload.name, workload.namespace, workload.canonicalName, workload.canonicalRevision, workload.cluster].join(";");
+  return [
+    workload.workloadName || workload.name,
+    workload.namespace,
+    workload.canonicalName,
+    workload.canonicalRevision,
+    workload.cluster,
+  ].join(";");
 }

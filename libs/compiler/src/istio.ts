@@ -1,11 +1,25 @@
 /** The message types of Istio's kinds, and the parts of them that functions here take. Types only. */
 import type {
-  AuthorizationPolicy, DestinationRule, Gateway, MeshConfig, PeerAuthentication, RateLimit, ServiceEntry, Telemetry,
+  AuthorizationPolicy,
+  DestinationRule,
+  Gateway,
+  MeshConfig,
+  PeerAuthentication,
+  RateLimit,
+  ServiceEntry,
+  Telemetry,
   VirtualService,
 } from "@lateen/api";
 
 export type {
-  AuthorizationPolicy, DestinationRule, Gateway, MeshConfig, PeerAuthentication, RateLimit, ServiceEntry, Telemetry,
+  AuthorizationPolicy,
+  DestinationRule,
+  Gateway,
+  MeshConfig,
+  PeerAuthentication,
+  RateLimit,
+  ServiceEntry,
+  Telemetry,
   VirtualService,
 };
 

@@ -13,7 +13,10 @@ export function mixerPolicyCluster(context: Context): ir.OutboundClusterRef | un
 }
 
 /** The cluster of a provider's `service` (a host, or `namespace/host`) and `port`, if the proxy has it. */
-export function providerCluster(context: Context, provider: { readonly service: string; readonly port: number }): ir.OutboundClusterRef | undefined {
+export function providerCluster(
+  context: Context,
+  provider: { readonly service: string; readonly port: number },
+): ir.OutboundClusterRef | undefined {
   const host = provider.service.slice(provider.service.indexOf("/") + 1).toLowerCase();
   return knownCluster(context, host, provider.port);
 }

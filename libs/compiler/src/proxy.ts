@@ -3,16 +3,13 @@ import { compareText } from "@lateen/model";
 import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters, inboundClusters } from "./clusters/special.ts";
-import { clusterKey, createContext } from "./context.ts";
-import type { Context } from "./context.ts";
+import { clusterKey, createContext, indexClusters } from "./context.ts";
 import { Findings } from "./findings.ts";
 import { gatewayOutput } from "./listeners/gateway.ts";
 import { createParts } from "./listeners/handlers.ts";
-import type { ListenerParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
-import { outboundListeners } from "./listeners/sidecar-outbound.ts";
-import { portTable, serviceTable } from "./routes/sidecar-tables.ts";
 import type { ProxyScope } from "./scope.ts";
+import { sidecarOutboundSide } from "./sidecar-outbound-side.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
 export interface Compiled<Value> {
@@ -22,48 +19,39 @@ export interface Compiled<Value> {
 
 /**
  * What a proxy of `scope` must do in the mesh of `snapshot`. Total: whatever the configuration says, there is a
- * result, and what could not be done is among the findings. Deterministic: equal meshes give equal results.
+ * result, and what could not be done is among the findings. Deterministic: equal meshes give equal results. Parts that
+ * two scopes have in common are the same objects in both results.
  */
 export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<ir.ProxyIr> {
   const findings = new Findings();
-  const base = createContext(snapshot, scope, findings);
-  const clusters = [...outboundClusters(base), ...builtInClusters(base), ...(scope.type === "sidecar" ? inboundClusters(base) : [])];
-  const keyed = clusters.map((cluster) => [clusterKey(cluster.ref), cluster] as const).sort(([left], [right]) => compareText(left, right));
-  const context: Context = { ...base, clusters: new Map(keyed) };
-  const output = scope.type === "router" ? gatewayOutput(createParts(context)) : sidecarOutput(createParts(context));
+  const { clusters, listeners, routeTables } =
+    scope.type === "router" ? compileRouter(snapshot, scope, findings) : compileSidecar(snapshot, scope, findings);
   return {
     value: {
-      clusters: keyed.map(([, cluster]) => cluster),
-      listeners: [...output.listeners].sort(byJson((listener) => listener.ref)),
-      routeTables: [...output.routeTables].sort(byJson((table) => table.ref)),
+      clusters: sortedBy(clusters, (cluster) => clusterKey(cluster.ref)),
+      listeners: sortedBy(listeners, (listener) => JSON.stringify(listener.ref)),
+      routeTables: sortedBy(routeTables, (table) => JSON.stringify(table.ref)),
     },
     findings: findings.list(),
   };
 }
 
-function sidecarOutput(parts: ListenerParts): Pick<ir.ProxyIr, "listeners" | "routeTables"> {
-  const listeners = [...outboundListeners(parts), ...inboundListeners(parts)];
-  const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
-  return { listeners, routeTables: [...refs.values()].flatMap((ref) => tableOf(parts.context, ref)) };
+function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
+  const outbound = sidecarOutboundSide(snapshot, scope);
+  for (const finding of outbound.findings) findings.add(finding);
+  const base = createContext(snapshot, scope, findings);
+  const clusters = [...outbound.clusters, ...inboundClusters(base)];
+  const inbound = inboundListeners(createParts({ ...base, clusters: indexClusters(clusters) }));
+  return { clusters, listeners: [...outbound.listeners, ...inbound], routeTables: outbound.routeTables };
 }
 
-/** Only tables that a listener asks for exist, and each of them does. */
-function discoveredTables({ chains, fallback }: ir.Listener): readonly ir.RouteTableRef[] {
-  return [...chains, ...(fallback === undefined ? [] : [fallback])].flatMap(({ handler }) =>
-    (handler.kind === "http" && handler.routes.from === "discovery" ? [handler.routes.ref] : []));
+function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
+  const base = createContext(snapshot, scope, findings);
+  const clusters = [...outboundClusters(base), ...builtInClusters(base)];
+  return { clusters, ...gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) })) };
 }
 
-function tableOf(context: Context, ref: ir.RouteTableRef): readonly ir.RouteTable[] {
-  switch (ref.kind) {
-    case "port": return [portTable(context, ref.port)];
-    case "service": {
-      const service = context.services.byHost.get(ref.host);
-      return service === undefined ? [] : [serviceTable(context, service, ref.port)];
-    }
-    default: return [];
-  }
-}
-
-function byJson<Item>(key: (item: Item) => unknown): (left: Item, right: Item) => number {
-  return (left, right) => compareText(JSON.stringify(key(left)), JSON.stringify(key(right)));
+function sortedBy<Item>(items: readonly Item[], key: (item: Item) => string): readonly Item[] {
+  const keyed = items.map((item) => [key(item), item] as const);
+  return keyed.sort(([left], [right]) => compareText(left, right)).map(([, item]) => item);
 }

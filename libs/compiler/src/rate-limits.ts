@@ -28,15 +28,21 @@ export function rateLimitsFor(context: Context, identified: boolean): RateLimits
   const cluster = mixerPolicyCluster(context);
   if (cluster === undefined) {
     for (const object of objects) {
-      context.findings.warn(object.origin, "no-policy-service",
-        `nothing is limited: the service lateen-mixer-policy of namespace ${context.settings.rootNamespace} (port 9091), which counts, is not in the mesh`);
+      context.findings.warn(
+        object.origin,
+        "no-policy-service",
+        `nothing is limited: the service lateen-mixer-policy of namespace ${context.settings.rootNamespace} (port 9091), which counts, is not in the mesh`,
+      );
     }
     return { filters: [], rules: [] };
   }
   if (!requires(context, filter, first.origin, "nothing is limited")) return { filters: [], rules: [] };
   const rules = objects.flatMap((object) => rulesOf(context, object, identified));
   const stages = [...new Set(rules.map((rule) => rule.stage))].sort();
-  return { rules, filters: stages.map((stage) => ({ cluster, stage, denyOnFailure: stage === denyStage, timeoutMs: callTimeoutMs })) };
+  return {
+    rules,
+    filters: stages.map((stage) => ({ cluster, stage, denyOnFailure: stage === denyStage, timeoutMs: callTimeoutMs })),
+  };
 }
 
 function selected(context: Context): readonly MeshObject<RateLimit>[] {
@@ -55,8 +61,14 @@ function rulesOf(context: Context, object: MeshObject<RateLimit>, identified: bo
     const byPrincipal = countBy.some((source) => source.kind === "principal");
     // Without a certificate there is no principal, and such requests are not counted.
     if (byPrincipal && !identified) return [];
-    if (byPrincipal && !requires(context, expressions, object.origin, `${formatRef(object.origin)} rule "${rule.name}" is not applied`)) return [];
-    return [{ id: `${object.meta.namespace}/${object.meta.name}/${rule.name}`, stage, headers: matchers(rule), countBy }];
+    if (
+      byPrincipal &&
+      !requires(context, expressions, object.origin, `${formatRef(object.origin)} rule "${rule.name}" is not applied`)
+    )
+      return [];
+    return [
+      { id: `${object.meta.namespace}/${object.meta.name}/${rule.name}`, stage, headers: matchers(rule), countBy },
+    ];
   });
 }
 
@@ -70,7 +82,9 @@ function matchers({ match }: RateLimitObjectRule): readonly ir.HeaderMatch[] {
   return [
     ...(match.methods.length > 0 ? [{ name: ":method", match: regex(match.methods.map(escapeRegex)) }] : []),
     ...(match.paths.length > 0 ? [{ name: ":path", match: regex(match.paths.map(pathPattern)) }] : []),
-    ...Object.entries(match.headers).sort().map(([name, value]): ir.HeaderMatch => ({ name: name.toLowerCase(), match: { kind: "exact", value } })),
+    ...Object.entries(match.headers)
+      .sort()
+      .map(([name, value]): ir.HeaderMatch => ({ name: name.toLowerCase(), match: { kind: "exact", value } })),
   ];
 }
 

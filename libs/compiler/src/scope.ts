@@ -60,9 +60,13 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     serves: servedPorts(snapshot, node, labels, workload?.ports ?? {}),
     peerModes: peerModesFor(snapshot.peerAuthentications, node.namespace, labels),
     policies: selectedPolicies(snapshot, node.namespace, labels),
-    gateways: node.type === "router"
-      ? snapshot.gateways.filter((gateway) => selects(gateway.spec.selector, labels)).map((gateway) => formatRef(gateway.origin)).sort()
-      : [],
+    gateways:
+      node.type === "router"
+        ? snapshot.gateways
+            .filter((gateway) => selects(gateway.spec.selector, labels))
+            .map((gateway) => formatRef(gateway.origin))
+            .sort()
+        : [],
   };
 }
 
@@ -84,18 +88,21 @@ function selectedPolicies(snapshot: MeshSnapshot, namespace: string, labels: Lab
     ...snapshot.telemetries.forWorkload(namespace, labels).workload,
     ...snapshot.rateLimits.forWorkload(namespace, labels).workload,
   ];
-  return selected
-    .map((object) => `${object.kind}/${object.meta.namespace}/${object.meta.name}`)
-    .sort();
+  return selected.map((object) => `${object.kind}/${object.meta.namespace}/${object.meta.name}`).sort();
 }
 
 /** By selector, which also holds before the pod is in any slice, else by an endpoint with the proxy's address. */
 function servedPorts(
-  snapshot: MeshSnapshot, node: ProxyNode, labels: Labels, containerPorts: Readonly<Record<string, number>>,
+  snapshot: MeshSnapshot,
+  node: ProxyNode,
+  labels: Labels,
+  containerPorts: Readonly<Record<string, number>>,
 ): readonly ServedPort[] {
   const served: ServedPort[] = [];
   for (const service of snapshot.services.byNamespace.get(node.namespace) ?? []) {
-    const records = (snapshot.endpoints.groups.get(service.key)?.records ?? []).filter((record) => node.addresses.includes(record.address));
+    const records = (snapshot.endpoints.groups.get(service.key)?.records ?? []).filter((record) =>
+      node.addresses.includes(record.address),
+    );
     const selector = service.workloadSelector ?? service.selector;
     if (records.length === 0 && (isEmptyRecord(selector) || !selects(selector, labels))) continue;
     for (const port of service.ports) {
@@ -103,10 +110,16 @@ function servedPorts(
       if (targetPort !== undefined) served.push(servedPort(service, port, targetPort));
     }
   }
-  return served.sort((left, right) => left.targetPort - right.targetPort || compareText(left.host, right.host) || left.port - right.port);
+  return served.sort(
+    (left, right) => left.targetPort - right.targetPort || compareText(left.host, right.host) || left.port - right.port,
+  );
 }
 
-function targetOf(port: RecordPort, records: readonly EndpointRecord[], containerPorts: Readonly<Record<string, number>>): number | undefined {
+function targetOf(
+  port: RecordPort,
+  records: readonly EndpointRecord[],
+  containerPorts: Readonly<Record<string, number>>,
+): number | undefined {
   for (const record of records) {
     const found = record.portFor(port.name, port.number, port.targetPort);
     if (found !== undefined) return found;

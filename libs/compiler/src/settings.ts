@@ -76,15 +76,21 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     connectTimeoutMs: duration(config.connectTimeout, base.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, base.protocolDetectionTimeoutMs),
     dnsRefreshMs: duration(config.dnsRefreshRate, base.dnsRefreshMs),
-    outboundPolicy: config.outboundTrafficPolicy === undefined
-      ? base.outboundPolicy
-      : config.outboundTrafficPolicy.mode === registryOnly ? "registry-only" : "allow-any",
+    outboundPolicy:
+      config.outboundTrafficPolicy === undefined
+        ? base.outboundPolicy
+        : config.outboundTrafficPolicy.mode === registryOnly
+          ? "registry-only"
+          : "allow-any",
     autoMtls: config.enableAutoMtls ?? base.autoMtls,
     accessLogFile: config.accessLogFile || base.accessLogFile,
     accessLogFormat: config.accessLogFormat || base.accessLogFormat,
     accessLogEncoding: config.accessLogEncoding === 1 ? "json" : base.accessLogEncoding,
     defaultAccessLogProviders: config.defaultProviders?.accessLogging ?? base.defaultAccessLogProviders,
-    providers: new Map([...base.providers, ...config.extensionProviders.map((provider) => [provider.name, provider] as const)]),
+    providers: new Map([
+      ...base.providers,
+      ...config.extensionProviders.map((provider) => [provider.name, provider] as const),
+    ]),
     exportTo: {
       services: config.defaultServiceExportTo,
       virtualServices: config.defaultVirtualServiceExportTo,
@@ -92,7 +98,9 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     },
     upgradeToHttp2: config.h2UpgradePolicy === 1,
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
-    ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive) ? {} : { keepalive: config.tcpKeepalive }),
+    ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)
+      ? {}
+      : { keepalive: config.tcpKeepalive }),
   };
 }
 

@@ -3,7 +3,7 @@ import { Findings } from "./findings.ts";
 import { indexDestinationRules } from "./index/destination-rules.ts";
 import type { DestinationRuleIndex } from "./index/destination-rules.ts";
 import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
-import type { EndpointIndex } from "./index/endpoints.ts";
+import type { EndpointGroup, EndpointIndex } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
 import { indexPolicies } from "./index/selection.ts";
 import type { PolicyIndex } from "./index/selection.ts";
@@ -12,7 +12,14 @@ import type { ServiceIndex } from "./index/services.ts";
 import { indexVirtualServices } from "./index/virtual-services.ts";
 import type { VirtualServiceIndex } from "./index/virtual-services.ts";
 import type {
-  AuthorizationPolicy, DestinationRule, Gateway, MeshConfig, PeerAuthentication, RateLimit, ServiceEntry, Telemetry,
+  AuthorizationPolicy,
+  DestinationRule,
+  Gateway,
+  MeshConfig,
+  PeerAuthentication,
+  RateLimit,
+  ServiceEntry,
+  Telemetry,
   VirtualService,
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
@@ -61,49 +68,73 @@ export interface MeshSnapshot extends ConfigIndexes {
 
 /** Indexes `state`; what did not change since `previous` is taken over, so endpoint changes are cheap. */
 export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshSnapshot {
-  const sameConfigs = previous !== undefined
-    && previous.state.meshConfig === state.meshConfig
-    && sameElements(previous.state.configs, state.configs)
-    && sameElements(previous.state.services, state.services);
+  const sameConfigs =
+    previous !== undefined &&
+    previous.state.meshConfig === state.meshConfig &&
+    sameElements(previous.state.configs, state.configs) &&
+    sameElements(previous.state.services, state.services);
   const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state);
-  const workloads = previous !== undefined && sameElements(previous.state.workloads, state.workloads)
-    ? previous.endpoints.workloads
-    : indexWorkloads(state.workloads);
+  const workloads =
+    previous !== undefined && sameElements(previous.state.workloads, state.workloads)
+      ? previous.endpoints.workloads
+      : indexWorkloads(state.workloads);
   const endpoints = indexEndpoints(state.slices, workloads, indexes.services, previous?.endpoints);
   const sameInputs = sameConfigs && compileSeesTheSame(indexes.services, previous.endpoints, endpoints);
   return {
-    ...pickIndexes(indexes), state, endpoints, revision: state.revision,
+    ...pickIndexes(indexes),
+    state,
+    endpoints,
+    revision: state.revision,
     compileInputs: sameInputs ? previous.compileInputs : { revision: state.revision },
   };
 }
 
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const {
-    settings, services, virtualServices, destinationRules, gateways, peerAuthentications, authorizationPolicies,
-    telemetries, rateLimits, findings, labelKeys,
+    settings,
+    services,
+    virtualServices,
+    destinationRules,
+    gateways,
+    peerAuthentications,
+    authorizationPolicies,
+    telemetries,
+    rateLimits,
+    findings,
+    labelKeys,
   } = from;
   return {
-    settings, services, virtualServices, destinationRules, gateways, peerAuthentications, authorizationPolicies,
-    telemetries, rateLimits, findings, labelKeys,
+    settings,
+    services,
+    virtualServices,
+    destinationRules,
+    gateways,
+    peerAuthentications,
+    authorizationPolicies,
+    telemetries,
+    rateLimits,
+    findings,
+    labelKeys,
   };
 }
 
-/** Of endpoints, compilation sees the identities behind a service and, for headless services, the addresses. */
+/**
+ * Of endpoints, compilation sees the identities behind a service, whether all of them speak mutual TLS and, for headless
+ * services, the addresses.
+ */
 function compileSeesTheSame(services: ServiceIndex, before: EndpointIndex, after: EndpointIndex): boolean {
-  if (before.groups.size !== after.groups.size) return false;
-  for (const [key, group] of after.groups) {
-    const known = before.groups.get(key);
-    if (known === group) continue;
-    if (known === undefined || known.accounts.join() !== group.accounts.join()) return false;
-    const service = services.byKey.get(key);
-    const listed = service?.headless === true || service?.resolution === "none";
-    if (listed && (known.allMutualTls !== group.allMutualTls || addresses(known) !== addresses(group))) return false;
+  for (const key of new Set([...before.groups.keys(), ...after.groups.keys()])) {
+    const earlier = before.groups.get(key);
+    const later = after.groups.get(key);
+    if (earlier !== later && seenOf(services, key, earlier) !== seenOf(services, key, later)) return false;
   }
   return true;
 }
 
-function addresses(group: { readonly records: readonly { readonly address: string }[] }): string {
-  return group.records.map((record) => record.address).join();
+function seenOf(services: ServiceIndex, key: string, group: EndpointGroup | undefined): string {
+  const headless = services.byKey.get(key)?.headless === true;
+  const addresses = headless ? (group?.records ?? []).map((record) => record.address) : [];
+  return JSON.stringify([group?.accounts ?? [], group?.allMutualTls ?? false, addresses]);
 }
 
 function indexConfigs(state: MeshState): ConfigIndexes {
@@ -122,7 +153,11 @@ function indexConfigs(state: MeshState): ConfigIndexes {
   };
   const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings, findings);
   return {
-    settings, services, destinationRules, gateways, ...policies,
+    settings,
+    services,
+    destinationRules,
+    gateways,
+    ...policies,
     virtualServices: indexVirtualServices(virtualServices, settings),
     findings: findings.list(),
     labelKeys: new Set([...destinationRules.selectorKeys, ...virtualServices.flatMap(sourceLabelKeys)]),
@@ -130,7 +165,9 @@ function indexConfigs(state: MeshState): ConfigIndexes {
 }
 
 function settingsOf(state: MeshState): MeshSettings {
-  const objects = state.configs.filter((object) => object.kind === "MeshConfig" && object.meta.namespace === state.meshConfig.rootNamespace);
+  const objects = state.configs.filter(
+    (object) => object.kind === "MeshConfig" && object.meta.namespace === state.meshConfig.rootNamespace,
+  );
   const [config] = [...objects].sort(byAge) as MeshObject<MeshConfig>[];
   return config === undefined ? state.meshConfig : withMeshConfig(state.meshConfig, config.spec);
 }

@@ -28,5 +28,4 @@ export interface LogCondition {
   readonly expression: string;
 }
 
-export type JsonValue =
-  | string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };

@@ -8,21 +8,60 @@
  */
 export type { AccessLog, FileAccessLog, GrpcAccessLog, JsonValue, LogCondition } from "./access-log.ts";
 export type {
-  Balancing, ClientCertificate, Cluster, ConnectionLimits, Discovery, EndpointQuery, FixedEndpoint, Keepalive,
-  OutlierDetection, ServiceName, UpstreamHttp, UpstreamTls, UpstreamTrust,
+  Balancing,
+  ClientCertificate,
+  Cluster,
+  ConnectionLimits,
+  Discovery,
+  EndpointQuery,
+  FixedEndpoint,
+  Keepalive,
+  OutlierDetection,
+  ServiceName,
+  UpstreamHttp,
+  UpstreamTls,
+  UpstreamTrust,
 } from "./cluster.ts";
 export type { EndpointAddress, EndpointSet, LocalityEndpoints } from "./endpoints.ts";
 export type {
-  ChainMatch, ChainName, ClientVerification, DownstreamTls, FilterChain, HttpHandler, Listener, ServerCertificate,
-  TcpHandler, TlsVersion,
+  ChainMatch,
+  ChainName,
+  ClientVerification,
+  DownstreamTls,
+  FilterChain,
+  HttpHandler,
+  Listener,
+  ServerCertificate,
+  TcpHandler,
+  TlsVersion,
 } from "./listener.ts";
 export type { HeaderMatch, QueryMatch, StringMatch } from "./matching.ts";
 export type {
-  Authorization, ExternalAuthorization, ExternalService, PolicyRule, Predicate, RateLimiting, RateLimitRule, RuleSet,
+  Authorization,
+  ExternalAuthorization,
+  ExternalService,
+  PolicyRule,
+  Predicate,
+  RateLimiting,
+  RateLimitRule,
+  RuleSet,
 } from "./policy.ts";
 export type { ProxyIr } from "./proxy.ts";
 export type { ClusterRef, ListenerRef, OutboundClusterRef, RouteTableRef } from "./refs.ts";
 export type {
-  Cors, Fault, Forward, HashPolicy, HeaderChanges, Mirror, Redirect, Respond, RetryPolicy, Route, RouteAction,
-  RouteMatch, RouteTable, VirtualHost, WeightedTarget,
+  Cors,
+  Fault,
+  Forward,
+  HashPolicy,
+  HeaderChanges,
+  Mirror,
+  Redirect,
+  Respond,
+  RetryPolicy,
+  Route,
+  RouteAction,
+  RouteMatch,
+  RouteTable,
+  VirtualHost,
+  WeightedTarget,
 } from "./route.ts";

@@ -66,7 +66,9 @@ export type ClientVerification =
   | { readonly mode: "none" }
   | {
       readonly mode: "required" | "optional";
-      readonly trust: { readonly kind: "secret"; readonly name: string } | { readonly kind: "file"; readonly path: string };
+      readonly trust:
+        | { readonly kind: "secret"; readonly name: string }
+        | { readonly kind: "file"; readonly path: string };
       readonly acceptedNames: readonly string[];
       readonly spkiHashes: readonly string[];
       readonly certificateHashes: readonly string[];

@@ -8,7 +8,11 @@ export type Predicate =
   | { readonly kind: "not"; readonly of: Predicate }
   /** The caller's certified identity, with `spiffe://`. */
   | { readonly kind: "peer"; readonly match: StringMatch }
-  | { readonly kind: "source-address" | "client-address" | "destination-address"; readonly address: string; readonly length: number }
+  | {
+      readonly kind: "source-address" | "client-address" | "destination-address";
+      readonly address: string;
+      readonly length: number;
+    }
   | { readonly kind: "header"; readonly header: HeaderMatch }
   | { readonly kind: "path"; readonly match: StringMatch }
   | { readonly kind: "path-template"; readonly template: string }

@@ -8,12 +8,27 @@
  */
 export type { Cidr } from "./address.ts";
 export { isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
-export { byHostSpecificity, compareText, hostCovers, hostsOverlap, isWildcard, mostSpecificMatch, resolveHost } from "./host.ts";
+export {
+  byHostSpecificity,
+  compareText,
+  hostCovers,
+  hostsOverlap,
+  isWildcard,
+  mostSpecificMatch,
+  resolveHost,
+} from "./host.ts";
 export { isEmptyRecord, selects, sortedRecord } from "./labels.ts";
 export type { Finding, Labels, MeshObject, ObjectMeta, ObjectRef, Origin, Violation } from "./object.ts";
 export { formatRef } from "./object.ts";
 export type { Interception, ParsedNode, ProxyNode } from "./proxy-node.ts";
 export { parseNode } from "./proxy-node.ts";
 export type {
-  Endpoint, EndpointPort, EndpointSlice, Locality, Protocol, Service, ServicePort, Workload,
+  Endpoint,
+  EndpointPort,
+  EndpointSlice,
+  Locality,
+  Protocol,
+  Service,
+  ServicePort,
+  Workload,
 } from "./service.ts";

@@ -48,7 +48,10 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
   }
   const interception = interceptionOf(fields["INTERCEPTION_MODE"]);
   if (interception === undefined) {
-    return refuse(id, `has metadata INTERCEPTION_MODE "${String(fields["INTERCEPTION_MODE"])}"; use REDIRECT, TPROXY or NONE`);
+    return refuse(
+      id,
+      `has metadata INTERCEPTION_MODE "${String(fields["INTERCEPTION_MODE"])}"; use REDIRECT, TPROXY or NONE`,
+    );
   }
   const dot = (fullName ?? "").lastIndexOf(".");
   const namespace = textOf(fields["NAMESPACE"]) || (dot < 0 ? "" : (fullName ?? "").slice(dot + 1));
@@ -56,7 +59,12 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
   return {
     ok: true,
     node: {
-      id, type, namespace, dnsDomain, addresses, interception,
+      id,
+      type,
+      namespace,
+      dnsDomain,
+      addresses,
+      interception,
       name: textOf(fields["NAME"]) || (dot < 0 ? (fullName ?? "") : (fullName ?? "").slice(0, dot)),
       labels: labelsOf(fields["LABELS"]),
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
@@ -72,7 +80,12 @@ function refuse(id: string, problem: string): ParsedNode {
 }
 
 function interceptionOf(value: unknown): Interception | undefined {
-  const modes: Readonly<Record<string, Interception>> = { "": "redirect", REDIRECT: "redirect", TPROXY: "tproxy", NONE: "none" };
+  const modes: Readonly<Record<string, Interception>> = {
+    "": "redirect",
+    REDIRECT: "redirect",
+    TPROXY: "tproxy",
+    NONE: "none",
+  };
   return modes[textOf(value)];
 }
 
@@ -92,5 +105,7 @@ function listOf(value: unknown): string[] {
 
 function labelsOf(value: unknown): Labels {
   if (!isRecord(value)) return {};
-  return sortedRecord(Object.fromEntries(Object.entries(value).filter(([, label]) => typeof label === "string"))) as Labels;
+  return sortedRecord(
+    Object.fromEntries(Object.entries(value).filter(([, label]) => typeof label === "string")),
+  ) as Labels;
 }

@@ -25,8 +25,8 @@ export function scopeOf(call: object): ListenerScope {
   return scopes.get(call) ?? detached;
 }
 
-type SurfaceCall = Pick<grpc.ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer" | "getAuthContext" | "getPath">
-  & NodeJS.EventEmitter & { cancelled: boolean };
+type SurfaceCall = Pick<grpc.ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer" | "getAuthContext" | "getPath"> &
+  NodeJS.EventEmitter & { cancelled: boolean };
 
 /** A running call: its context for the handler, and the end of its life. */
 export interface CallLife {

@@ -13,15 +13,15 @@ export interface ClientIdentity {
 export type ChannelSecurity =
   | { readonly kind: "plaintext" }
   | {
-    readonly kind: "tls";
-    /** PEM; several certificates may follow each other. */
-    readonly roots: () => string;
-    /** The DNS name asked for (SNI) and checked, where it is not the address's host. */
-    readonly serverName?: string;
-    /** Accept a server by its SPIFFE id, instead of by its DNS name. */
-    readonly spiffeIds?: readonly string[];
-    readonly identity?: () => ClientIdentity | undefined;
-  };
+      readonly kind: "tls";
+      /** PEM; several certificates may follow each other. */
+      readonly roots: () => string;
+      /** The DNS name asked for (SNI) and checked, where it is not the address's host. */
+      readonly serverName?: string;
+      /** Accept a server by its SPIFFE id, instead of by its DNS name. */
+      readonly spiffeIds?: readonly string[];
+      readonly identity?: () => ClientIdentity | undefined;
+    };
 
 export interface ChannelOptions {
   /** HTTP/2 flow-control window; a large one keeps big pushes from waiting for round trips. */
@@ -56,7 +56,8 @@ export function openChannel(address: string, security: ChannelSecurity, options:
     "grpc.service_config_disable_resolution": 1,
     "grpc.use_local_subchannel_pool": 1, // a pooled connection could be another channel's identity
     ...(security.kind === "tls" && security.serverName !== undefined
-      ? { "grpc.ssl_target_name_override": security.serverName, "grpc.default_authority": security.serverName } : {}),
+      ? { "grpc.ssl_target_name_override": security.serverName, "grpc.default_authority": security.serverName }
+      : {}),
   });
   return { address, client, close: () => client.close() };
 }
@@ -85,7 +86,10 @@ class PulledTlsCredentials extends grpc.ChannelCredentials {
   override _createSecureConnector(...args: ConnectorArguments): SecureConnector {
     const [, , callCredentials] = args;
     return {
-      connect: async (socket: Socket) => currentCredentials(this.#security)._createSecureConnector(...args).connect(socket),
+      connect: async (socket: Socket) =>
+        currentCredentials(this.#security)
+          ._createSecureConnector(...args)
+          .connect(socket),
       waitForReady: async () => {},
       getCallCredentials: () => callCredentials ?? grpc.CallCredentials.createEmpty(),
       destroy: () => {},

@@ -41,20 +41,30 @@ interface Shape<K extends Kind, I extends DescMessage, O extends DescMessage> {
 /** Streams start when they are iterated and are cancelled when the loop is left. Failures reject with RpcError. */
 export type ClientOf<S extends AnyService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends Shape<infer M, infer I, infer O>
-    ? MethodByKind<MessageShape<I>, MessageShape<O>>[M] : never;
+    ? MethodByKind<MessageShape<I>, MessageShape<O>>[M]
+    : never;
 };
 
 export type RawClientOf<S extends AnyService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends Shape<infer M, DescMessage, DescMessage>
-    ? MethodByKind<Buffer, Buffer>[M] : never;
+    ? MethodByKind<Buffer, Buffer>[M]
+    : never;
 };
 
-export function createClient<S extends AnyService>(descriptor: S, channel: Channel, options: ClientOptions = {}): ClientOf<S> {
+export function createClient<S extends AnyService>(
+  descriptor: S,
+  channel: Channel,
+  options: ClientOptions = {},
+): ClientOf<S> {
   return methodsOf(descriptor, channel, { codec: messageCodec, options }) as ClientOf<S>;
 }
 
 /** Messages stay encoded: for relays. */
-export function createRawClient<S extends AnyService>(descriptor: S, channel: Channel, options: ClientOptions = {}): RawClientOf<S> {
+export function createRawClient<S extends AnyService>(
+  descriptor: S,
+  channel: Channel,
+  options: ClientOptions = {},
+): RawClientOf<S> {
   return methodsOf(descriptor, channel, { codec: rawCodec, options }) as RawClientOf<S>;
 }
 
@@ -64,7 +74,9 @@ interface Binding {
 }
 
 function methodsOf(descriptor: AnyService, channel: Channel, binding: Binding): Record<string, unknown> {
-  return Object.fromEntries(descriptor.methods.map((method) => [method.localName, callerOf(method, channel.client, binding)]));
+  return Object.fromEntries(
+    descriptor.methods.map((method) => [method.localName, callerOf(method, channel.client, binding)]),
+  );
 }
 
 function callerOf(method: DescMethod, client: grpc.Client, { codec, options }: Binding): unknown {
@@ -75,7 +87,9 @@ function callerOf(method: DescMethod, client: grpc.Client, { codec, options }: B
     case "unary":
       return async (request: unknown, call: CallOptions = {}) => {
         const { metadata, deadline } = await prepare(call);
-        return await single(call.signal, (done) => client.makeUnaryRequest(path, encode, decode, request, metadata, deadline, done));
+        return await single(call.signal, (done) =>
+          client.makeUnaryRequest(path, encode, decode, request, metadata, deadline, done),
+        );
       };
     case "client_streaming":
       return async (requests: AsyncIterable<unknown>, call: CallOptions = {}) => {
@@ -87,16 +101,18 @@ function callerOf(method: DescMethod, client: grpc.Client, { codec, options }: B
         });
       };
     case "server_streaming":
-      return (request: unknown, call: CallOptions = {}) => received(call.signal, async () => {
-        const { metadata, deadline } = await prepare(call);
-        return { stream: client.makeServerStreamRequest(path, encode, decode, request, metadata, deadline) };
-      });
+      return (request: unknown, call: CallOptions = {}) =>
+        received(call.signal, async () => {
+          const { metadata, deadline } = await prepare(call);
+          return { stream: client.makeServerStreamRequest(path, encode, decode, request, metadata, deadline) };
+        });
     case "bidi_streaming":
-      return (requests: AsyncIterable<unknown>, call: CallOptions = {}) => received(call.signal, async () => {
-        const { metadata, deadline } = await prepare(call);
-        const stream = client.makeBidiStreamRequest(path, encode, decode, metadata, deadline);
-        return { stream, send: (signal) => pump(requests, stream, signal) };
-      });
+      return (requests: AsyncIterable<unknown>, call: CallOptions = {}) =>
+        received(call.signal, async () => {
+          const { metadata, deadline } = await prepare(call);
+          const stream = client.makeBidiStreamRequest(path, encode, decode, metadata, deadline);
+          return { stream, send: (signal) => pump(requests, stream, signal) };
+        });
   }
 }
 
@@ -108,14 +124,17 @@ interface Prepared {
 async function prepareCall(call: CallOptions, options: ClientOptions): Promise<Prepared> {
   call.signal?.throwIfAborted();
   const metadata = new grpc.Metadata({ waitForReady: call.waitForReady ?? false });
-  const values = { ...await options.metadata?.(), ...call.metadata };
+  const values = { ...(await options.metadata?.()), ...call.metadata };
   for (const [name, value] of Object.entries(values)) metadata.set(name, value);
   return { metadata, deadline: call.timeoutMs === undefined ? {} : { deadline: Date.now() + call.timeoutMs } };
 }
 
 type Done = (error: grpc.ServiceError | null, response?: unknown) => void;
 
-async function single(signal: AbortSignal | undefined, start: (done: Done, signal: AbortSignal) => { cancel(): void }): Promise<unknown> {
+async function single(
+  signal: AbortSignal | undefined,
+  start: (done: Done, signal: AbortSignal) => { cancel(): void },
+): Promise<unknown> {
   const ended = new AbortController();
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const call = start((error, response) => (error ? reject(fromStatus(error)) : resolve(response)), ended.signal);
@@ -184,7 +203,7 @@ function fromStatus(error: unknown): unknown {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "number") return error;
   const status = error as grpc.ServiceError;
   return new RpcError(status.code as number as RpcCode, status.details || codeName(status.code), {
-    cause: error, trailers: status.metadata === undefined ? new Map() : metadataOf(status.metadata),
+    cause: error,
+    trailers: status.metadata === undefined ? new Map() : metadataOf(status.metadata),
   });
 }
-

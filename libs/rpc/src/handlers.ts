@@ -37,18 +37,22 @@ interface MethodShape<K extends Kind, I extends DescMessage, O extends DescMessa
 }
 
 /** A generated service descriptor; only such a one has types for its methods. */
-export type AnyService = Omit<DescService, "method"> & { readonly method: Record<string, MethodShape<Kind, DescMessage, DescMessage>> };
+export type AnyService = Omit<DescService, "method"> & {
+  readonly method: Record<string, MethodShape<Kind, DescMessage, DescMessage>>;
+};
 
 /** One handler for every method of the service, by its local name. */
 export type HandlersOf<S extends AnyService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends MethodShape<infer M, infer I, infer O>
-    ? HandlerByKind<MessageShape<I>, MessageShape<O>>[M] : never;
+    ? HandlerByKind<MessageShape<I>, MessageShape<O>>[M]
+    : never;
 };
 
 /** The same with messages as their encoded bytes. */
 export type RawHandlersOf<S extends AnyService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends MethodShape<infer M, DescMessage, DescMessage>
-    ? HandlerByKind<Buffer, Buffer>[M] : never;
+    ? HandlerByKind<Buffer, Buffer>[M]
+    : never;
 };
 
 /** Any handler, where the method's kind is known only as data. */

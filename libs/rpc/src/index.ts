@@ -14,7 +14,13 @@ export type { Channel, ChannelOptions, ChannelSecurity, ClientIdentity } from ".
 export { createClient, createRawClient } from "./client.ts";
 export type { CallOptions, ClientOf, ClientOptions, RawClientOf } from "./client.ts";
 export type {
-  BidiHandler, CallContext, ClientStreamHandler, HandlersOf, RawHandlersOf, ServerStreamHandler, UnaryHandler,
+  BidiHandler,
+  CallContext,
+  ClientStreamHandler,
+  HandlersOf,
+  RawHandlersOf,
+  ServerStreamHandler,
+  UnaryHandler,
 } from "./handlers.ts";
 export { peerFromCertificate } from "./peer.ts";
 export type { PeerIdentity } from "./peer.ts";

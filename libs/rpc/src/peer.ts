@@ -14,7 +14,8 @@ export const noPeer: PeerIdentity = { kind: "none" };
 export function peerFromCertificate(der: Buffer): PeerIdentity {
   const uris = uriNames(new X509Certificate(der).subjectAltName ?? "");
   const [first] = uris;
-  if (uris.length !== 1 || first === undefined || !first.startsWith("spiffe://")) return { kind: "tls", certificate: der };
+  if (uris.length !== 1 || first === undefined || !first.startsWith("spiffe://"))
+    return { kind: "tls", certificate: der };
   return { kind: "tls", spiffeId: first, certificate: der };
 }
 

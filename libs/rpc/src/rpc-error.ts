@@ -30,7 +30,11 @@ export class RpcError extends Error {
   /** Trailing metadata of a received status; empty on the sending side. */
   readonly trailers: ReadonlyMap<string, string>;
 
-  constructor(code: RpcCode, message: string, options: { cause?: unknown; trailers?: ReadonlyMap<string, string> } = {}) {
+  constructor(
+    code: RpcCode,
+    message: string,
+    options: { cause?: unknown; trailers?: ReadonlyMap<string, string> } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.trailers = options.trailers ?? new Map();

@@ -88,7 +88,8 @@ async function answer<O>(call: AnyCall, life: CallLife, { callback, run }: Answe
  * that stops reading does not end the call.
  */
 async function* requestsOf<I>(
-  call: grpc.ServerReadableStream<I, unknown> | grpc.ServerDuplexStream<I, unknown>, life: CallLife,
+  call: grpc.ServerReadableStream<I, unknown> | grpc.ServerDuplexStream<I, unknown>,
+  life: CallLife,
 ): AsyncGenerator<I> {
   try {
     yield* call.iterator({ destroyOnReturn: false }) as AsyncIterable<I>;

@@ -52,7 +52,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       const scope = listenerScope(options, tls !== undefined, closing.signal);
       for (const service of options.services) server.addService(service.definition, inScope(service, scope));
       await removeStaleSocket(address);
-      const port = await bind(server, address, tls === undefined ? grpc.ServerCredentials.createInsecure() : tlsCredentials(tls));
+      const port = await bind(
+        server,
+        address,
+        tls === undefined ? grpc.ServerCredentials.createInsecure() : tlsCredentials(tls),
+      );
       const bound = address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
       servers.push({ server, address: bound });
       return { address: bound, port };
@@ -71,10 +75,12 @@ function serverOptions(options: GrpcServerOptions): grpc.ServerOptions {
     "grpc.keepalive_time_ms": keepaliveTimeMs,
     "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
     "grpc.enable_channelz": 0,
-    ...(options.maxConnectionAgeMs === undefined ? {} : {
-      "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
-      "grpc.max_connection_age_grace_ms": connectionGraceMs,
-    }),
+    ...(options.maxConnectionAgeMs === undefined
+      ? {}
+      : {
+          "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
+          "grpc.max_connection_age_grace_ms": connectionGraceMs,
+        }),
   };
 }
 
@@ -85,7 +91,11 @@ function tlsCredentials(source: TlsSource): grpc.ServerCredentials {
 }
 
 function listenerScope({ logger }: GrpcServerOptions, secure: boolean, closing: AbortSignal): ListenerScope {
-  return { secure, closing, onFault: (error, path) => logger?.error({ err: error, method: path }, "rpc handler failed") };
+  return {
+    secure,
+    closing,
+    onFault: (error, path) => logger?.error({ err: error, method: path }, "rpc handler failed"),
+  };
 }
 
 function inScope(service: RpcService, scope: ListenerScope): grpc.UntypedServiceImplementation {
@@ -111,7 +121,10 @@ function bind(server: grpc.Server, address: string, credentials: grpc.ServerCred
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else void reasonOf(address, error).then((cause) => reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause })));
+      else
+        void reasonOf(address, error).then((cause) =>
+          reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause })),
+        );
     });
   });
 }

@@ -61,10 +61,14 @@ function define(descriptor: AnyService, handlers: Record<string, AnyHandler>, co
 
 function serve(method: DescMethod, handler: AnyHandler): grpc.UntypedHandleCall {
   switch (method.methodKind) {
-    case "unary": return serveUnary(handler as never);
-    case "server_streaming": return serveServerStream(handler as never);
-    case "client_streaming": return serveClientStream(handler as never);
-    case "bidi_streaming": return serveBidi(handler as never);
+    case "unary":
+      return serveUnary(handler as never);
+    case "server_streaming":
+      return serveServerStream(handler as never);
+    case "client_streaming":
+      return serveClientStream(handler as never);
+    case "bidi_streaming":
+      return serveBidi(handler as never);
   }
 }
 

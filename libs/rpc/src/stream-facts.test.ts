@@ -11,21 +11,40 @@ import * as grpc from "@grpc/grpc-js";
 const path = "/test.Test/Bidi";
 const identity = (bytes: Buffer): Buffer => bytes;
 const definition: grpc.ServiceDefinition = {
-  bidi: { path, requestStream: true, responseStream: true, requestSerialize: identity, requestDeserialize: identity, responseSerialize: identity, responseDeserialize: identity },
+  bidi: {
+    path,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
+  },
 };
 
 async function start(handler: grpc.handleBidiStreamingCall<Buffer, Buffer>) {
   const server = new grpc.Server();
   server.addService(definition, { bidi: handler });
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   const call = client.makeBidiStreamRequest(path, identity, identity);
   const status = new Promise<grpc.StatusObject>((resolve) => call.on("status", resolve));
   call.on("error", () => {});
   call.resume();
   call.write(Buffer.from("x"));
-  return { server, call, status, [Symbol.dispose]: () => { client.close(); server.forceShutdown(); } };
+  return {
+    server,
+    call,
+    status,
+    [Symbol.dispose]: () => {
+      client.close();
+      server.forceShutdown();
+    },
+  };
 }
 
 test("emit(error) sends the status with its trailers", async () => {
@@ -40,7 +59,16 @@ test("emit(error) sends the status with its trailers", async () => {
 
 test("destroy(error) does not run _final", async () => {
   let finals = 0;
-  const stream = new Duplex({ read() {}, write(_chunk, _encoding, callback) { callback(); }, final(callback) { finals++; callback(); } });
+  const stream = new Duplex({
+    read() {},
+    write(_chunk, _encoding, callback) {
+      callback();
+    },
+    final(callback) {
+      finals++;
+      callback();
+    },
+  });
   stream.on("error", () => stream.end());
   stream.destroy(new Error("gone"));
   await delay(10);
@@ -53,7 +81,9 @@ test("a write on a cancelled call is never called back", async () => {
   using running = await start((call) => {
     call.on("error", () => {});
     call.once("cancelled", () => {
-      call.write(Buffer.from("late"), () => { calledBack = true; });
+      call.write(Buffer.from("late"), () => {
+        calledBack = true;
+      });
       wrote = true;
     });
     call.write(Buffer.from("first"), () => running.call.cancel());
@@ -73,7 +103,9 @@ test("an async handler's rejection reaches nobody", async (context) => {
     process.removeListener("unhandledRejection", listener);
     for (const other of others) process.on("unhandledRejection", other);
   });
-  using running = await start((async () => { throw new Error("lost"); }) as never);
+  using running = await start((async () => {
+    throw new Error("lost");
+  }) as never);
   await delay(50);
   assert.equal(unhandled.length, 1);
   running.call.cancel();

@@ -57,7 +57,8 @@ export function certificateProvider(source: TlsSource): experimental.Certificate
       follow(listener, ({ rootsPem }) => listener({ caCertificate: Buffer.from(rootsPem) })),
     addIdentityCertificateListener: (listener) =>
       follow(listener, ({ certificateChainPem, privateKeyPem }) =>
-        listener({ certificate: Buffer.from(certificateChainPem), privateKey: Buffer.from(privateKeyPem) })),
+        listener({ certificate: Buffer.from(certificateChainPem), privateKey: Buffer.from(privateKeyPem) }),
+      ),
     removeCaCertificateListener: stop,
     removeIdentityCertificateListener: stop,
   };

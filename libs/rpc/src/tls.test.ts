@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Health, HealthCheckResponseSchema, HealthListResponseSchema } from "@lateen/protos/grpc/health/v1/health_pb.js";
+import {
+  Health,
+  HealthCheckResponseSchema,
+  HealthListResponseSchema,
+} from "@lateen/protos/grpc/health/v1/health_pb.js";
 import { openChannel } from "./channel.ts";
 import type { ChannelSecurity } from "./channel.ts";
 import { createClient } from "./client.ts";
@@ -25,7 +29,9 @@ function health(calls: CallContext[]): RpcService {
       calls.push(context);
       return create(HealthCheckResponseSchema);
     },
-    async list() { return create(HealthListResponseSchema); },
+    async list() {
+      return create(HealthListResponseSchema);
+    },
     async *watch() {},
   });
 }
@@ -59,18 +65,48 @@ test("the caller's SPIFFE id comes from its verified certificate; none or an unt
   await check(server.address, base);
   await check(server.address, { ...base, identity: () => unknown });
   await check(server.address, { ...base, identity: () => double });
-  const seen = server.calls.map(({ peer, secure }) => [secure, peer.kind, peer.kind === "tls" ? peer.spiffeId : undefined]);
-  assert.deepEqual(seen, [[true, "tls", id], [true, "none", undefined], [true, "none", undefined], [true, "tls", undefined]]);
+  const seen = server.calls.map(({ peer, secure }) => [
+    secure,
+    peer.kind,
+    peer.kind === "tls" ? peer.spiffeId : undefined,
+  ]);
+  assert.deepEqual(seen, [
+    [true, "tls", id],
+    [true, "none", undefined],
+    [true, "none", undefined],
+    [true, "tls", undefined],
+  ]);
 });
 
 test("a client refuses a server that its roots do not vouch for, or of another name", async () => {
   const authority = await createTestAuthority("mesh");
   const stranger = await createTestAuthority("stranger");
-  await using server = await startTls(new TlsSource(await authority.issue([dns("pilot.mesh"), uri("spiffe://td/ns/a/sa/pilot")])));
-  await assert.rejects(check(server.address, { kind: "tls", roots: () => stranger.rootPem, serverName: "pilot.mesh" }), /certificate/);
-  await assert.rejects(check(server.address, { kind: "tls", roots: () => authority.rootPem, serverName: "other.mesh" }), /does not match/);
-  await assert.rejects(check(server.address, { kind: "tls", roots: () => authority.rootPem, serverName: "any.mesh", spiffeIds: ["spiffe://td/ns/a/sa/x"] }), /server identity/);
-  await check(server.address, { kind: "tls", roots: () => authority.rootPem, serverName: "any.mesh", spiffeIds: ["spiffe://td/ns/a/sa/pilot"] });
+  await using server = await startTls(
+    new TlsSource(await authority.issue([dns("pilot.mesh"), uri("spiffe://td/ns/a/sa/pilot")])),
+  );
+  await assert.rejects(
+    check(server.address, { kind: "tls", roots: () => stranger.rootPem, serverName: "pilot.mesh" }),
+    /certificate/,
+  );
+  await assert.rejects(
+    check(server.address, { kind: "tls", roots: () => authority.rootPem, serverName: "other.mesh" }),
+    /does not match/,
+  );
+  await assert.rejects(
+    check(server.address, {
+      kind: "tls",
+      roots: () => authority.rootPem,
+      serverName: "any.mesh",
+      spiffeIds: ["spiffe://td/ns/a/sa/x"],
+    }),
+    /server identity/,
+  );
+  await check(server.address, {
+    kind: "tls",
+    roots: () => authority.rootPem,
+    serverName: "any.mesh",
+    spiffeIds: ["spiffe://td/ns/a/sa/pilot"],
+  });
 });
 
 test("certificates and roots change while server and channel run: new connections use the new ones", async () => {
@@ -79,7 +115,12 @@ test("certificates and roots change while server and channel run: new connection
   await using server = await startTls(source);
   let roots = first.rootPem;
   let identity = await first.issue([uri("spiffe://td/first")]);
-  const security: ChannelSecurity = { kind: "tls", roots: () => roots, serverName: "pilot.mesh", identity: () => identity };
+  const security: ChannelSecurity = {
+    kind: "tls",
+    roots: () => roots,
+    serverName: "pilot.mesh",
+    identity: () => identity,
+  };
   await assert.rejects(check(server.address, security), "an empty source must refuse");
   source.update(await first.issue([dns("pilot.mesh")]));
   const channel = openChannel(server.address, security);
@@ -92,7 +133,10 @@ test("certificates and roots change while server and channel run: new connection
   identity = await second.issue([uri("spiffe://td/second")]);
   await check(server.address, security);
   channel.close();
-  assert.deepEqual(server.calls.map(({ peer }) => peer.kind === "tls" && peer.spiffeId), ["spiffe://td/first", "spiffe://td/first", "spiffe://td/second"]);
+  assert.deepEqual(
+    server.calls.map(({ peer }) => peer.kind === "tls" && peer.spiffeId),
+    ["spiffe://td/first", "spiffe://td/first", "spiffe://td/second"],
+  );
 });
 
 test("material that is no pair is refused and the old one stays in use", async () => {
@@ -125,6 +169,9 @@ test("a Unix socket is served, and a stale socket file is replaced", async () =>
 test("an address that is taken is refused by name", async () => {
   const server = createGrpcServer({ services: [] });
   const { address } = await server.listen({ address: "127.0.0.1:0" });
-  await assert.rejects(createGrpcServer({ services: [] }).listen({ address }), new RegExp(`cannot listen on ${address}`));
+  await assert.rejects(
+    createGrpcServer({ services: [] }).listen({ address }),
+    new RegExp(`cannot listen on ${address}`),
+  );
   await server.close(0);
 });

@@ -8,7 +8,7 @@ export interface LoggerOptions {
   readonly service: string;
   /** trace, debug, info (default), warn, error, fatal or silent. */
   readonly level?: string;
-  /** Default: standard output, written synchronously, so that nothing is lost at exit. */
+  /** Default: standard output, written synchronously: else lines are lost or change places at exit. */
   readonly destination?: DestinationStream;
 }
 
@@ -21,7 +21,7 @@ export function createLogger(options: LoggerOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     mixin: activeTrace,
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  return pino(settings, options.destination ?? pino.destination({ fd: 1, sync: true }));
 }
 
 /** A logger that writes nothing: for tests and for callers that want none. */

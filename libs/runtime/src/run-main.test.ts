@@ -57,7 +57,7 @@ test("serves the admin port and stops on SIGTERM with 0", async () => {
   assert.match(version?.text ?? "", /"service":"lifecycle"/);
   child.process.kill("SIGTERM");
   assert.equal(await child.exited, 0);
-  assert.deepEqual(child.lines.slice(-2).map((line) => line.msg), ["closed", "service stopped"]);
+  assert.deepEqual(child.lines.map((line) => line.msg), ["service started", "listening", "signal received", "service stopping", "closed", "service stopped"]);
 });
 
 test("readiness is red while draining, and the process still answers", async () => {

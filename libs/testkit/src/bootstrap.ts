@@ -18,9 +18,19 @@ export function validationBootstrap(resources: CaseResources): JsonObject {
   const assignments = new Map(resources.endpoints.map((assignment) => [assignment["cluster_name"], assignment]));
   return {
     node: { id: "sidecar~127.0.0.1~case.default~default.svc.cluster.local", cluster: "case" },
-    dynamic_resources: { ads_config: { api_type: "GRPC", transport_api_version: "V3", grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }] } },
+    dynamic_resources: {
+      ads_config: {
+        api_type: "GRPC",
+        transport_api_version: "V3",
+        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
+      },
+    },
     static_resources: {
-      clusters: [...resources.clusters.map((cluster) => withEndpoints(cluster, assignments)), agentCluster("xds-grpc"), agentCluster("sds-grpc")],
+      clusters: [
+        ...resources.clusters.map((cluster) => withEndpoints(cluster, assignments)),
+        agentCluster("xds-grpc"),
+        agentCluster("sds-grpc"),
+      ],
       listeners: resources.listeners.map((listener) => withTables(listener, tables) as JsonObject),
     },
   };
@@ -29,7 +39,9 @@ export function validationBootstrap(resources: CaseResources): JsonObject {
 /** What a real bootstrap brings along. */
 function agentCluster(name: string): JsonObject {
   return {
-    name, type: "STATIC", connect_timeout: "1s",
+    name,
+    type: "STATIC",
+    connect_timeout: "1s",
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

@@ -12,7 +12,12 @@ export interface ApplicationSpec {
   readonly host?: string;
   readonly exportTo?: readonly string[];
   readonly externalName?: string;
-  readonly ports: readonly { readonly name?: string; readonly number: number; readonly protocol?: Protocol; readonly targetPort?: number }[];
+  readonly ports: readonly {
+    readonly name?: string;
+    readonly number: number;
+    readonly protocol?: Protocol;
+    readonly targetPort?: number;
+  }[];
   readonly workloads?: readonly WorkloadSpec[];
   readonly createdAtMs?: number;
 }
@@ -37,13 +42,20 @@ export function application(spec: ApplicationSpec): Application {
   const { name, namespace = "default", workloads = [] } = spec;
   const host = spec.host ?? `${name}.${namespace}.svc.cluster.local`;
   const service: Service = {
-    registry: "Kubernetes", namespace, name, host,
+    registry: "Kubernetes",
+    namespace,
+    name,
+    host,
     addresses: spec.address === undefined ? [] : [spec.address],
     ports: spec.ports.map((port) => ({
-      name: port.name ?? port.protocol ?? "tcp", number: port.number, protocol: port.protocol ?? "auto",
-      targetPort: port.targetPort ?? port.number, targetPortName: "",
+      name: port.name ?? port.protocol ?? "tcp",
+      number: port.number,
+      protocol: port.protocol ?? "auto",
+      targetPort: port.targetPort ?? port.number,
+      targetPortName: "",
     })),
-    labels: {}, annotations: {},
+    labels: {},
+    annotations: {},
     selector: spec.externalName === undefined ? { app: name } : {},
     createdAtMs: spec.createdAtMs ?? 0,
     externalName: spec.externalName ?? "",
@@ -60,11 +72,20 @@ export function application(spec: ApplicationSpec): Application {
 
 function sliceOf(service: Service, workloads: readonly WorkloadSpec[]): EndpointSlice {
   return {
-    registry: service.registry, namespace: service.namespace, name: `${service.name}-1`, serviceHost: service.host,
+    registry: service.registry,
+    namespace: service.namespace,
+    name: `${service.name}-1`,
+    serviceHost: service.host,
     ports: service.ports.map((port) => ({ name: port.name, number: port.targetPort || port.number })),
     endpoints: workloads.map((workload) => ({
-      addresses: [workload.address], ready: workload.ready ?? true, serving: workload.ready ?? true, terminating: false,
-      node: "", zone: "", target: workload.name, hostname: "",
+      addresses: [workload.address],
+      ready: workload.ready ?? true,
+      serving: workload.ready ?? true,
+      terminating: false,
+      node: "",
+      zone: "",
+      target: workload.name,
+      hostname: "",
     })),
   };
 }
@@ -73,15 +94,20 @@ function workloadOf(service: Service, spec: WorkloadSpec): Workload {
   const [region = "", zone = "", subzone = ""] = (spec.locality ?? "").split("/");
   const labels = { app: service.name, ...spec.labels };
   return {
-    registry: service.registry, namespace: service.namespace, name: spec.name,
+    registry: service.registry,
+    namespace: service.namespace,
+    name: spec.name,
     addresses: [spec.address],
     labels,
     serviceAccount: spec.serviceAccount ?? service.name,
     locality: { region, zone, subzone },
-    node: "", network: "", cluster: "Kubernetes",
+    node: "",
+    network: "",
+    cluster: "Kubernetes",
     mutualTls: spec.mutualTls ?? true,
     ports: {},
-    canonicalName: service.name, canonicalRevision: labels["version" as keyof typeof labels] ?? "latest",
+    canonicalName: service.name,
+    canonicalRevision: labels["version" as keyof typeof labels] ?? "latest",
     workloadName: spec.name,
   };
 }

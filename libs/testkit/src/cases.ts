@@ -27,7 +27,10 @@ export const casesFolder = fileURLToPath(new URL("../cases", import.meta.url));
 
 export async function listCases(): Promise<readonly Case[]> {
   const entries = await readdir(casesFolder, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => caseAt(entry.name)).sort((left, right) => (left.name < right.name ? -1 : 1));
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => caseAt(entry.name))
+    .sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
 function caseAt(name: string): Case {
@@ -35,7 +38,10 @@ function caseAt(name: string): Case {
   const path = (file: string): string => join(folder, file);
   const readYaml = async (file: string): Promise<unknown> => parse(await readFile(path(file), "utf8"));
   return {
-    name, folder, path, readYaml,
+    name,
+    folder,
+    path,
+    readYaml,
     mesh: async () => readMesh(await readFile(path("config.yaml"), "utf8"), `cases/${name}/config.yaml`),
     proxy: async () => (await readYaml("proxy.yaml")) as CaseProxy,
   };

@@ -30,7 +30,11 @@ export function fromEnvoyJson(json: JsonObject): EncodedResource {
   const { "@type": typeUrl, ...fields } = json;
   const schema = messageType(String(typeUrl));
   const message = fromJson(schema, fields as JsonValue, { registry: registry() });
-  return { typeUrl: String(typeUrl), name: String(json["name"] ?? json["cluster_name"] ?? ""), value: toBinary(schema, message) };
+  return {
+    typeUrl: String(typeUrl),
+    name: String(json["name"] ?? json["cluster_name"] ?? ""),
+    value: toBinary(schema, message),
+  };
 }
 
 function messageType(typeUrl: string) {

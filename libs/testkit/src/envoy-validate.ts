@@ -18,8 +18,15 @@ export interface EnvoyVerdict {
 export async function validateCase(caseFolder: string, envoyPath: string): Promise<EnvoyVerdict> {
   const folder = await mkdtemp(join(tmpdir(), "lateen-case-"));
   try {
-    const [clusters, endpoints, listeners, routes] = await Promise.all(["cds", "eds", "lds", "rds"].map((type) => resourcesIn(join(caseFolder, "xds", `${type}.golden.yaml`))));
-    const bootstrap = validationBootstrap({ clusters: clusters ?? [], endpoints: endpoints ?? [], listeners: listeners ?? [], routes: routes ?? [] });
+    const [clusters, endpoints, listeners, routes] = await Promise.all(
+      ["cds", "eds", "lds", "rds"].map((type) => resourcesIn(join(caseFolder, "xds", `${type}.golden.yaml`))),
+    );
+    const bootstrap = validationBootstrap({
+      clusters: clusters ?? [],
+      endpoints: endpoints ?? [],
+      listeners: listeners ?? [],
+      routes: routes ?? [],
+    });
     const path = join(folder, "envoy.json");
     await writeFile(path, JSON.stringify(await certificateFiles(bootstrap, folder)));
     return await runEnvoy(envoyPath, path, join(folder, "output"));
@@ -29,7 +36,7 @@ export async function validateCase(caseFolder: string, envoyPath: string): Promi
 }
 
 async function resourcesIn(path: string): Promise<readonly JsonObject[]> {
-  return ((parse(await readFile(path, "utf8")) as { resources?: JsonObject[] } | null)?.resources) ?? [];
+  return (parse(await readFile(path, "utf8")) as { resources?: JsonObject[] } | null)?.resources ?? [];
 }
 
 /** Into a file: access logs open /dev/stdout, which the sockets that Node uses for pipes do not allow. */

@@ -25,7 +25,12 @@ interface Written {
 export function readMesh(text: string, file: string): MeshObjects {
   const { documents, violations } = readDocuments(text, file);
   refuse(violations);
-  const mesh = { configs: [] as MeshObject<unknown>[], services: [] as Service[], slices: [] as EndpointSlice[], workloads: [] as Workload[] };
+  const mesh = {
+    configs: [] as MeshObject<unknown>[],
+    services: [] as Service[],
+    slices: [] as EndpointSlice[],
+    workloads: [] as Workload[],
+  };
   for (const [index, document] of documents.entries()) {
     const raw = document.raw as Written;
     const createdAtMs = Date.UTC(2026, 0, 1, 0, index);
@@ -45,5 +50,8 @@ export function readMesh(text: string, file: string): MeshObjects {
 
 function refuse(violations: readonly Violation[]): void {
   const [first] = violations.filter((violation) => violation.severity === "error");
-  if (first !== undefined) throw new Error(`${first.object.file ?? ""}:${first.line ?? 0} ${first.object.kind}/${first.object.name} ${first.path}: ${first.message}`);
+  if (first !== undefined)
+    throw new Error(
+      `${first.object.file ?? ""}:${first.line ?? 0} ${first.object.kind}/${first.object.name} ${first.path}: ${first.message}`,
+    );
 }

@@ -7,8 +7,15 @@ import { ApiVersion } from "@lateen/protos/envoy/config/core/v3/config_source_pb
 import { SubstitutionFormatStringSchema } from "@lateen/protos/envoy/config/core/v3/substitution_format_string_pb.js";
 import { FileAccessLogSchema } from "@lateen/protos/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { ExpressionFilterSchema } from "@lateen/protos/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
-import { CommonGrpcAccessLogConfigSchema, HttpGrpcAccessLogConfigSchema, TcpGrpcAccessLogConfigSchema } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
-import { StderrAccessLogSchema, StdoutAccessLogSchema } from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import {
+  CommonGrpcAccessLogConfigSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { CommonGrpcAccessLogConfig } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
 import { duration, grpcService, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -24,7 +31,10 @@ export function buildAccessLog(log: ir.AccessLog, protocol: "http" | "tcp"): Acc
 function filter(condition: ir.LogCondition | undefined): Init<typeof AccessLogSchema> {
   if (condition === undefined) return {};
   const config = typed(ExpressionFilterSchema, { expression: condition.expression });
-  const value = { name: "envoy.access_loggers.extension_filters.cel", configType: { case: "typedConfig" as const, value: config } };
+  const value = {
+    name: "envoy.access_loggers.extension_filters.cel",
+    configType: { case: "typedConfig" as const, value: config },
+  };
   return { filter: { filterSpecifier: { case: "extensionFilter", value } } };
 }
 
@@ -42,30 +52,42 @@ function fileLog({ path, format, omitEmptyValues }: ir.FileAccessLog): Init<type
     case: "logFormat" as const,
     value: create(SubstitutionFormatStringSchema, {
       omitEmptyValues: omitEmptyValues === true,
-      format: format.kind === "text"
-        ? { case: "textFormatSource", value: { specifier: { case: "inlineString", value: format.value } } }
-        : { case: "jsonFormat", value: sortedKeys(format.fields) },
+      format:
+        format.kind === "text"
+          ? { case: "textFormatSource", value: { specifier: { case: "inlineString", value: format.value } } }
+          : { case: "jsonFormat", value: sortedKeys(format.fields) },
     }),
   };
   const stream = streams[path as keyof typeof streams];
-  const config = stream ? typed(stream.schema, { accessLogFormat }) : typed(FileAccessLogSchema, { path, accessLogFormat });
+  const config = stream
+    ? typed(stream.schema, { accessLogFormat })
+    : typed(FileAccessLogSchema, { path, accessLogFormat });
   return { name: stream?.name ?? "envoy.access_loggers.file", configType: { case: "typedConfig", value: config } };
 }
 
 /** In key order at every depth, so that equal formats have equal bytes. */
 function sortedKeys(fields: Readonly<Record<string, ir.JsonValue>>): JsonObject {
-  return Object.fromEntries(Object.entries(fields).sort(([left], [right]) => (left < right ? -1 : 1)).map(([key, value]) => [key, sortedValue(value)]));
+  return Object.fromEntries(
+    Object.entries(fields)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([key, value]) => [key, sortedValue(value)]),
+  );
 }
 
 function sortedValue(value: ir.JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(sortedValue);
-  return typeof value === "object" && value !== null ? sortedKeys(value as Readonly<Record<string, ir.JsonValue>>) : (value as JsonValue);
+  return typeof value === "object" && value !== null
+    ? sortedKeys(value as Readonly<Record<string, ir.JsonValue>>)
+    : (value as JsonValue);
 }
 
 function grpcLog(log: ir.GrpcAccessLog, protocol: "http" | "tcp"): Init<typeof AccessLogSchema> {
   const commonConfig = commonGrpc(log);
   if (protocol === "tcp") {
-    return { name: "envoy.access_loggers.tcp_grpc", configType: { case: "typedConfig", value: typed(TcpGrpcAccessLogConfigSchema, { commonConfig }) } };
+    return {
+      name: "envoy.access_loggers.tcp_grpc",
+      configType: { case: "typedConfig", value: typed(TcpGrpcAccessLogConfigSchema, { commonConfig }) },
+    };
   }
   const config = typed(HttpGrpcAccessLogConfigSchema, {
     commonConfig,
@@ -82,6 +104,8 @@ function commonGrpc({ logName, cluster, tags }: ir.GrpcAccessLog): CommonGrpcAcc
     grpcService: grpcService(cluster),
     transportApiVersion: ApiVersion.V3,
     bufferFlushInterval: duration(bufferMs),
-    customTags: Object.entries(tags).sort().map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),
+    customTags: Object.entries(tags)
+      .sort()
+      .map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),
   });
 }

@@ -19,13 +19,20 @@ export function createBuilder(options: { readonly capacity?: number } = {}): Bui
   const listener = memo<ir.Listener>(listenerResource, capacity);
   const table = memo<ir.RouteTable>(routeTableResource, capacity);
   return {
-    build: (proxy) => [...proxy.clusters.map(cluster), ...proxy.listeners.map(listener), ...proxy.routeTables.map(table)],
+    build: (proxy) => [
+      ...proxy.clusters.map(cluster),
+      ...proxy.listeners.map(listener),
+      ...proxy.routeTables.map(table),
+    ],
     buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, capacity),
   };
 }
 
 /** First by identity, which costs nothing, then by content. Two generations stand in for an exact order of use. */
-function memo<Node extends object>(build: (node: Node) => BuiltResource, capacity: number): (node: Node) => BuiltResource {
+function memo<Node extends object>(
+  build: (node: Node) => BuiltResource,
+  capacity: number,
+): (node: Node) => BuiltResource {
   const byIdentity = new WeakMap<Node, BuiltResource>();
   let recent = new Map<string, BuiltResource>();
   let older = new Map<string, BuiltResource>();
@@ -40,8 +47,10 @@ function memo<Node extends object>(build: (node: Node) => BuiltResource, capacit
     return known;
   };
   return (node) => {
-    let resource = byIdentity.get(node);
-    if (resource === undefined) byIdentity.set(node, (resource = byContent(node)));
+    const known = byIdentity.get(node);
+    if (known !== undefined) return known;
+    const resource = byContent(node);
+    byIdentity.set(node, resource);
     return resource;
   };
 }

@@ -17,11 +17,17 @@ for (const scenario of await listCases()) {
     const golden = (await scenario.readYaml("ir.golden.yaml")) as Golden;
     assert.deepEqual(verifyReferences(golden.proxy), []);
     const resources = [...buildResources(golden.proxy), ...golden.endpoints.map(buildEndpoints)];
-    assert.deepEqual([...buildResources(structuredClone(golden.proxy)), ...golden.endpoints.map(buildEndpoints)], resources);
+    assert.deepEqual(
+      [...buildResources(structuredClone(golden.proxy)), ...golden.endpoints.map(buildEndpoints)],
+      resources,
+    );
     for (const [file, typeUrl] of Object.entries(files)) {
       const own = resources.filter((resource) => resource.typeUrl === typeUrl);
       await expectGolden(scenario.path(join("xds", `${file}.golden.yaml`)), { resources: own.map(toEnvoyJson) });
     }
-    await expectNoOrphans(scenario.path("xds"), Object.keys(files).map((file) => `${file}.golden.yaml`));
+    await expectNoOrphans(
+      scenario.path("xds"),
+      Object.keys(files).map((file) => `${file}.golden.yaml`),
+    );
   });
 }

@@ -1,11 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import type * as ir from "@lateen/ir";
-import {
-  CircuitBreakersSchema,
-} from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import { CircuitBreakersSchema } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { CircuitBreakers } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import {
-  Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  ClusterSchema,
 } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import type { Cluster } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { OutlierDetectionSchema } from "@lateen/protos/envoy/config/cluster/v3/outlier_detection_pb.js";
@@ -28,7 +29,10 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     name: clusterName(cluster.ref),
     connectTimeout: duration(cluster.connectTimeoutMs),
     circuitBreakers: circuitBreakers(cluster.limits),
-    commonLbConfig: cluster.outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: cluster.outlierDetection.minHealthPercent } },
+    commonLbConfig:
+      cluster.outlierDetection === undefined
+        ? {}
+        : { healthyPanicThreshold: { value: cluster.outlierDetection.minHealthPercent } },
     ...discovery(cluster),
     ...balancing(cluster.balancing),
     ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
@@ -41,7 +45,8 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
 
 function discovery({ ref, discovery: from }: ir.Cluster): Fields {
   switch (from.kind) {
-    case "none": return { clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC } };
+    case "none":
+      return { clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC } };
     case "endpoints":
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
@@ -54,7 +59,10 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
       };
     case "dns":
       return {
-        clusterDiscoveryType: { case: "type", value: from.mode === "logical" ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS },
+        clusterDiscoveryType: {
+          case: "type",
+          value: from.mode === "logical" ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS,
+        },
         dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: duration(from.refreshMs),
         respectDnsTtl: true,
@@ -63,9 +71,12 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
     case "original-destination":
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
-        ...(from.sourceAddress === undefined ? {} : { upstreamBindConfig: { sourceAddress: sourceAddress(from.sourceAddress) } }),
+        ...(from.sourceAddress === undefined
+          ? {}
+          : { upstreamBindConfig: { sourceAddress: sourceAddress(from.sourceAddress) } }),
       };
-    default: return unreachable(from);
+    default:
+      return unreachable(from);
   }
 }
 
@@ -76,23 +87,40 @@ function sourceAddress(address: string) {
 
 function balancing(policy: ir.Balancing): Fields {
   switch (policy.kind) {
-    case "random": return { lbPolicy: Cluster_LbPolicy.RANDOM };
-    case "by-cluster": return { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
+    case "random":
+      return { lbPolicy: Cluster_LbPolicy.RANDOM };
+    case "by-cluster":
+      return { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
     case "least-request":
-      return { lbPolicy: Cluster_LbPolicy.LEAST_REQUEST, ...(policy.warmupMs === undefined ? {} : { lbConfig: { case: "leastRequestLbConfig", value: slowStart(policy.warmupMs) } }) };
+      return {
+        lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+        ...(policy.warmupMs === undefined
+          ? {}
+          : { lbConfig: { case: "leastRequestLbConfig", value: slowStart(policy.warmupMs) } }),
+      };
     case "round-robin":
-      return { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN, ...(policy.warmupMs === undefined ? {} : { lbConfig: { case: "roundRobinLbConfig", value: slowStart(policy.warmupMs) } }) };
+      return {
+        lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+        ...(policy.warmupMs === undefined
+          ? {}
+          : { lbConfig: { case: "roundRobinLbConfig", value: slowStart(policy.warmupMs) } }),
+      };
     case "ring-hash":
       return {
         lbPolicy: Cluster_LbPolicy.RING_HASH,
-        ...(policy.minimumRingSize === undefined ? {} : { lbConfig: { case: "ringHashLbConfig", value: { minimumRingSize: BigInt(policy.minimumRingSize) } } }),
+        ...(policy.minimumRingSize === undefined
+          ? {}
+          : { lbConfig: { case: "ringHashLbConfig", value: { minimumRingSize: BigInt(policy.minimumRingSize) } } }),
       };
     case "maglev":
       return {
         lbPolicy: Cluster_LbPolicy.MAGLEV,
-        ...(policy.tableSize === undefined ? {} : { lbConfig: { case: "maglevLbConfig", value: { tableSize: BigInt(policy.tableSize) } } }),
+        ...(policy.tableSize === undefined
+          ? {}
+          : { lbConfig: { case: "maglevLbConfig", value: { tableSize: BigInt(policy.tableSize) } } }),
       };
-    default: return unreachable(policy);
+    default:
+      return unreachable(policy);
   }
 }
 
@@ -102,13 +130,15 @@ function slowStart(ms: number) {
 
 function circuitBreakers(limits: ir.ConnectionLimits): CircuitBreakers {
   return create(CircuitBreakersSchema, {
-    thresholds: [{
-      maxConnections: limits.maxConnections ?? unlimited,
-      maxPendingRequests: limits.maxPendingRequests ?? unlimited,
-      maxRequests: limits.maxRequests ?? unlimited,
-      maxRetries: limits.maxRetries ?? unlimited,
-      trackRemaining: true,
-    }],
+    thresholds: [
+      {
+        maxConnections: limits.maxConnections ?? unlimited,
+        maxPendingRequests: limits.maxPendingRequests ?? unlimited,
+        maxRequests: limits.maxRequests ?? unlimited,
+        maxRetries: limits.maxRetries ?? unlimited,
+        trackRemaining: true,
+      },
+    ],
   });
 }
 
@@ -117,15 +147,24 @@ function outlierDetection(from: ir.OutlierDetection): OutlierDetection {
   const enforced = (count: number): number => (count > 0 ? 100 : 0);
   return create(OutlierDetectionSchema, {
     enforcingSuccessRate: 0,
-    ...(from.consecutive5xx === undefined ? {} : { consecutive5xx: from.consecutive5xx, enforcingConsecutive5xx: enforced(from.consecutive5xx) }),
-    ...(from.consecutiveGatewayErrors === undefined ? {} : {
-      consecutiveGatewayFailure: from.consecutiveGatewayErrors,
-      enforcingConsecutiveGatewayFailure: enforced(from.consecutiveGatewayErrors),
-    }),
-    ...(from.splitLocalOriginErrors ? { splitExternalLocalOriginErrors: true, enforcingLocalOriginSuccessRate: 0 } : {}),
-    ...(from.consecutiveLocalOriginFailures === undefined ? {} : {
-      consecutiveLocalOriginFailure: from.consecutiveLocalOriginFailures, enforcingConsecutiveLocalOriginFailure: 100,
-    }),
+    ...(from.consecutive5xx === undefined
+      ? {}
+      : { consecutive5xx: from.consecutive5xx, enforcingConsecutive5xx: enforced(from.consecutive5xx) }),
+    ...(from.consecutiveGatewayErrors === undefined
+      ? {}
+      : {
+          consecutiveGatewayFailure: from.consecutiveGatewayErrors,
+          enforcingConsecutiveGatewayFailure: enforced(from.consecutiveGatewayErrors),
+        }),
+    ...(from.splitLocalOriginErrors
+      ? { splitExternalLocalOriginErrors: true, enforcingLocalOriginSuccessRate: 0 }
+      : {}),
+    ...(from.consecutiveLocalOriginFailures === undefined
+      ? {}
+      : {
+          consecutiveLocalOriginFailure: from.consecutiveLocalOriginFailures,
+          enforcingConsecutiveLocalOriginFailure: 100,
+        }),
     ...optionalDuration("interval", from.intervalMs),
     ...optionalDuration("baseEjectionTime", from.baseEjectionMs),
     ...(from.maxEjectionPercent === undefined ? {} : { maxEjectionPercent: from.maxEjectionPercent }),
@@ -147,7 +186,9 @@ function protocolOptions(options: ir.UpstreamHttp): Fields {
   if (!hasCommon && !follows && (options.protocol === "tcp" || options.protocol === "http1")) return {};
   const value = typed(HttpProtocolOptionsSchema, {
     ...(hasCommon ? { commonHttpProtocolOptions: common } : {}),
-    ...(follows ? { upstreamHttpProtocolOptions: { autoSni: autoSni === true, autoSanValidation: autoSanValidation === true } } : {}),
+    ...(follows
+      ? { upstreamHttpProtocolOptions: { autoSni: autoSni === true, autoSanValidation: autoSanValidation === true } }
+      : {}),
     ...upstreamProtocol(options),
   });
   return { typedExtensionProtocolOptions: { [http]: value } };
@@ -156,15 +197,37 @@ function protocolOptions(options: ir.UpstreamHttp): Fields {
 function upstreamProtocol(options: ir.UpstreamHttp): HttpOptions {
   const http2 = {
     ...(options.maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams: options.maxConcurrentStreams }),
-    ...(options.pingIntervalMs === undefined && options.pingTimeoutMs === undefined ? {} : {
-      connectionKeepalive: { ...optionalDuration("interval", options.pingIntervalMs), timeout: duration(options.pingTimeoutMs ?? 5000) },
-    }),
+    ...(options.pingIntervalMs === undefined && options.pingTimeoutMs === undefined
+      ? {}
+      : {
+          connectionKeepalive: {
+            ...optionalDuration("interval", options.pingIntervalMs),
+            timeout: duration(options.pingTimeoutMs ?? 5000),
+          },
+        }),
   };
   switch (options.protocol) {
-    case "http2": return { upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig: { case: "http2ProtocolOptions", value: http2 } } } };
+    case "http2":
+      return {
+        upstreamProtocolOptions: {
+          case: "explicitHttpConfig",
+          value: { protocolConfig: { case: "http2ProtocolOptions", value: http2 } },
+        },
+      };
     case "downstream":
-      return { upstreamProtocolOptions: { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } } };
-    default: return { upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } } };
+      return {
+        upstreamProtocolOptions: {
+          case: "useDownstreamProtocolConfig",
+          value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 },
+        },
+      };
+    default:
+      return {
+        upstreamProtocolOptions: {
+          case: "explicitHttpConfig",
+          value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+        },
+      };
   }
 }
 
@@ -201,7 +264,9 @@ function metadata({ services, rule, subset }: ir.Cluster): Fields {
   return {
     metadata: istioMetadata({
       ...(rule === undefined ? {} : { config: configPath(rule) }),
-      ...(services.length === 0 ? {} : { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }),
+      ...(services.length === 0
+        ? {}
+        : { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }),
       ...(subset === undefined ? {} : { subset }),
     }),
   };

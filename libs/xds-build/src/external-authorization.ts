@@ -17,7 +17,9 @@ function matchedARule(filter: string): MetadataMatcher {
   return create(MetadataMatcherSchema, {
     filter,
     path: [{ segment: { case: "key", value: `${shadowPrefix}shadow_effective_policy_id` } }],
-    value: { matchPattern: { case: "stringMatch", value: stringMatcher({ kind: "prefix", value: "istio-ext-authz" }) } },
+    value: {
+      matchPattern: { case: "stringMatch", value: stringMatcher({ kind: "prefix", value: "istio-ext-authz" }) },
+    },
   });
 }
 
@@ -30,20 +32,29 @@ export function httpExternalAuthorization(from: ir.ExternalAuthorization): Any {
     includePeerCertificate: true,
     filterEnabledMetadata: matchedARule("envoy.filters.http.rbac"),
     ...(from.statusOnError === undefined ? {} : { statusOnError: { code: from.statusOnError } }),
-    ...(from.body === undefined ? {} : {
-      withRequestBody: { maxRequestBytes: from.body.maxBytes, allowPartialMessage: from.body.allowPartial, packAsBytes: from.body.asBytes },
-    }),
+    ...(from.body === undefined
+      ? {}
+      : {
+          withRequestBody: {
+            maxRequestBytes: from.body.maxBytes,
+            allowPartialMessage: from.body.allowPartial,
+            packAsBytes: from.body.asBytes,
+          },
+        }),
     ...allowedRequestHeaders(from.service),
   });
 }
 
 function httpServices(service: ir.ExternalService) {
   if (service.kind === "grpc") {
-    return { case: "grpcService" as const, value: grpcService(service.cluster, { timeoutMs: service.timeoutMs, authority: service.authority }) };
+    return {
+      case: "grpcService" as const,
+      value: grpcService(service.cluster, { timeoutMs: service.timeoutMs, authority: service.authority }),
+    };
   }
   // Envoy refuses an empty list of patterns.
   const patterns = <Key extends string>(key: Key, matches: readonly ir.StringMatch[]) =>
-    (matches.length === 0 ? {} : { [key]: { patterns: matches.map(stringMatcher) } });
+    matches.length === 0 ? {} : { [key]: { patterns: matches.map(stringMatcher) } };
   return {
     case: "httpService" as const,
     value: {
@@ -53,7 +64,9 @@ function httpServices(service: ir.ExternalService) {
         timeout: duration(service.timeoutMs),
       },
       pathPrefix: service.pathPrefix,
-      authorizationRequest: { headersToAdd: Object.entries(service.addedHeaders).map(([key, value]) => ({ key, value })) },
+      authorizationRequest: {
+        headersToAdd: Object.entries(service.addedHeaders).map(([key, value]) => ({ key, value })),
+      },
       authorizationResponse: {
         ...patterns("allowedUpstreamHeaders", service.upstreamHeadersOnAllow),
         ...patterns("allowedClientHeaders", service.downstreamHeadersOnDeny),

@@ -25,30 +25,53 @@ function filter(name: string, config: Any): HttpFilter {
 const rbac = "envoy.filters.http.rbac";
 const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
 
-const externalAuthorization: FilterBuilder = ({ externalAuthorization: all }) => all.flatMap((step) => [
-  filter(rbac, typed(RBACSchema, { shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix })),
-  filter("envoy.filters.http.ext_authz", httpExternalAuthorization(step)),
-]);
+const externalAuthorization: FilterBuilder = ({ externalAuthorization: all }) =>
+  all.flatMap((step) => [
+    filter(rbac, typed(RBACSchema, { shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix })),
+    filter("envoy.filters.http.ext_authz", httpExternalAuthorization(step)),
+  ]);
 
-const authorization: FilterBuilder = ({ authorization: steps }) => steps.map(({ enforce, dryRun }) => filter(rbac, typed(RBACSchema, {
-  ...(enforce === undefined ? {} : { rules: buildRules(enforce) }),
-  ...(dryRun === undefined ? {} : { shadowRules: buildRules(dryRun), shadowRulesStatPrefix: dryRunPrefixes[dryRun.action] }),
-})));
+const authorization: FilterBuilder = ({ authorization: steps }) =>
+  steps.map(({ enforce, dryRun }) =>
+    filter(
+      rbac,
+      typed(RBACSchema, {
+        ...(enforce === undefined ? {} : { rules: buildRules(enforce) }),
+        ...(dryRun === undefined
+          ? {}
+          : { shadowRules: buildRules(dryRun), shadowRulesStatPrefix: dryRunPrefixes[dryRun.action] }),
+      }),
+    ),
+  );
 
-const rateLimiting: FilterBuilder = ({ rateLimiting: calls }) => calls.map((call) => filter("envoy.filters.http.ratelimit", typed(RateLimitSchema, {
-  domain: "lateen",
-  stage: call.stage,
-  failureModeDeny: call.denyOnFailure,
-  timeout: duration(call.timeoutMs),
-  rateLimitService: { grpcService: grpcService(call.cluster), transportApiVersion: ApiVersion.V3 },
-})));
+const rateLimiting: FilterBuilder = ({ rateLimiting: calls }) =>
+  calls.map((call) =>
+    filter(
+      "envoy.filters.http.ratelimit",
+      typed(RateLimitSchema, {
+        domain: "lateen",
+        stage: call.stage,
+        failureModeDeny: call.denyOnFailure,
+        timeout: duration(call.timeoutMs),
+        rateLimitService: { grpcService: grpcService(call.cluster), transportApiVersion: ApiVersion.V3 },
+      }),
+    ),
+  );
 
-const routeFilter = (name: ir.HttpHandler["routeFilters"][number], build: () => HttpFilter): FilterBuilder =>
-  ({ routeFilters }) => (routeFilters.includes(name) ? [build()] : []);
+const routeFilter =
+  (name: ir.HttpHandler["routeFilters"][number], build: () => HttpFilter): FilterBuilder =>
+  ({ routeFilters }) =>
+    routeFilters.includes(name) ? [build()] : [];
 
-const grpcStats = routeFilter("grpc-stats", () => filter("envoy.filters.http.grpc_stats", typed(GrpcStatsSchema, {
-  emitFilterState: true, perMethodStatSpecifier: { case: "statsForAllMethods", value: { value: false } },
-})));
+const grpcStats = routeFilter("grpc-stats", () =>
+  filter(
+    "envoy.filters.http.grpc_stats",
+    typed(GrpcStatsSchema, {
+      emitFilterState: true,
+      perMethodStatSpecifier: { case: "statsForAllMethods", value: { value: false } },
+    }),
+  ),
+);
 const alpn = routeFilter("alpn", () => filter(alpnFilter, typed(SetFilterStateSchema, {})));
 const fault = routeFilter("fault", () => filter(faultFilter, typed(HTTPFaultSchema, {})));
 const cors = routeFilter("cors", () => filter(corsFilter, typed(CorsSchema, {})));
@@ -56,5 +79,12 @@ const router: FilterBuilder = () => [filter("envoy.filters.http.router", typed(R
 
 /** Order matters: who may before how often, both before what routes ask for; the router ends the chain. The array is the order. */
 export const httpFilters: readonly FilterBuilder[] = [
-  externalAuthorization, authorization, rateLimiting, grpcStats, alpn, fault, cors, router,
+  externalAuthorization,
+  authorization,
+  rateLimiting,
+  grpcStats,
+  alpn,
+  fault,
+  cors,
+  router,
 ];

@@ -3,7 +3,9 @@ import type * as ir from "@lateen/ir";
 import type { Filter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import { FilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import {
-  HttpConnectionManager_CodecType, HttpConnectionManager_ForwardClientCertDetails, HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
 } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { buildAccessLog } from "./access-logs.ts";
@@ -31,18 +33,27 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     ...upgrades,
     ...identity(handler.role, handler.forwardPeer),
   });
-  return create(FilterSchema, { name: "envoy.filters.network.http_connection_manager", configType: { case: "typedConfig", value: config } });
+  return create(FilterSchema, {
+    name: "envoy.filters.network.http_connection_manager",
+    configType: { case: "typedConfig", value: config },
+  });
 }
 
 function statPrefix({ role, routes: source }: ir.HttpHandler, statName: string): string {
-  if (source.from === "inline" && source.table.ref.kind === "inbound" && source.table.ref.port === 0) return routeTableName(source.table.ref);
+  if (source.from === "inline" && source.table.ref.kind === "inbound" && source.table.ref.port === 0)
+    return routeTableName(source.table.ref);
   return `${role === "inbound" ? "inbound" : "outbound"}_${statName}`;
 }
 
 function routes({ routes: source }: ir.HttpHandler): Fields {
   return source.from === "inline"
     ? { routeSpecifier: { case: "routeConfig", value: buildRouteTable(source.table) } }
-    : { routeSpecifier: { case: "rds", value: { routeConfigName: routeTableName(source.ref), configSource: overAds() } } };
+    : {
+        routeSpecifier: {
+          case: "rds",
+          value: { routeConfigName: routeTableName(source.ref), configSource: overAds() },
+        },
+      };
 }
 
 /** What callers and servers learn of each other. Only a gateway takes the address of its client for the caller's. */
@@ -50,9 +61,20 @@ function identity(role: ir.HttpHandler["role"], forwardPeer: boolean): Fields {
   const described = forwardPeer ? { setCurrentClientCertDetails: { subject: true, dns: true, uri: true } } : {};
   switch (role) {
     case "inbound":
-      return { serverName: "istio-envoy", useRemoteAddress: false, forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD, ...described };
-    case "outbound": return { useRemoteAddress: false };
+      return {
+        serverName: "istio-envoy",
+        useRemoteAddress: false,
+        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD,
+        ...described,
+      };
+    case "outbound":
+      return { useRemoteAddress: false };
     case "gateway":
-      return { serverName: "istio-envoy", useRemoteAddress: true, forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET, ...described };
+      return {
+        serverName: "istio-envoy",
+        useRemoteAddress: true,
+        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+        ...described,
+      };
   }
 }

@@ -10,8 +10,18 @@
 export { createBuilder } from "./builder.ts";
 export type { Builder } from "./builder.ts";
 export {
-  clusterName, configPath, listenerName, parseClusterName, parseListenerName, parseRouteTableName, parseSecretName, parseSniName,
-  routeTableName, secretName, sniName, virtualHostName,
+  clusterName,
+  configPath,
+  listenerName,
+  parseClusterName,
+  parseListenerName,
+  parseRouteTableName,
+  parseSecretName,
+  parseSniName,
+  routeTableName,
+  secretName,
+  sniName,
+  virtualHostName,
 } from "./naming.ts";
 export type { SecretRef } from "./naming.ts";
 export { secretNames, verifyReferences } from "./references.ts";

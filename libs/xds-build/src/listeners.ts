@@ -2,7 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type * as ir from "@lateen/ir";
 import { TrafficDirection } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
-import { FilterChainMatchSchema, FilterChainSchema, ListenerFilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import {
+  FilterChainMatchSchema,
+  FilterChainSchema,
+  ListenerFilterSchema,
+} from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import type { FilterChain, ListenerFilter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
 import type { Listener } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
@@ -26,9 +30,12 @@ export function buildListener(listener: ir.Listener): Listener {
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),
     ...(listener.transparent ? { transparent: true } : {}),
     listenerFilters: listener.inspectors.map((name) => inspectors[name]),
-    ...(listener.inspectors.length === 0 ? {} : {
-      listenerFiltersTimeout: duration(listener.inspectionTimeoutMs ?? 0), continueOnListenerFiltersTimeout: true,
-    }),
+    ...(listener.inspectors.length === 0
+      ? {}
+      : {
+          listenerFiltersTimeout: duration(listener.inspectionTimeoutMs ?? 0),
+          continueOnListenerFiltersTimeout: true,
+        }),
     filterChains: listener.chains.map((chain) => filterChain(listener, chain)),
     ...(listener.fallback === undefined ? {} : { defaultFilterChain: filterChain(listener, listener.fallback) }),
   });

@@ -2,7 +2,10 @@ import { create } from "@bufbuild/protobuf";
 import type * as ir from "@lateen/ir";
 import { CidrRangeSchema } from "@lateen/protos/envoy/config/core/v3/address_pb.js";
 import type { CidrRange } from "@lateen/protos/envoy/config/core/v3/address_pb.js";
-import { HeaderMatcherSchema, QueryParameterMatcherSchema } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
+import {
+  HeaderMatcherSchema,
+  QueryParameterMatcherSchema,
+} from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
 import type { HeaderMatcher, QueryParameterMatcher } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
 import { StringMatcherSchema } from "@lateen/protos/envoy/type/matcher/v3/string_pb.js";
 import type { StringMatcher } from "@lateen/protos/envoy/type/matcher/v3/string_pb.js";
@@ -23,7 +26,10 @@ export function exactly(values: readonly string[]): StringMatcher[] {
 export function headerMatcher({ name, match, invert, missingIsEmpty }: ir.HeaderMatch): HeaderMatcher {
   return create(HeaderMatcherSchema, {
     name,
-    headerMatchSpecifier: match === undefined ? { case: "presentMatch", value: true } : { case: "stringMatch", value: stringMatcher(match) },
+    headerMatchSpecifier:
+      match === undefined
+        ? { case: "presentMatch", value: true }
+        : { case: "stringMatch", value: stringMatcher(match) },
     invertMatch: invert === true,
     treatMissingHeaderAsEmpty: missingIsEmpty === true,
   });
@@ -32,7 +38,10 @@ export function headerMatcher({ name, match, invert, missingIsEmpty }: ir.Header
 export function queryMatcher({ name, match }: ir.QueryMatch): QueryParameterMatcher {
   return create(QueryParameterMatcherSchema, {
     name,
-    queryParameterMatchSpecifier: match === undefined ? { case: "presentMatch", value: true } : { case: "stringMatch", value: stringMatcher(match) },
+    queryParameterMatchSpecifier:
+      match === undefined
+        ? { case: "presentMatch", value: true }
+        : { case: "stringMatch", value: stringMatcher(match) },
   });
 }
 

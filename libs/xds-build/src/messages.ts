@@ -5,7 +5,11 @@ import { anyPack, DurationSchema } from "@bufbuild/protobuf/wkt";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { AddressSchema, SocketAddress_Protocol } from "@lateen/protos/envoy/config/core/v3/address_pb.js";
 import type { Address } from "@lateen/protos/envoy/config/core/v3/address_pb.js";
-import { AggregatedConfigSourceSchema, ApiVersion, ConfigSourceSchema } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import {
+  AggregatedConfigSourceSchema,
+  ApiVersion,
+  ConfigSourceSchema,
+} from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import type { ConfigSource } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import { GrpcServiceSchema } from "@lateen/protos/envoy/config/core/v3/grpc_service_pb.js";
 import type { GrpcService } from "@lateen/protos/envoy/config/core/v3/grpc_service_pb.js";
@@ -27,13 +31,19 @@ export function duration(ms: number): Duration {
 }
 
 /** `{ [key]: duration }` when there is one. */
-export function optionalDuration<Key extends string>(key: Key, ms: number | undefined): { readonly [K in Key]?: Duration } {
+export function optionalDuration<Key extends string>(
+  key: Key,
+  ms: number | undefined,
+): { readonly [K in Key]?: Duration } {
   return ms === undefined ? {} : ({ [key]: duration(ms) } as { [K in Key]?: Duration });
 }
 
 export function socketAddress(address: string, port: number): Address {
   return create(AddressSchema, {
-    address: { case: "socketAddress", value: { protocol: SocketAddress_Protocol.TCP, address, portSpecifier: { case: "portValue", value: port } } },
+    address: {
+      case: "socketAddress",
+      value: { protocol: SocketAddress_Protocol.TCP, address, portSpecifier: { case: "portValue", value: port } },
+    },
   });
 }
 
@@ -50,7 +60,10 @@ export function overAds(): ConfigSource {
  * Calls go out under the host's name: left to itself Envoy takes the cluster's, and HTTP/2 servers built on nghttp2
  * (Node's among them) reset a stream whose authority holds a `|`.
  */
-export function grpcService(ref: ir.ClusterRef, options: { readonly timeoutMs?: number; readonly authority?: string } = {}): GrpcService {
+export function grpcService(
+  ref: ir.ClusterRef,
+  options: { readonly timeoutMs?: number; readonly authority?: string } = {},
+): GrpcService {
   const authority = options.authority ?? (ref.kind === "outbound" ? ref.host : "");
   return create(GrpcServiceSchema, {
     targetSpecifier: { case: "envoyGrpc", value: { clusterName: clusterName(ref), authority } },
@@ -60,7 +73,10 @@ export function grpcService(ref: ir.ClusterRef, options: { readonly timeoutMs?: 
 
 /** Exact to a millionth, as Istio's percentages are. */
 export function fraction(percent: number): FractionalPercent {
-  return create(FractionalPercentSchema, { numerator: Math.round(percent * 10_000), denominator: FractionalPercent_DenominatorType.MILLION });
+  return create(FractionalPercentSchema, {
+    numerator: Math.round(percent * 10_000),
+    denominator: FractionalPercent_DenominatorType.MILLION,
+  });
 }
 
 /** Filter metadata of namespace `istio` with a reference to the rule behind a resource. */

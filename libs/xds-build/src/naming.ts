@@ -12,15 +12,19 @@ const fixedClusters = {
 
 export function clusterName(ref: ir.ClusterRef): string {
   switch (ref.kind) {
-    case "outbound": return `outbound|${ref.port}|${ref.subset}|${ref.host}`;
-    case "inbound": return `inbound|${ref.port}||`;
-    default: return fixedClusters[ref.kind];
+    case "outbound":
+      return `outbound|${ref.port}|${ref.subset}|${ref.host}`;
+    case "inbound":
+      return `inbound|${ref.port}||`;
+    default:
+      return fixedClusters[ref.kind];
   }
 }
 
 /** Undefined for a name that `clusterName` does not make. */
 export function parseClusterName(name: string): ir.ClusterRef | undefined {
-  for (const kind of ["black-hole", "passthrough", "inbound-passthrough"] as const) if (fixedClusters[kind] === name) return { kind };
+  for (const kind of ["black-hole", "passthrough", "inbound-passthrough"] as const)
+    if (fixedClusters[kind] === name) return { kind };
   const [direction, portText = "", subset, host, ...rest] = name.split("|");
   const port = parsePort(portText);
   if (port === undefined || subset === undefined || host === undefined || rest.length > 0) return undefined;
@@ -36,7 +40,9 @@ export function sniName({ port, subset, host }: ir.OutboundClusterRef): string {
 export function parseSniName(name: string): ir.OutboundClusterRef | undefined {
   const match = /^outbound_\.(\d{1,5})_\.([^_]*)_\.(.+)$/.exec(name);
   const port = parsePort(match?.[1] ?? "");
-  return match === null || port === undefined ? undefined : { kind: "outbound", port, subset: match[2] ?? "", host: match[3] ?? "" };
+  return match === null || port === undefined
+    ? undefined
+    : { kind: "outbound", port, subset: match[2] ?? "", host: match[3] ?? "" };
 }
 
 const fixedListeners = { "virtual-outbound": "virtualOutbound", "virtual-inbound": "virtualInbound" } as const;
@@ -46,7 +52,8 @@ export function listenerName(ref: ir.ListenerRef): string {
 }
 
 export function parseListenerName(name: string): ir.ListenerRef | undefined {
-  for (const kind of ["virtual-outbound", "virtual-inbound"] as const) if (fixedListeners[kind] === name) return { kind };
+  for (const kind of ["virtual-outbound", "virtual-inbound"] as const)
+    if (fixedListeners[kind] === name) return { kind };
   const cut = name.lastIndexOf("_");
   const port = parsePort(name.slice(cut + 1));
   return cut > 0 && port !== undefined ? { kind: "address", bind: name.slice(0, cut), port } : undefined;
@@ -54,12 +61,17 @@ export function parseListenerName(name: string): ir.ListenerRef | undefined {
 
 export function routeTableName(ref: ir.RouteTableRef): string {
   switch (ref.kind) {
-    case "port": return String(ref.port);
-    case "service": return `${ref.host}:${ref.port}`;
-    case "gateway-http": return `http.${ref.port}${bindSuffix(ref.bind)}`;
-    case "gateway-https": return `https.${ref.port}.${ref.portName}.${ref.gateway}.${ref.namespace}${bindSuffix(ref.bind)}`;
+    case "port":
+      return String(ref.port);
+    case "service":
+      return `${ref.host}:${ref.port}`;
+    case "gateway-http":
+      return `http.${ref.port}${bindSuffix(ref.bind)}`;
+    case "gateway-https":
+      return `https.${ref.port}.${ref.portName}.${ref.gateway}.${ref.namespace}${bindSuffix(ref.bind)}`;
     // A passthrough chain's table is named like its cluster, too.
-    case "inbound": return ref.port === 0 ? fixedClusters["inbound-passthrough"] : clusterName({ kind: "inbound", port: ref.port });
+    case "inbound":
+      return ref.port === 0 ? fixedClusters["inbound-passthrough"] : clusterName({ kind: "inbound", port: ref.port });
   }
 }
 
@@ -87,7 +99,8 @@ function parseGatewayTable(name: string): ir.RouteTableRef | undefined {
   if (port === undefined) return undefined;
   if (scheme === "http") return { kind: "gateway-http", port, bind: rest.join(".") };
   const [portName, gateway, namespace, ...bind] = rest;
-  if (scheme !== "https" || portName === undefined || gateway === undefined || namespace === undefined) return undefined;
+  if (scheme !== "https" || portName === undefined || gateway === undefined || namespace === undefined)
+    return undefined;
   return { kind: "gateway-https", port, portName, gateway, namespace, bind: bind.join(".") };
 }
 
@@ -99,11 +112,16 @@ function parseServiceTable(name: string): ir.RouteTableRef | undefined {
 
 export function virtualHostName({ kind, host, port }: ir.VirtualHost): string {
   switch (kind) {
-    case "service": return `${host}:${port}`;
-    case "allow-any": return "allow_any";
-    case "block-all": return "block_all";
-    case "black-hole": return `blackhole:${port}`;
-    case "inbound": return `inbound|http|${port}`;
+    case "service":
+      return `${host}:${port}`;
+    case "allow-any":
+      return "allow_any";
+    case "block-all":
+      return "block_all";
+    case "black-hole":
+      return `blackhole:${port}`;
+    case "inbound":
+      return `inbound|http|${port}`;
   }
 }
 

@@ -18,14 +18,25 @@ export function buildRateLimit(rule: ir.RateLimitRule): RateLimit {
 function ruleEntry({ id, headers }: ir.RateLimitRule): Action {
   return headers.length === 0
     ? { actionSpecifier: { case: "genericKey", value: { descriptorKey: "rule", descriptorValue: id } } }
-    : { actionSpecifier: { case: "headerValueMatch", value: { descriptorKey: "rule", descriptorValue: id, headers: headers.map(headerMatcher) } } };
+    : {
+        actionSpecifier: {
+          case: "headerValueMatch",
+          value: { descriptorKey: "rule", descriptorValue: id, headers: headers.map(headerMatcher) },
+        },
+      };
 }
 
 function countEntry(source: ir.RateLimitRule["countBy"][number]): Action {
   switch (source.kind) {
     case "header":
-      return { actionSpecifier: { case: "requestHeaders", value: { headerName: source.name, descriptorKey: `header.${source.name}` } } };
-    case "client-address": return { actionSpecifier: { case: "remoteAddress", value: {} } };
+      return {
+        actionSpecifier: {
+          case: "requestHeaders",
+          value: { headerName: source.name, descriptorKey: `header.${source.name}` },
+        },
+      };
+    case "client-address":
+      return { actionSpecifier: { case: "remoteAddress", value: {} } };
     case "principal":
       return {
         actionSpecifier: {
@@ -33,7 +44,9 @@ function countEntry(source: ir.RateLimitRule["countBy"][number]): Action {
           value: {
             name: "envoy.rate_limit_descriptors.expr",
             typedConfig: typed(DescriptorSchema, {
-              descriptorKey: "principal", skipIfError: true, exprSpecifier: { case: "text", value: "connection.uri_san_peer_certificate" },
+              descriptorKey: "principal",
+              skipIfError: true,
+              exprSpecifier: { case: "text", value: "connection.uri_san_peer_certificate" },
             }),
           },
         },

@@ -17,7 +17,9 @@ export function verifyReferences(proxy: ir.ProxyIr): readonly DanglingReference[
   const tables = proxy.routeTables.map((table) => routeTableName(table.ref));
   const listeners = proxy.listeners.map((listener) => listenerName(listener.ref));
   return [
-    ...repeated("cluster", clusters), ...repeated("listener", listeners), ...repeated("route table", tables),
+    ...repeated("cluster", clusters),
+    ...repeated("listener", listeners),
+    ...repeated("route table", tables),
     ...missing("cluster", new Set(clusters), clusterUses(proxy)),
     ...missing("route table", new Set(tables), tableUses(proxy)),
   ];
@@ -30,17 +32,25 @@ interface Use {
 
 function repeated(kind: DanglingReference["kind"], names: readonly string[]): readonly DanglingReference[] {
   const seen = new Set<string>();
-  return names.filter((name) => seen.has(name) || !seen.add(name)).map((name) => ({ kind, name, usedBy: `${name} (a second one)` }));
+  return names
+    .filter((name) => seen.has(name) || !seen.add(name))
+    .map((name) => ({ kind, name, usedBy: `${name} (a second one)` }));
 }
 
-function missing(kind: DanglingReference["kind"], present: ReadonlySet<string>, uses: readonly Use[]): readonly DanglingReference[] {
+function missing(
+  kind: DanglingReference["kind"],
+  present: ReadonlySet<string>,
+  uses: readonly Use[],
+): readonly DanglingReference[] {
   const found = new Map(uses.filter((use) => !present.has(use.name)).map((use) => [`${use.name} ${use.usedBy}`, use]));
   return [...found.values()].map((use) => ({ kind, ...use }));
 }
 
 function clusterUses(proxy: ir.ProxyIr): readonly Use[] {
   const byTables = proxy.routeTables.flatMap((table) => namedBy(routeTableName(table.ref), clustersOfTable(table)));
-  const byListeners = proxy.listeners.flatMap((listener) => namedBy(listenerName(listener.ref), handlersOf(listener).flatMap(clustersOfHandler)));
+  const byListeners = proxy.listeners.flatMap((listener) =>
+    namedBy(listenerName(listener.ref), handlersOf(listener).flatMap(clustersOfHandler)),
+  );
   return [...byTables, ...byListeners];
 }
 
@@ -49,10 +59,13 @@ function namedBy(usedBy: string, clusters: readonly ir.ClusterRef[]): readonly U
 }
 
 function tableUses(proxy: ir.ProxyIr): readonly Use[] {
-  return proxy.listeners.flatMap((listener) => handlersOf(listener).flatMap((handler) =>
-    (handler.kind === "http" && handler.routes.from === "discovery"
-      ? [{ name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
-      : [])));
+  return proxy.listeners.flatMap((listener) =>
+    handlersOf(listener).flatMap((handler) =>
+      handler.kind === "http" && handler.routes.from === "discovery"
+        ? [{ name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
+        : [],
+    ),
+  );
 }
 
 function handlersOf({ chains, fallback }: ir.Listener): readonly (ir.HttpHandler | ir.TcpHandler)[] {
@@ -60,8 +73,11 @@ function handlersOf({ chains, fallback }: ir.Listener): readonly (ir.HttpHandler
 }
 
 function clustersOfTable(table: ir.RouteTable): readonly ir.ClusterRef[] {
-  return table.virtualHosts.flatMap((host) => host.routes).flatMap(({ action }) =>
-    (action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : []));
+  return table.virtualHosts
+    .flatMap((host) => host.routes)
+    .flatMap(({ action }) =>
+      action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : [],
+    );
 }
 
 function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir.ClusterRef[] {
@@ -74,7 +90,9 @@ function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir
 
 /** Names of the secrets a proxy will ask the control plane for: certificates of gateways. */
 export function secretNames(proxy: ir.ProxyIr): readonly string[] {
-  return [...new Set([...proxy.listeners.flatMap(secretsOfListener), ...proxy.clusters.flatMap(secretsOfCluster)])].sort();
+  return [
+    ...new Set([...proxy.listeners.flatMap(secretsOfListener), ...proxy.clusters.flatMap(secretsOfCluster)]),
+  ].sort();
 }
 
 function secretsOfListener({ chains }: ir.Listener): readonly string[] {

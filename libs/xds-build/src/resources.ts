@@ -23,16 +23,29 @@ export interface BuiltResource {
 
 /** Clusters, listeners and route tables, in this order; endpoints come by `buildEndpoints`. */
 export function buildResources(proxy: ir.ProxyIr): BuiltResource[] {
-  return [...proxy.clusters.map(clusterResource), ...proxy.listeners.map(listenerResource), ...proxy.routeTables.map(routeTableResource)];
+  return [
+    ...proxy.clusters.map(clusterResource),
+    ...proxy.listeners.map(listenerResource),
+    ...proxy.routeTables.map(routeTableResource),
+  ];
 }
 
 export function buildEndpoints(set: ir.EndpointSet): BuiltResource {
   const message = buildLoadAssignment(set);
-  return { typeUrl: typeUrls.endpoints, name: message.clusterName, value: toBinary(ClusterLoadAssignmentSchema, message) };
+  return {
+    typeUrl: typeUrls.endpoints,
+    name: message.clusterName,
+    value: toBinary(ClusterLoadAssignmentSchema, message),
+  };
 }
 
 export function clusterResource(cluster: ir.Cluster): BuiltResource {
-  return resource(typeUrls.cluster, ClusterSchema, buildCluster(cluster), cluster.origin === undefined ? [] : [cluster.origin]);
+  return resource(
+    typeUrls.cluster,
+    ClusterSchema,
+    buildCluster(cluster),
+    cluster.origin === undefined ? [] : [cluster.origin],
+  );
 }
 
 export function listenerResource(listener: ir.Listener): BuiltResource {
@@ -44,7 +57,10 @@ export function routeTableResource(table: ir.RouteTable): BuiltResource {
 }
 
 function resource<Desc extends DescMessage>(
-  typeUrl: string, schema: Desc, message: MessageShape<Desc> & { readonly name: string }, origins: readonly string[],
+  typeUrl: string,
+  schema: Desc,
+  message: MessageShape<Desc> & { readonly name: string },
+  origins: readonly string[],
 ): BuiltResource {
   const origin = origins.length === 0 ? {} : { origin: origins.join(",") };
   return { typeUrl, name: message.name, value: toBinary(schema, message), ...origin };

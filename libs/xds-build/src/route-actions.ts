@@ -3,9 +3,18 @@ import { base64Decode } from "@bufbuild/protobuf/wire";
 import type * as ir from "@lateen/ir";
 import { HeaderValueOption_HeaderAppendAction } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import {
-  DirectResponseActionSchema, RedirectAction_RedirectResponseCode, RedirectActionSchema, RetryPolicySchema, RouteActionSchema,
+  DirectResponseActionSchema,
+  RedirectAction_RedirectResponseCode,
+  RedirectActionSchema,
+  RetryPolicySchema,
+  RouteActionSchema,
 } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
-import type { DirectResponseAction, RedirectAction, RetryPolicy, RouteAction } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
+import type {
+  DirectResponseAction,
+  RedirectAction,
+  RetryPolicy,
+  RouteAction,
+} from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "@lateen/protos/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "@lateen/protos/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import { duration, fraction, optionalDuration, typed } from "./messages.ts";
@@ -18,13 +27,17 @@ export function routeAction(from: ir.Forward): RouteAction {
   return create(RouteActionSchema, {
     clusterSpecifier: clusters(from.targets),
     timeout: duration(from.timeoutMs),
-    // A gRPC client may ask for less than the route's timeout, never for more; 0 sets no bound.
-    maxStreamDuration: { grpcTimeoutHeaderMax: duration(from.timeoutMs) },
+    // Not max_stream_duration beside it: Envoy then reads its timeouts from there and ignores this one. A gRPC client's
+    // own grpc-timeout is its business; the field that bounded it (max_grpc_timeout) is deprecated and gone soon.
     ...(from.retry === undefined ? {} : { retryPolicy: retryPolicy(from.retry) }),
     ...rewrite(from.rewrite),
-    ...(from.hostRewrite === undefined ? {} : { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: from.hostRewrite } }),
+    ...(from.hostRewrite === undefined
+      ? {}
+      : { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: from.hostRewrite } }),
     requestMirrorPolicies: (from.mirrors ?? []).map(({ cluster, percent }) => ({
-      cluster: clusterName(cluster), runtimeFraction: { defaultValue: fraction(percent) }, traceSampled: false,
+      cluster: clusterName(cluster),
+      runtimeFraction: { defaultValue: fraction(percent) },
+      traceSampled: false,
     })),
     hashPolicy: (from.hash ?? []).map(hashPolicy),
   });
@@ -32,15 +45,23 @@ export function routeAction(from: ir.Forward): RouteAction {
 
 function clusters(targets: readonly ir.WeightedTarget[]): NonNullable<ActionFields["clusterSpecifier"]> {
   const [only, ...others] = targets;
-  const plain = only !== undefined && others.length === 0 && !only.requestHeaders && !only.responseHeaders && only.hostRewrite === undefined;
+  const plain =
+    only !== undefined &&
+    others.length === 0 &&
+    !only.requestHeaders &&
+    !only.responseHeaders &&
+    only.hostRewrite === undefined;
   if (plain) return { case: "cluster", value: clusterName(only.cluster) };
   return {
     case: "weightedClusters",
     value: {
       clusters: targets.map(({ cluster, weight, requestHeaders, responseHeaders, hostRewrite }) => ({
-        name: clusterName(cluster), weight,
+        name: clusterName(cluster),
+        weight,
         ...headerChanges(requestHeaders, responseHeaders),
-        ...(hostRewrite === undefined ? {} : { hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: hostRewrite } }),
+        ...(hostRewrite === undefined
+          ? {}
+          : { hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: hostRewrite } }),
       })),
     },
   };
@@ -64,12 +85,14 @@ function retryPolicy(from: ir.RetryPolicy): RetryPolicy {
     retriableStatusCodes: [...(from.statusCodes ?? [])],
     ...(from.hostSelectionAttempts > 0 ? { hostSelectionRetryMaxAttempts: BigInt(from.hostSelectionAttempts) } : {}),
     retryHostPredicate: from.avoidPreviousHosts ? [predicate] : [],
-    ...(from.preferOtherPriorities ? {
-      retryPriority: {
-        name: "envoy.retry_priorities.previous_priorities",
-        configType: { case: "typedConfig", value: typed(PreviousPrioritiesConfigSchema, { updateFrequency: 2 }) },
-      },
-    } : {}),
+    ...(from.preferOtherPriorities
+      ? {
+          retryPriority: {
+            name: "envoy.retry_priorities.previous_priorities",
+            configType: { case: "typedConfig", value: typed(PreviousPrioritiesConfigSchema, { updateFrequency: 2 }) },
+          },
+        }
+      : {}),
     ...optionalDuration("perTryTimeout", from.perTryTimeoutMs),
     ...(from.backoffMs === undefined ? {} : { retryBackOff: { baseInterval: duration(from.backoffMs) } }),
   });
@@ -77,11 +100,19 @@ function retryPolicy(from: ir.RetryPolicy): RetryPolicy {
 
 function hashPolicy(from: ir.HashPolicy): NonNullable<ActionFields["hashPolicy"]>[number] {
   switch (from.kind) {
-    case "header": return { policySpecifier: { case: "header", value: { headerName: from.name } } };
+    case "header":
+      return { policySpecifier: { case: "header", value: { headerName: from.name } } };
     case "cookie":
-      return { policySpecifier: { case: "cookie", value: { name: from.name, path: from.path, ...optionalDuration("ttl", from.ttlMs) } } };
-    case "source-ip": return { policySpecifier: { case: "connectionProperties", value: { sourceIp: true } } };
-    case "query": return { policySpecifier: { case: "queryParameter", value: { name: from.name } } };
+      return {
+        policySpecifier: {
+          case: "cookie",
+          value: { name: from.name, path: from.path, ...optionalDuration("ttl", from.ttlMs) },
+        },
+      };
+    case "source-ip":
+      return { policySpecifier: { case: "connectionProperties", value: { sourceIp: true } } };
+    case "query":
+      return { policySpecifier: { case: "queryParameter", value: { name: from.name } } };
   }
 }
 
@@ -120,7 +151,9 @@ export function redirect(from: ir.Redirect): RedirectAction {
     portRedirect: from.port ?? 0,
     ...(from.scheme === undefined ? {} : { schemeRewriteSpecifier: { case: "schemeRedirect", value: from.scheme } }),
     ...(from.path === undefined ? {} : { pathRewriteSpecifier: { case: "pathRedirect", value: from.path } }),
-    ...(from.prefixRewrite === undefined ? {} : { pathRewriteSpecifier: { case: "prefixRewrite", value: from.prefixRewrite } }),
+    ...(from.prefixRewrite === undefined
+      ? {}
+      : { pathRewriteSpecifier: { case: "prefixRewrite", value: from.prefixRewrite } }),
   });
 }
 
@@ -128,6 +161,8 @@ export function directResponse({ status, body, bodyBase64 }: ir.Respond): Direct
   return create(DirectResponseActionSchema, {
     status,
     ...(body === undefined ? {} : { body: { specifier: { case: "inlineString", value: body } } }),
-    ...(bodyBase64 === undefined ? {} : { body: { specifier: { case: "inlineBytes", value: base64Decode(bodyBase64) } } }),
+    ...(bodyBase64 === undefined
+      ? {}
+      : { body: { specifier: { case: "inlineBytes", value: base64Decode(bodyBase64) } } }),
   });
 }

@@ -27,7 +27,12 @@ function fault({ delay, abort }: ir.Fault): Any {
 
 function delayOf(delay: ir.Fault["delay"]): Init<typeof HTTPFaultSchema> {
   if (delay === undefined) return {};
-  return { delay: { percentage: fraction(delay.percent), faultDelaySecifier: { case: "fixedDelay", value: duration(delay.durationMs) } } };
+  return {
+    delay: {
+      percentage: fraction(delay.percent),
+      faultDelaySecifier: { case: "fixedDelay", value: duration(delay.durationMs) },
+    },
+  };
 }
 
 function abortOf(abort: ir.Fault["abort"]): Init<typeof HTTPFaultSchema> {
@@ -56,8 +61,18 @@ function cors(from: ir.Cors): Any {
  * Envoy's TLS sockets read: https://www.envoyproxy.io/docs/envoy/latest/configuration/advanced/well_known_filter_state
  */
 const httpAnnouncement = typed(SetFilterStateSchema, {
-  onRequestHeaders: [{
-    key: { case: "objectKey", value: "envoy.network.application_protocols" },
-    value: { case: "formatString", value: { format: { case: "textFormatSource", value: { specifier: { case: "inlineString", value: "istio-http/1.1,istio" } } } } },
-  }],
+  onRequestHeaders: [
+    {
+      key: { case: "objectKey", value: "envoy.network.application_protocols" },
+      value: {
+        case: "formatString",
+        value: {
+          format: {
+            case: "textFormatSource",
+            value: { specifier: { case: "inlineString", value: "istio-http/1.1,istio" } },
+          },
+        },
+      },
+    },
+  ],
 });

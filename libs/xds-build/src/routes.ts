@@ -2,7 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type * as ir from "@lateen/ir";
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import type { RouteConfiguration } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
-import { RouteSchema, VirtualHost_TlsRequirementType, VirtualHostSchema } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
+import {
+  RouteSchema,
+  VirtualHost_TlsRequirementType,
+  VirtualHostSchema,
+} from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
 import type { Route, VirtualHost } from "@lateen/protos/envoy/config/route/v3/route_components_pb.js";
 import { istioMetadata } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -52,9 +56,10 @@ function route(from: ir.Route): Route {
 function routeMatch(match: ir.RouteMatch): Init<typeof RouteSchema>["match"] {
   const { path } = match;
   return {
-    pathSpecifier: path.kind === "regex"
-      ? { case: "safeRegex", value: { regex: path.value } }
-      : { case: path.kind === "exact" ? "path" : "prefix", value: path.value },
+    pathSpecifier:
+      path.kind === "regex"
+        ? { case: "safeRegex", value: { regex: path.value } }
+        : { case: path.kind === "exact" ? "path" : "prefix", value: path.value },
     ...(match.ignorePathCase ? { caseSensitive: false } : {}),
     headers: (match.headers ?? []).map(headerMatcher),
     queryParameters: (match.query ?? []).map(queryMatcher),
@@ -63,8 +68,11 @@ function routeMatch(match: ir.RouteMatch): Init<typeof RouteSchema>["match"] {
 
 function action(from: ir.RouteAction): NonNullable<Init<typeof RouteSchema>["action"]> {
   switch (from.kind) {
-    case "forward": return { case: "route", value: routeAction(from) };
-    case "redirect": return { case: "redirect", value: redirect(from) };
-    case "respond": return { case: "directResponse", value: directResponse(from) };
+    case "forward":
+      return { case: "route", value: routeAction(from) };
+    case "redirect":
+      return { case: "redirect", value: redirect(from) };
+    case "respond":
+      return { case: "directResponse", value: directResponse(from) };
   }
 }

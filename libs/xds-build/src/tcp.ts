@@ -27,28 +27,46 @@ function external({ externalAuthorization }: ir.TcpHandler): Filter[] {
   return externalAuthorization.flatMap((step) => {
     const config = networkExternalAuthorization(step);
     if (config === undefined) return [];
-    const shadow = typed(RBACSchema, { statPrefix, shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix });
+    const shadow = typed(RBACSchema, {
+      statPrefix,
+      shadowRules: buildRules(step.rules),
+      shadowRulesStatPrefix: shadowPrefix,
+    });
     return [filter("envoy.filters.network.rbac", shadow), filter("envoy.filters.network.ext_authz", config)];
   });
 }
 
 function authorization({ authorization: steps }: ir.TcpHandler): Filter[] {
-  return steps.map(({ enforce, dryRun }) => filter("envoy.filters.network.rbac", typed(RBACSchema, {
-    statPrefix,
-    ...(enforce === undefined ? {} : { rules: buildRules(enforce) }),
-    ...(dryRun === undefined ? {} : { shadowRules: buildRules(dryRun), shadowRulesStatPrefix: dryRunPrefixes[dryRun.action] }),
-  })));
+  return steps.map(({ enforce, dryRun }) =>
+    filter(
+      "envoy.filters.network.rbac",
+      typed(RBACSchema, {
+        statPrefix,
+        ...(enforce === undefined ? {} : { rules: buildRules(enforce) }),
+        ...(dryRun === undefined
+          ? {}
+          : { shadowRules: buildRules(dryRun), shadowRulesStatPrefix: dryRunPrefixes[dryRun.action] }),
+      }),
+    ),
+  );
 }
 
 function proxy({ targets, accessLogs, idleTimeoutMs }: ir.TcpHandler): Filter {
   const [first, ...others] = targets;
   const name = first === undefined ? clusterName({ kind: "black-hole" }) : clusterName(first.cluster);
-  return filter("envoy.filters.network.tcp_proxy", typed(TcpProxySchema, {
-    statPrefix: name,
-    clusterSpecifier: others.length === 0
-      ? { case: "cluster", value: name }
-      : { case: "weightedClusters", value: { clusters: targets.map(({ cluster, weight }) => ({ name: clusterName(cluster), weight })) } },
-    accessLog: accessLogs.map((log) => buildAccessLog(log, "tcp")),
-    ...optionalDuration("idleTimeout", idleTimeoutMs),
-  }));
+  return filter(
+    "envoy.filters.network.tcp_proxy",
+    typed(TcpProxySchema, {
+      statPrefix: name,
+      clusterSpecifier:
+        others.length === 0
+          ? { case: "cluster", value: name }
+          : {
+              case: "weightedClusters",
+              value: { clusters: targets.map(({ cluster, weight }) => ({ name: clusterName(cluster), weight })) },
+            },
+      accessLog: accessLogs.map((log) => buildAccessLog(log, "tcp")),
+      ...optionalDuration("idleTimeout", idleTimeoutMs),
+    }),
+  );
 }

@@ -1,15 +1,26 @@
 import { create } from "@bufbuild/protobuf";
 import type * as ir from "@lateen/ir";
-import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import {
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  ConfigSourceSchema,
+} from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import type { ConfigSource } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import { TransportSocketSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { RawBufferSchema } from "@lateen/protos/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
-import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import {
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { SdsSecretConfigSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import type { SdsSecretConfig } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import type { CertificateValidationContextSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
-import { CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import {
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { CommonTlsContext } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { stringMatcher } from "./matchers.ts";
 import { duration, overAds, typed, unreachable } from "./messages.ts";
@@ -53,45 +64,61 @@ function fromControlPlane(credential: string): SdsSecretConfig {
 }
 
 function tlsSocket(config: ReturnType<typeof typed>): TransportSocket {
-  return create(TransportSocketSchema, { name: "envoy.transport_sockets.tls", configType: { case: "typedConfig", value: config } });
+  return create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.tls",
+    configType: { case: "typedConfig", value: config },
+  });
 }
 
 export function plaintextSocket(): TransportSocket {
   return create(TransportSocketSchema, {
-    name: "envoy.transport_sockets.raw_buffer", configType: { case: "typedConfig", value: typed(RawBufferSchema, {}) },
+    name: "envoy.transport_sockets.raw_buffer",
+    configType: { case: "typedConfig", value: typed(RawBufferSchema, {}) },
   });
 }
 
 /** For connections to a cluster; undefined: plaintext. */
 export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined {
   switch (tls.mode) {
-    case "none": return undefined;
+    case "none":
+      return undefined;
     case "workload-identity":
-      return tlsSocket(typed(UpstreamTlsContextSchema, {
-        sni: typeof tls.sni === "string" ? tls.sni : sniName(tls.sni),
-        commonTlsContext: identityContext(tls.alpn, tls.acceptedPeers),
-      }));
-    case "originate":
-      return tlsSocket(typed(UpstreamTlsContextSchema, {
-        sni: tls.sni,
-        commonTlsContext: create(CommonTlsContextSchema, {
-          alpnProtocols: [...tls.alpn],
-          ...clientCertificates(tls.client),
-          ...serverTrust(tls.trust, tls.acceptedNames),
+      return tlsSocket(
+        typed(UpstreamTlsContextSchema, {
+          sni: typeof tls.sni === "string" ? tls.sni : sniName(tls.sni),
+          commonTlsContext: identityContext(tls.alpn, tls.acceptedPeers),
         }),
-      }));
-    default: return unreachable(tls);
+      );
+    case "originate":
+      return tlsSocket(
+        typed(UpstreamTlsContextSchema, {
+          sni: tls.sni,
+          commonTlsContext: create(CommonTlsContextSchema, {
+            alpnProtocols: [...tls.alpn],
+            ...clientCertificates(tls.client),
+            ...serverTrust(tls.trust, tls.acceptedNames),
+          }),
+        }),
+      );
+    default:
+      return unreachable(tls);
   }
 }
 
 function identityContext(alpn: readonly string[], acceptedPeers: readonly string[]): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     alpnProtocols: [...alpn],
-    tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
     tlsCertificateSdsSecretConfigs: [fromAgent(workloadSecret)],
     validationContextType: {
       case: "combinedValidationContext",
-      value: { defaultValidationContext: accepted(acceptedPeers), validationContextSdsSecretConfig: fromAgent(rootSecret) },
+      value: {
+        defaultValidationContext: accepted(acceptedPeers),
+        validationContextSdsSecretConfig: fromAgent(rootSecret),
+      },
     },
   });
 }
@@ -107,7 +134,9 @@ function accepted(names: readonly string[]): Init<typeof CertificateValidationCo
   };
 }
 
-function clientCertificates(client: ir.ClientCertificate | undefined): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
+function clientCertificates(
+  client: ir.ClientCertificate | undefined,
+): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
   if (client === undefined) return {};
   return client.kind === "secret"
     ? { tlsCertificateSdsSecretConfigs: [fromControlPlane(client.name)] }
@@ -123,11 +152,17 @@ function keyPair(certificate: string, privateKey: string) {
 
 function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Context, "validationContextType"> {
   switch (trust.kind) {
-    case "unverified": return {};
-    case "system": return combined(names, fromAgent(systemRootsSecret));
-    case "secret": return combined(names, fromControlPlane(trust.name));
+    case "unverified":
+      return {};
+    case "system":
+      return combined(names, fromAgent(systemRootsSecret));
+    case "secret":
+      return combined(names, fromControlPlane(trust.name));
     case "file": {
-      const revoked = trust.revocationList === undefined ? {} : { crl: { specifier: { case: "filename" as const, value: trust.revocationList } } };
+      const revoked =
+        trust.revocationList === undefined
+          ? {}
+          : { crl: { specifier: { case: "filename" as const, value: trust.revocationList } } };
       return {
         validationContextType: {
           case: "validationContext",
@@ -135,7 +170,8 @@ function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Co
         },
       };
     }
-    default: return unreachable(trust);
+    default:
+      return unreachable(trust);
   }
 }
 
@@ -152,40 +188,61 @@ function combined(names: readonly string[], secret: SdsSecretConfig): Pick<Conte
 export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
   switch (tls.mode) {
     case "workload-identity":
-      return tlsSocket(typed(DownstreamTlsContextSchema, { requireClientCertificate: true, commonTlsContext: identityContext(tls.alpn, []) }));
-    case "certificate":
-      return tlsSocket(typed(DownstreamTlsContextSchema, {
-        requireClientCertificate: tls.client.mode === "required",
-        commonTlsContext: create(CommonTlsContextSchema, {
-          alpnProtocols: [...tls.alpn],
-          tlsParams: {
-            tlsMinimumProtocolVersion: version(tls.minimumVersion),
-            tlsMaximumProtocolVersion: version(tls.maximumVersion),
-            cipherSuites: [...(tls.cipherSuites ?? [])],
-            ecdhCurves: [...(tls.curves ?? [])],
-          },
-          ...serverCertificates(tls.certificates),
-          ...clientTrust(tls.client),
+      return tlsSocket(
+        typed(DownstreamTlsContextSchema, {
+          requireClientCertificate: true,
+          commonTlsContext: identityContext(tls.alpn, []),
         }),
-      }));
-    default: return unreachable(tls);
+      );
+    case "certificate":
+      return tlsSocket(
+        typed(DownstreamTlsContextSchema, {
+          requireClientCertificate: tls.client.mode === "required",
+          commonTlsContext: create(CommonTlsContextSchema, {
+            alpnProtocols: [...tls.alpn],
+            tlsParams: {
+              tlsMinimumProtocolVersion: version(tls.minimumVersion),
+              tlsMaximumProtocolVersion: version(tls.maximumVersion),
+              cipherSuites: [...(tls.cipherSuites ?? [])],
+              ecdhCurves: [...(tls.curves ?? [])],
+            },
+            ...serverCertificates(tls.certificates),
+            ...clientTrust(tls.client),
+          }),
+        }),
+      );
+    default:
+      return unreachable(tls);
   }
 }
 
 function version(name: ir.TlsVersion | undefined): TlsParameters_TlsProtocol {
   switch (name) {
-    case undefined: return TlsParameters_TlsProtocol.TLS_AUTO;
-    case "1.0": return TlsParameters_TlsProtocol.TLSv1_0;
-    case "1.1": return TlsParameters_TlsProtocol.TLSv1_1;
-    case "1.2": return TlsParameters_TlsProtocol.TLSv1_2;
-    case "1.3": return TlsParameters_TlsProtocol.TLSv1_3;
+    case undefined:
+      return TlsParameters_TlsProtocol.TLS_AUTO;
+    case "1.0":
+      return TlsParameters_TlsProtocol.TLSv1_0;
+    case "1.1":
+      return TlsParameters_TlsProtocol.TLSv1_1;
+    case "1.2":
+      return TlsParameters_TlsProtocol.TLSv1_2;
+    case "1.3":
+      return TlsParameters_TlsProtocol.TLSv1_3;
   }
 }
 
-function serverCertificates(certificates: readonly ir.ServerCertificate[]): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
-  const secrets = certificates.flatMap((certificate) => (certificate.kind === "secret" ? [fromControlPlane(certificate.name)] : []));
+function serverCertificates(
+  certificates: readonly ir.ServerCertificate[],
+): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
+  const secrets = certificates.flatMap((certificate) =>
+    certificate.kind === "secret" ? [fromControlPlane(certificate.name)] : [],
+  );
   if (secrets.length > 0) return { tlsCertificateSdsSecretConfigs: secrets };
-  return { tlsCertificates: certificates.flatMap((one) => (one.kind === "files" ? [keyPair(one.certificate, one.privateKey)] : [])) };
+  return {
+    tlsCertificates: certificates.flatMap((one) =>
+      one.kind === "files" ? [keyPair(one.certificate, one.privateKey)] : [],
+    ),
+  };
 }
 
 function clientTrust(client: ir.ClientVerification): Pick<Context, "validationContextType"> {
@@ -199,7 +256,10 @@ function clientTrust(client: ir.ClientVerification): Pick<Context, "validationCo
     return {
       validationContextType: {
         case: "combinedValidationContext",
-        value: { defaultValidationContext: checks, validationContextSdsSecretConfig: fromControlPlane(client.trust.name) },
+        value: {
+          defaultValidationContext: checks,
+          validationContextSdsSecretConfig: fromControlPlane(client.trust.name),
+        },
       },
     };
   }

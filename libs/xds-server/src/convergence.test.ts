@@ -12,27 +12,50 @@ import { ResponseEncoder } from "./wire/response.ts";
 
 const ackWaitMs = 1_000;
 const numRuns = 2_000;
-const newContext = (): SessionContext => ({ diffs: new DiffCache(), encoder: new ResponseEncoder(), onDemandTypes: new Set(), ackWaitMs });
+const newContext = (): SessionContext => ({
+  diffs: new DiffCache(),
+  encoder: new ResponseEncoder(),
+  onDemandTypes: new Set(),
+  ackWaitMs,
+});
 
 const name = fc.constantFrom("alpha", "beta", "gamma", "delta");
 const goodVersion = fc.integer({ min: 1, max: 5 }).map(String);
-const anyVersion = fc.oneof({ weight: 4, arbitrary: goodVersion }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }).map((n) => `bad${n}`) });
+const anyVersion = fc.oneof(
+  { weight: 4, arbitrary: goodVersion },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }).map((n) => `bad${n}`) },
+);
 /** Every cluster has endpoints and every listener its route, as `publish` in pilot guarantees. */
-const content = (version: fc.Arbitrary<string>): fc.Arbitrary<SetContent> => fc.record({
-  clusters: fc.dictionary(name, fc.tuple(version, version)),
-  listeners: fc.dictionary(name, fc.tuple(version, version)),
-}).map(({ clusters, listeners }) => ({ cds: pick(clusters, 0), eds: pick(clusters, 1), lds: pick(listeners, 0), rds: pick(listeners, 1) }));
+const content = (version: fc.Arbitrary<string>): fc.Arbitrary<SetContent> =>
+  fc
+    .record({
+      clusters: fc.dictionary(name, fc.tuple(version, version)),
+      listeners: fc.dictionary(name, fc.tuple(version, version)),
+    })
+    .map(({ clusters, listeners }) => ({
+      cds: pick(clusters, 0),
+      eds: pick(clusters, 1),
+      lds: pick(listeners, 0),
+      rds: pick(listeners, 1),
+    }));
 const pick = (pairs: Record<string, [string, string]>, index: 0 | 1): Record<string, string> =>
   Object.fromEntries(Object.entries(pairs).map(([key, pair]) => [key, pair[index]]));
 
-type Step = { readonly kind: "update"; readonly content: SetContent } | { readonly kind: "write" | "read" | "reconnect" } | { readonly kind: "pass"; readonly ms: number };
-const steps = (version: fc.Arbitrary<string>): fc.Arbitrary<Step[]> => fc.array(fc.oneof(
-  { weight: 3, arbitrary: content(version).map((value) => ({ kind: "update" as const, content: value })) },
-  { weight: 8, arbitrary: fc.constant({ kind: "write" as const }) },
-  { weight: 6, arbitrary: fc.constant({ kind: "read" as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: "reconnect" as const }) },
-  { weight: 1, arbitrary: fc.constantFrom(1, ackWaitMs).map((ms) => ({ kind: "pass" as const, ms })) },
-), { maxLength: 60 });
+type Step =
+  | { readonly kind: "update"; readonly content: SetContent }
+  | { readonly kind: "write" | "read" | "reconnect" }
+  | { readonly kind: "pass"; readonly ms: number };
+const steps = (version: fc.Arbitrary<string>): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: content(version).map((value) => ({ kind: "update" as const, content: value })) },
+      { weight: 8, arbitrary: fc.constant({ kind: "write" as const }) },
+      { weight: 6, arbitrary: fc.constant({ kind: "read" as const }) },
+      { weight: 1, arbitrary: fc.constant({ kind: "reconnect" as const }) },
+      { weight: 1, arbitrary: fc.constantFrom(1, ackWaitMs).map((ms) => ({ kind: "pass" as const, ms })) },
+    ),
+    { maxLength: 60 },
+  );
 
 /** Runs the steps, then lets everything that is under way arrive. */
 function run(delta: boolean, all: readonly Step[]): { proxy: SimulatedProxy; set: ResourceSet } {
@@ -48,64 +71,93 @@ function run(delta: boolean, all: readonly Step[]): { proxy: SimulatedProxy; set
   };
   for (const step of all) {
     switch (step.kind) {
-      case "update": proxy.session.update((set = resourceSet(++revision, step.content))); break;
-      case "write": write(); break;
-      case "read": proxy.read(); break;
-      case "pass": now += step.ms; break;
-      case "reconnect": proxy.reconnect(); proxy.session.update(set); break;
+      case "update":
+        set = resourceSet(++revision, step.content);
+        proxy.session.update(set);
+        break;
+      case "write":
+        write();
+        break;
+      case "read":
+        proxy.read();
+        break;
+      case "pass":
+        now += step.ms;
+        break;
+      case "reconnect":
+        proxy.reconnect();
+        proxy.session.update(set);
+        break;
     }
   }
-  for (let rounds = 0; write() || proxy.read(); rounds++) assert.ok(rounds < 500, "the conversation does not come to rest");
+  for (let rounds = 0; write() || proxy.read(); rounds++)
+    assert.ok(rounds < 500, "the conversation does not come to rest");
   return { proxy, set };
 }
 
 const expected = (set: ResourceSet, typeUrl: string): Record<string, string> =>
-  Object.fromEntries([...set.byType.get(typeUrl)?.values() ?? []].map(({ name: key, version }) => [key, version]));
+  Object.fromEntries([...(set.byType.get(typeUrl)?.values() ?? [])].map(({ name: key, version }) => [key, version]));
 const sorted = (held: Iterable<[string, string]>): [string, string][] => [...held].sort(([a], [b]) => (a < b ? -1 : 1));
 
 for (const delta of [false, true]) {
   const flavour = delta ? "delta" : "state of the world";
 
   test(`${flavour}: after any run of updates, acknowledgements and reconnects the proxy equals the store`, () => {
-    fc.assert(fc.property(steps(goodVersion), (all) => {
-      const { proxy, set } = run(delta, all);
-      for (const typeUrl of [clusterType, endpointType, listenerType, routeType]) {
-        assert.deepEqual(sorted(proxy.heldOf(typeUrl)), sorted(Object.entries(expected(set, typeUrl))), typeUrl);
-      }
-      assert.equal(proxy.session.acknowledgedRevision, set.revision);
-    }), { numRuns });
+    fc.assert(
+      fc.property(steps(goodVersion), (all) => {
+        const { proxy, set } = run(delta, all);
+        for (const typeUrl of [clusterType, endpointType, listenerType, routeType]) {
+          assert.deepEqual(sorted(proxy.heldOf(typeUrl)), sorted(Object.entries(expected(set, typeUrl))), typeUrl);
+        }
+        assert.equal(proxy.session.acknowledgedRevision, set.revision);
+      }),
+      { numRuns },
+    );
   });
 
   test(`${flavour}: with refusals, all that is good arrives and what was accepted stays`, () => {
-    fc.assert(fc.property(steps(anyVersion), (all) => {
-      const { proxy, set } = run(delta, all);
-      for (const typeUrl of [clusterType, listenerType]) {
-        const held = proxy.heldOf(typeUrl);
-        const wanted = expected(set, typeUrl);
-        for (const [key, version] of Object.entries(wanted)) {
-          if (isBad(version)) assert.ok(!isBad(held.get(key) ?? ""), `${key} is held at ${held.get(key)}`);
-          else assert.equal(held.get(key), version, `${typeUrl} ${key}`);
+    fc.assert(
+      fc.property(steps(anyVersion), (all) => {
+        const { proxy, set } = run(delta, all);
+        for (const typeUrl of [clusterType, listenerType]) {
+          const held = proxy.heldOf(typeUrl);
+          const wanted = expected(set, typeUrl);
+          for (const [key, version] of Object.entries(wanted)) {
+            if (isBad(version)) assert.ok(!isBad(held.get(key) ?? ""), `${key} is held at ${held.get(key)}`);
+            else assert.equal(held.get(key), version, `${typeUrl} ${key}`);
+          }
+          const kept = [...held.keys()].filter((key) => !(key in wanted));
+          // While a listener or route is refused, its older form may still need clusters that are gone.
+          if (kept.length > 0)
+            assert.ok(typeUrl === clusterType && proxy.session.types().some(({ state }) => state === "ERROR"));
         }
-        const kept = [...held.keys()].filter((key) => !(key in wanted));
-        // While a listener or route is refused, its older form may still need clusters that are gone.
-        if (kept.length > 0) assert.ok(typeUrl === clusterType && proxy.session.types().some(({ state }) => state === "ERROR"));
-      }
-      for (const key of proxy.wanted(endpointType) ?? []) {
-        const version = expected(set, endpointType)[key];
-        if (version !== undefined && !isBad(version)) assert.equal(proxy.heldOf(endpointType).get(key), version);
-      }
-      const anyBad = [...set.byType.values()].some((map) => [...map.values()].some(({ version }) => isBad(version)));
-      if (!anyBad) assert.equal(proxy.session.acknowledgedRevision, set.revision);
-    }), { numRuns });
+        for (const key of proxy.wanted(endpointType) ?? []) {
+          const version = expected(set, endpointType)[key];
+          if (version !== undefined && !isBad(version)) assert.equal(proxy.heldOf(endpointType).get(key), version);
+        }
+        const anyBad = [...set.byType.values()].some((map) => [...map.values()].some(({ version }) => isBad(version)));
+        if (!anyBad) assert.equal(proxy.session.acknowledgedRevision, set.revision);
+      }),
+      { numRuns },
+    );
   });
 }
 
 test("what a proxy accepted is not taken away by a refused successor", () => {
   for (const delta of [false, true]) {
-    const calm = (value: SetContent): Step[] => [{ kind: "update", content: value }, ...Array.from({ length: 40 }, (_, i): Step => ({ kind: i % 2 === 0 ? "write" : "read" }))];
+    const calm = (value: SetContent): Step[] => [
+      { kind: "update", content: value },
+      ...Array.from({ length: 40 }, (_, i): Step => ({ kind: i % 2 === 0 ? "write" : "read" })),
+    ];
     const good = { cds: { alpha: "1" }, eds: { alpha: "1" }, lds: { beta: "1" }, rds: { beta: "1" } };
-    const { proxy } = run(delta, [...calm(good), ...calm({ ...good, cds: { alpha: "bad", gamma: "1" }, eds: { alpha: "1", gamma: "1" }, lds: { beta: "bad" } })]);
-    assert.deepEqual(sorted(proxy.heldOf(clusterType)), [["alpha", "1"], ["gamma", "1"]]);
+    const { proxy } = run(delta, [
+      ...calm(good),
+      ...calm({ ...good, cds: { alpha: "bad", gamma: "1" }, eds: { alpha: "1", gamma: "1" }, lds: { beta: "bad" } }),
+    ]);
+    assert.deepEqual(sorted(proxy.heldOf(clusterType)), [
+      ["alpha", "1"],
+      ["gamma", "1"],
+    ]);
     assert.deepEqual(sorted(proxy.heldOf(listenerType)), [["beta", "1"]]);
   }
 });

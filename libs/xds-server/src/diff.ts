@@ -1,3 +1,4 @@
+import { memo } from "./memo.ts";
 import type { Resource, ResourceMap } from "./resource.ts";
 
 export interface Diff {
@@ -18,14 +19,14 @@ export class DiffCache {
 
   diff(from: ResourceMap, to: ResourceMap): Diff {
     if (from === to) return nothing;
-    return memo(this.#diffs, from, to, () => diffMaps(from, to));
+    return memo(row(this.#diffs, from), to, () => diffMaps(from, to));
   }
 
   /** `to` and what it lacks of `from`; `to` itself when it lacks nothing. */
   union(from: ResourceMap, to: ResourceMap): ResourceMap {
     const { removed } = this.diff(from, to);
     if (removed.length === 0) return to;
-    return memo(this.#unions, from, to, () => {
+    return memo(row(this.#unions, from), to, () => {
       const both = new Map(to);
       for (const name of removed) both.set(name, from.get(name) as Resource);
       return both;
@@ -33,12 +34,8 @@ export class DiffCache {
   }
 }
 
-function memo<T>(cache: WeakMap<ResourceMap, WeakMap<ResourceMap, T>>, from: ResourceMap, to: ResourceMap, make: () => T): NonNullable<T> {
-  let row = cache.get(from);
-  if (row === undefined) cache.set(from, (row = new WeakMap()));
-  let value = row.get(to);
-  if (value === undefined) row.set(to, (value = make()));
-  return value as NonNullable<T>;
+function row<T>(table: WeakMap<ResourceMap, WeakMap<ResourceMap, T>>, from: ResourceMap): WeakMap<ResourceMap, T> {
+  return memo(table, from, () => new WeakMap<ResourceMap, T>());
 }
 
 function diffMaps(from: ResourceMap, to: ResourceMap): Diff {

@@ -19,5 +19,11 @@ export type { XdsServer, XdsServerOptions } from "./server.ts";
 export type { TypeState, TypeStatus } from "./session.ts";
 export type { ResourceSource } from "./stream.ts";
 export {
-  clusterType, endpointType, extensionConfigType, listenerType, routeType, secretType, shortTypeName,
+  clusterType,
+  endpointType,
+  extensionConfigType,
+  listenerType,
+  routeType,
+  secretType,
+  shortTypeName,
 } from "./type-urls.ts";

@@ -1,3 +1,4 @@
+import { memo } from "./memo.ts";
 import type { ConnectedProxy } from "./proxy.ts";
 import type { Resource } from "./resource.ts";
 import type { ProxySession } from "./session.ts";
@@ -36,7 +37,7 @@ export class OnDemandWatches {
     const { source, session } = this.#options;
     if (!source.types.includes(typeUrl)) return;
     const wanted = session.wantedNames(typeUrl);
-    const watches = getOrCreate(this.#watches, typeUrl, () => new Map<string, AbortController>());
+    const watches = memo(this.#watches, typeUrl, () => new Map<string, AbortController>());
     for (const [name, abort] of watches) {
       if (wanted.has(name)) continue;
       abort.abort();
@@ -72,8 +73,8 @@ export class OnDemandWatches {
   }
 
   #set(typeUrl: string, name: string, resource: Resource | undefined): void {
-    const found = getOrCreate(this.#found, typeUrl, () => new Map<string, Resource>());
-    const absent = getOrCreate(this.#absent, typeUrl, () => new Set<string>());
+    const found = memo(this.#found, typeUrl, () => new Map<string, Resource>());
+    const absent = memo(this.#absent, typeUrl, () => new Set<string>());
     if (resource === undefined) {
       found.delete(name);
       absent.add(name);
@@ -84,10 +85,4 @@ export class OnDemandWatches {
     this.#options.session.updateOnDemand(typeUrl, new Map(found), new Set(absent));
     this.#options.onChange();
   }
-}
-
-function getOrCreate<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
-  return value;
 }

@@ -15,5 +15,9 @@ const cases = [
 ] as const;
 
 for (const [name, message, expected] of cases) {
-  test(`resources named in ${name}`, () => assert.deepEqual(namedIn(message, candidates).map((found) => found.name), expected));
+  test(`resources named in ${name}`, () =>
+    assert.deepEqual(
+      namedIn(message, candidates).map((found) => found.name),
+      expected,
+    ));
 }

@@ -5,7 +5,9 @@ import type { Resource } from "./resource.ts";
  * itself, so that `a` is not blamed for `a-b`. Empty when the message names none.
  */
 export function namedIn(message: string, candidates: Iterable<Resource>): Resource[] {
-  const byLength = [...candidates].filter(({ name }) => message.includes(name)).sort((a, b) => b.name.length - a.name.length);
+  const byLength = [...candidates]
+    .filter(({ name }) => message.includes(name))
+    .sort((a, b) => b.name.length - a.name.length);
   const named: Resource[] = [];
   let rest = message;
   for (const candidate of byLength) {

@@ -3,9 +3,15 @@ import test from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discovery/v3/ads_pb.js";
-import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import {
+  DeltaDiscoveryRequestSchema,
+  DiscoveryRequestSchema,
+} from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import type {
-  DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
 } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import { RpcCode, RpcError, createClient, createGrpcServer, openChannel } from "@lateen/rpc";
 import type { RejectionReport } from "./observer.ts";
@@ -16,7 +22,8 @@ import { resource, resourceSet } from "./testing/resources.ts";
 import { clusterType, secretType } from "./type-urls.ts";
 
 /** A value that many can follow, each seeing the newest. */
-function variable<T>(value: T) {
+function variable<T>(first: T) {
+  let value = first;
   let { promise: changed, resolve } = Promise.withResolvers<void>();
   return {
     set(next: T) {
@@ -39,18 +46,27 @@ function outbox<T>() {
   const queue: T[] = [];
   let wake = (): void => {};
   return {
-    send(message: T) { queue.push(message); wake(); },
+    send(message: T) {
+      queue.push(message);
+      wake();
+    },
     async *[Symbol.asyncIterator](): AsyncGenerator<T> {
       for (;;) {
         const next = queue.shift();
         if (next !== undefined) yield next;
-        else await new Promise<void>((resolve) => { wake = resolve; });
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
       }
     },
   };
 }
 
-async function start(options: Omit<XdsServerOptions, "source">, set: ResourceSet = resourceSet(1, { cds: { a: "1" } })) {
+async function start(
+  options: Omit<XdsServerOptions, "source">,
+  set: ResourceSet = resourceSet(1, { cds: { a: "1" } }),
+) {
   const sets = variable(set);
   const xds = createXdsServer({ source: { watch: () => sets.watch() }, ...options });
   const server = createGrpcServer({ services: [xds.rpc] });
@@ -58,22 +74,42 @@ async function start(options: Omit<XdsServerOptions, "source">, set: ResourceSet
   const channel = openChannel(address, { kind: "plaintext" });
   const client = createClient(AggregatedDiscoveryService, channel);
   return {
-    sets, xds,
+    sets,
+    xds,
     sotw() {
       const requests = outbox<DiscoveryRequest>();
-      const responses: AsyncIterator<DiscoveryResponse> = client.streamAggregatedResources(requests)[Symbol.asyncIterator]();
-      return { send: (init: object) => requests.send(create(DiscoveryRequestSchema, init)), receive: async () => valueOf(await responses.next()), close: () => responses.return?.() };
+      const responses: AsyncIterator<DiscoveryResponse> = client
+        .streamAggregatedResources(requests)
+        [Symbol.asyncIterator]();
+      return {
+        send: (init: object) => requests.send(create(DiscoveryRequestSchema, init)),
+        receive: async () => messageOf(await responses.next()),
+        close: async () => {
+          await responses.return?.();
+        },
+      };
     },
     delta() {
       const requests = outbox<DeltaDiscoveryRequest>();
-      const responses: AsyncIterator<DeltaDiscoveryResponse> = client.deltaAggregatedResources(requests)[Symbol.asyncIterator]();
-      return { send: (init: object) => requests.send(create(DeltaDiscoveryRequestSchema, init)), receive: async () => valueOf(await responses.next()), close: () => responses.return?.() };
+      const responses: AsyncIterator<DeltaDiscoveryResponse> = client
+        .deltaAggregatedResources(requests)
+        [Symbol.asyncIterator]();
+      return {
+        send: (init: object) => requests.send(create(DeltaDiscoveryRequestSchema, init)),
+        receive: async () => messageOf(await responses.next()),
+        close: async () => {
+          await responses.return?.();
+        },
+      };
     },
-    async [Symbol.asyncDispose]() { channel.close(); await server.close(100); },
+    async [Symbol.asyncDispose]() {
+      channel.close();
+      await server.close(100);
+    },
   };
 }
 
-function valueOf<T>(result: IteratorResult<T>): T {
+function messageOf<T>(result: IteratorResult<T>): T {
   assert.ok(result.done !== true, "the stream ended");
   return result.value;
 }
@@ -93,7 +129,10 @@ test("both flavours get their resources and their updates", async () => {
   delta.send({ typeUrl: clusterType, responseNonce: firstDelta.nonce });
   running.sets.set(resourceSet(2, { cds: { a: "1", b: "1" } }));
   assert.equal((await sotw.receive()).resources.length, 2);
-  assert.deepEqual((await delta.receive()).resources.map(({ name }) => name), ["b"]);
+  assert.deepEqual(
+    (await delta.receive()).resources.map(({ name }) => name),
+    ["b"],
+  );
   assert.equal(running.xds.proxies().length, 2);
   await sotw.close();
   await delta.close();
@@ -105,17 +144,30 @@ test("a refusal reaches the observer with the objects to blame; progress is repo
   const rejections: RejectionReport[] = [];
   const advanced: bigint[] = [];
   await using running = await start({
-    observer: { rejected: (_proxy, report) => void rejections.push(report), advanced: (_proxy, revision) => void advanced.push(revision) },
+    observer: {
+      rejected: (_proxy, report) => void rejections.push(report),
+      advanced: (_proxy, revision) => void advanced.push(revision),
+    },
   });
   const client = running.sotw();
   client.send({ node, typeUrl: clusterType });
   const first = await client.receive();
-  client.send({ typeUrl: clusterType, responseNonce: first.nonce, errorDetail: { code: 13, message: "cluster a is bad" } });
+  client.send({
+    typeUrl: clusterType,
+    responseNonce: first.nonce,
+    errorDetail: { code: 13, message: "cluster a is bad" },
+  });
   running.sets.set(resourceSet(2, { cds: { a: "2" } }));
   const second = await client.receive();
   assert.equal(rejections[0]?.message, "cluster a is bad");
-  assert.deepEqual(rejections[0]?.resources.map(({ origin }) => origin), ["Test/default/a"]);
-  assert.deepEqual(running.xds.acknowledged().laggards.map(({ id }) => id), [node.id]);
+  assert.deepEqual(
+    rejections[0]?.resources.map(({ origin }) => origin),
+    ["Test/default/a"],
+  );
+  assert.deepEqual(
+    running.xds.acknowledged().laggards.map(({ id }) => id),
+    [node.id],
+  );
   client.send({ typeUrl: clusterType, responseNonce: second.nonce });
   await delay(50);
   assert.equal(running.xds.acknowledged().revision, 2n);
@@ -134,20 +186,36 @@ test("a stream without a node, with a broken one or an empty type is refused by 
   for (const [request, message] of cases) {
     const client = running.sotw();
     client.send(request);
-    await assert.rejects(client.receive(), (error) => error instanceof RpcError && error.code === RpcCode.INVALID_ARGUMENT && message.test(error.message));
+    await assert.rejects(
+      client.receive(),
+      (error) => error instanceof RpcError && error.code === RpcCode.INVALID_ARGUMENT && message.test(error.message),
+    );
   }
 });
 
 test("authorize decides, and its error is the stream's status", async () => {
-  await using running = await start({ authorize: async () => { throw new RpcError(RpcCode.PERMISSION_DENIED, "not you"); } });
+  await using running = await start({
+    authorize: async () => {
+      throw new RpcError(RpcCode.PERMISSION_DENIED, "not you");
+    },
+  });
   const client = running.delta();
   client.send({ node, typeUrl: clusterType });
-  await assert.rejects(client.receive(), (error) => error instanceof RpcError && error.code === RpcCode.PERMISSION_DENIED);
+  await assert.rejects(
+    client.receive(),
+    (error) => error instanceof RpcError && error.code === RpcCode.PERMISSION_DENIED,
+  );
   assert.deepEqual(running.xds.proxies(), []);
 });
 
 test("a source that fails ends the stream", async () => {
-  await using running = await start({ source: { async *watch() { throw new RpcError(RpcCode.UNAVAILABLE, "no mesh yet"); } } } as never);
+  await using running = await start({
+    source: {
+      watch() {
+        throw new RpcError(RpcCode.UNAVAILABLE, "no mesh yet");
+      },
+    },
+  } as never);
   const client = running.delta();
   client.send({ node, typeUrl: clusterType });
   await assert.rejects(client.receive(), /no mesh yet/);
@@ -172,11 +240,17 @@ test("on-demand resources follow their source, and stop when they are no longer 
   const client = running.delta();
   client.send({ node, typeUrl: secretType, resourceNamesSubscribe: ["cert"] });
   const first = await client.receive();
-  assert.deepEqual(first.resources.map(({ version }) => version), ["1"]);
+  assert.deepEqual(
+    first.resources.map(({ version }) => version),
+    ["1"],
+  );
   client.send({ typeUrl: secretType, responseNonce: first.nonce });
   secrets.set(resource(secretType, "cert", "2"));
   const second = await client.receive();
-  assert.deepEqual(second.resources.map(({ version }) => version), ["2"]);
+  assert.deepEqual(
+    second.resources.map(({ version }) => version),
+    ["2"],
+  );
   client.send({ typeUrl: secretType, responseNonce: second.nonce, resourceNamesSubscribe: ["forbidden"] });
   assert.deepEqual((await client.receive()).removedResources, ["forbidden"]);
   assert.equal(problems.length, 1);
@@ -186,7 +260,7 @@ test("on-demand resources follow their source, and stop when they are no longer 
   await client.close();
 });
 
-test("a thousand proxies of equal scope cost one encoding", async () => {
+test("many proxies are served at once", async () => {
   const content = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`cluster-${i}`, "1"]));
   await using running = await start({}, resourceSet(1, { cds: content }));
   const clients = Array.from({ length: 100 }, () => running.delta());

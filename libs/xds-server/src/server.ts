@@ -50,7 +50,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       ackWaitMs: options.ackWaitMs ?? defaultAckWaitMs,
     },
     nextConnectionId: () => String(++connectionCount),
-    opened: (proxy: ConnectedProxy, session: ProxySession) => void connections.set(proxy.connectionId, { proxy, session }),
+    opened: (proxy: ConnectedProxy, session: ProxySession) =>
+      void connections.set(proxy.connectionId, { proxy, session }),
     closed: (proxy: ConnectedProxy) => void connections.delete(proxy.connectionId),
   };
   return {
@@ -58,14 +59,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       streamAggregatedResources: streamHandler(host, { delta: false }),
       deltaAggregatedResources: streamHandler(host, { delta: true }),
     }),
-    proxies: () => [...connections.values()].map(({ proxy, session }) => (
-      { proxy, acknowledgedRevision: session.acknowledgedRevision, types: session.types() })),
-    resourcesOf: (proxyId) => [...connections.values()].findLast(({ proxy }) => proxy.id === proxyId)?.session.resources,
+    proxies: () =>
+      [...connections.values()].map(({ proxy, session }) => ({
+        proxy,
+        acknowledgedRevision: session.acknowledgedRevision,
+        types: session.types(),
+      })),
+    resourcesOf: (proxyId) =>
+      [...connections.values()].findLast(({ proxy }) => proxy.id === proxyId)?.session.resources,
     acknowledged: () => acknowledgement(connections.values()),
   };
 }
 
-function acknowledgement(connections: Iterable<{ readonly proxy: ConnectedProxy; readonly session: ProxySession }>): Acknowledgement {
+function acknowledgement(
+  connections: Iterable<{ readonly proxy: ConnectedProxy; readonly session: ProxySession }>,
+): Acknowledgement {
   const known: { proxy: ConnectedProxy; revision: bigint }[] = [];
   let newest = 0n;
   let lowest: bigint | undefined;

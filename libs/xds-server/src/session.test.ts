@@ -7,13 +7,26 @@ import { ProxySession } from "./session.ts";
 import type { Push } from "./session.ts";
 import { deltaRequest, sotwRequest } from "./testing/requests.ts";
 import { resourceMap, resourceSet } from "./testing/resources.ts";
-import { clusterType, endpointType, healthInformationType, listenerType, routeType, secretType, shortTypeName } from "./type-urls.ts";
+import {
+  clusterType,
+  endpointType,
+  healthInformationType,
+  listenerType,
+  routeType,
+  secretType,
+  shortTypeName,
+} from "./type-urls.ts";
 import { ResponseEncoder } from "./wire/response.ts";
 
 const ackWaitMs = 1_000;
 
 function startSession({ delta = true, onDemand = [] as string[] } = {}) {
-  const context = { diffs: new DiffCache(), encoder: new ResponseEncoder(), onDemandTypes: new Set(onDemand), ackWaitMs };
+  const context = {
+    diffs: new DiffCache(),
+    encoder: new ResponseEncoder(),
+    onDemandTypes: new Set(onDemand),
+    ackWaitMs,
+  };
   const session = new ProxySession(context, { delta, noncePrefix: "" });
   const lastNonce = new Map<string, string>();
   return {
@@ -41,7 +54,10 @@ function startSession({ delta = true, onDemand = [] as string[] } = {}) {
 
 function describe(push: Push): string {
   const { resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, push.bytes);
-  const parts = [...resources.map(({ name, version }) => `${name}@${version}`), ...removedResources.map((name) => `-${name}`)];
+  const parts = [
+    ...resources.map(({ name, version }) => `${name}@${version}`),
+    ...removedResources.map((name) => `-${name}`),
+  ];
   return [shortTypeName(push.typeUrl), ...parts].join(" ");
 }
 
@@ -186,8 +202,18 @@ test("a new proxy lacks the present only; one that returns with old versions may
 test("a proxy that returns with everything is sent nothing and has acknowledged everything", () => {
   const client = startSession();
   client.session.update(resourceSet(7, small));
-  for (const [typeUrl, name] of [[clusterType, "a"], [endpointType, "a"], [listenerType, "l"], [routeType, "r"]] as const) {
-    client.session.receiveDelta(deltaRequest(typeUrl, { initialVersions: new Map([[name, "1"]]), subscribe: typeUrl === routeType ? [name] : [] }));
+  for (const [typeUrl, name] of [
+    [clusterType, "a"],
+    [endpointType, "a"],
+    [listenerType, "l"],
+    [routeType, "r"],
+  ] as const) {
+    client.session.receiveDelta(
+      deltaRequest(typeUrl, {
+        initialVersions: new Map([[name, "1"]]),
+        subscribe: typeUrl === routeType ? [name] : [],
+      }),
+    );
   }
   assert.deepEqual(client.sends(), []);
   assert.equal(client.session.acknowledgedRevision, 7n);
@@ -197,7 +223,8 @@ test("status shows each type's nonces and state", () => {
   const client = subscribed();
   client.session.update(resourceSet(2, { ...small, lds: { l: "2" } }));
   client.sends();
-  const states = () => Object.fromEntries(client.session.types().map(({ typeUrl, state }) => [shortTypeName(typeUrl), state]));
+  const states = () =>
+    Object.fromEntries(client.session.types().map(({ typeUrl, state }) => [shortTypeName(typeUrl), state]));
   assert.deepEqual(states(), { CDS: "SYNCED", EDS: "SYNCED", LDS: "STALE", RDS: "SYNCED" });
   client.ack(listenerType, "l: bad port");
   client.sends();

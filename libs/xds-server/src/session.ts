@@ -66,14 +66,22 @@ export class ProxySession {
     this.#noncePrefix = options.noncePrefix;
   }
 
-  get resources(): ResourceSet | undefined { return this.#set; }
+  get resources(): ResourceSet | undefined {
+    return this.#set;
+  }
 
   receiveSotw(request: SotwRequest): Outcome {
-    return this.#subscription(request.typeUrl, request.versionInfo !== "")?.receiveSotw(request) ?? { kind: "subscribed" };
+    return (
+      this.#subscription(request.typeUrl, request.versionInfo !== "")?.receiveSotw(request) ?? { kind: "subscribed" }
+    );
   }
 
   receiveDelta(request: DeltaRequest): Outcome {
-    return this.#subscription(request.typeUrl, request.initialVersions.size > 0)?.receiveDelta(request) ?? { kind: "subscribed" };
+    return (
+      this.#subscription(request.typeUrl, request.initialVersions.size > 0)?.receiveDelta(request) ?? {
+        kind: "subscribed",
+      }
+    );
   }
 
   update(set: ResourceSet): void {
@@ -108,29 +116,45 @@ export class ProxySession {
   /** The proxy has accepted everything up to this revision; undefined while it asks for nothing that has one. */
   get acknowledgedRevision(): bigint | undefined {
     let lowest: bigint | undefined;
-    for (const revision of this.#acknowledged.values()) if (lowest === undefined || revision < lowest) lowest = revision;
+    for (const revision of this.#acknowledged.values())
+      if (lowest === undefined || revision < lowest) lowest = revision;
     return lowest;
   }
 
   types(): TypeStatus[] {
     return [...this.#subscriptions.values()].map((subscription) => {
       const { typeUrl, sentNonce, acknowledgedNonce, rejection } = subscription;
-      const state: TypeState = rejection !== undefined ? "ERROR"
-        : subscription.sentAtMs !== undefined ? "STALE"
-        : sentNonce === "" ? (this.#isInSync(subscription) ? "SYNCED" : "NOT SENT") : "SYNCED";
-      const base = { typeUrl, state, sentNonce, acknowledgedNonce, acknowledgedRevision: this.#acknowledged.get(typeUrl) ?? 0n };
+      const state: TypeState =
+        rejection !== undefined
+          ? "ERROR"
+          : subscription.sentAtMs !== undefined
+            ? "STALE"
+            : sentNonce === ""
+              ? this.#isInSync(subscription)
+                ? "SYNCED"
+                : "NOT SENT"
+              : "SYNCED";
+      const base = {
+        typeUrl,
+        state,
+        sentNonce,
+        acknowledgedNonce,
+        acknowledgedRevision: this.#acknowledged.get(typeUrl) ?? 0n,
+      };
       return rejection === undefined ? base : { ...base, error: rejection };
     });
   }
 
   #subscription(typeUrl: string, reconnecting: boolean): Subscription | undefined {
     if (typeUrl === healthInformationType) return undefined;
-    let subscription = this.#subscriptions.get(typeUrl);
-    if (subscription === undefined) {
-      this.#subscriptions.set(typeUrl, (subscription = new Subscription(typeUrl, this.#context.diffs)));
+    const known = this.#subscriptions.get(typeUrl);
+    if (known !== undefined) return known;
+    const subscription = new Subscription(typeUrl, this.#context.diffs);
+    this.#subscriptions.set(typeUrl, subscription);
+    if (!this.#context.onDemandTypes.has(typeUrl)) {
       // A new proxy lacks nothing but the present; one that comes back may have any older state.
       const before = (this.#set?.revision ?? 1n) - 1n;
-      if (!this.#context.onDemandTypes.has(typeUrl)) this.#acknowledged.set(typeUrl, reconnecting || before < 0n ? 0n : before);
+      this.#acknowledged.set(typeUrl, reconnecting || before < 0n ? 0n : before);
     }
     return subscription;
   }
@@ -223,7 +247,7 @@ export class ProxySession {
 
   /** Of a type that comes on demand, a name that nothing is known of yet is neither there nor absent. */
   #absent(typeUrl: string): ReadonlySet<string> | undefined {
-    return this.#context.onDemandTypes.has(typeUrl) ? this.#onDemand.get(typeUrl)?.absent ?? noNames : undefined;
+    return this.#context.onDemandTypes.has(typeUrl) ? (this.#onDemand.get(typeUrl)?.absent ?? noNames) : undefined;
   }
 
   #isInSync(subscription: Subscription): boolean {
@@ -236,7 +260,8 @@ export class ProxySession {
     if (revision === undefined) return;
     for (const [typeUrl, known] of this.#acknowledged) {
       const subscription = this.#subscriptions.get(typeUrl);
-      if (known !== revision && subscription !== undefined && this.#isInSync(subscription)) this.#acknowledged.set(typeUrl, revision);
+      if (known !== revision && subscription !== undefined && this.#isInSync(subscription))
+        this.#acknowledged.set(typeUrl, revision);
     }
   }
 }

@@ -37,7 +37,9 @@ export interface StreamHost {
   closed(proxy: ConnectedProxy): void;
 }
 
-type Request = { readonly delta: true; readonly request: DeltaRequest } | { readonly delta: false; readonly request: SotwRequest };
+type Request =
+  | { readonly delta: true; readonly request: DeltaRequest }
+  | { readonly delta: false; readonly request: SotwRequest };
 
 /** Serves one flavour of aggregated discovery. */
 export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): BidiHandler<Buffer, Buffer> {
@@ -65,7 +67,9 @@ async function* decodeAll(messages: AsyncIterable<Buffer>, delta: boolean): Asyn
     try {
       yield delta ? { delta, request: decodeDeltaRequest(bytes) } : { delta, request: decodeSotwRequest(bytes) };
     } catch (error) {
-      throw error instanceof InvalidRequest ? new RpcError(RpcCode.INVALID_ARGUMENT, error.message, { cause: error }) : error;
+      throw error instanceof InvalidRequest
+        ? new RpcError(RpcCode.INVALID_ARGUMENT, error.message, { cause: error })
+        : error;
     }
   }
 }
@@ -103,12 +107,19 @@ class Stream {
   constructor(host: StreamHost, proxy: ConnectedProxy) {
     this.#host = host;
     this.#proxy = proxy;
-    this.#session = new ProxySession(host.sessionContext, { delta: proxy.delta, noncePrefix: `${proxy.connectionId}-` });
-    this.#watches = host.onDemand && new OnDemandWatches({
-      source: host.onDemand, proxy, session: this.#session,
-      onChange: () => this.#wakeup.notify(),
-      onProblem: (error) => host.observer.problem?.(proxy, error),
+    this.#session = new ProxySession(host.sessionContext, {
+      delta: proxy.delta,
+      noncePrefix: `${proxy.connectionId}-`,
     });
+    this.#watches =
+      host.onDemand &&
+      new OnDemandWatches({
+        source: host.onDemand,
+        proxy,
+        session: this.#session,
+        onChange: () => this.#wakeup.notify(),
+        onProblem: (error) => host.observer.problem?.(proxy, error),
+      });
     host.opened(proxy, this.#session);
     host.observer.connected?.(proxy);
   }
@@ -148,7 +159,13 @@ class Stream {
     const nowMs = this.#host.nowMs();
     this.#sentAtMs.set(push.typeUrl, nowMs);
     const { typeUrl, revision, resources, bytes } = push;
-    this.#host.observer.pushed?.(this.#proxy, { typeUrl, revision, resources, bytes: bytes.length, encodeMs: nowMs - startedAtMs });
+    this.#host.observer.pushed?.(this.#proxy, {
+      typeUrl,
+      revision,
+      resources,
+      bytes: bytes.length,
+      encodeMs: nowMs - startedAtMs,
+    });
     return push;
   }
 
@@ -184,7 +201,9 @@ class Stream {
 
   #receive(received: Request): void {
     const { typeUrl, nonce } = received.request;
-    const outcome = received.delta ? this.#session.receiveDelta(received.request) : this.#session.receiveSotw(received.request);
+    const outcome = received.delta
+      ? this.#session.receiveDelta(received.request)
+      : this.#session.receiveSotw(received.request);
     this.#report(outcome, typeUrl, nonce);
     this.#watches?.follow(typeUrl);
   }
@@ -192,7 +211,11 @@ class Stream {
   #report(outcome: Outcome, typeUrl: string, nonce: string): void {
     const { observer } = this.#host;
     if (outcome.kind === "acknowledged") {
-      observer.acknowledged?.(this.#proxy, typeUrl, this.#host.nowMs() - (this.#sentAtMs.get(typeUrl) ?? this.#host.nowMs()));
+      observer.acknowledged?.(
+        this.#proxy,
+        typeUrl,
+        this.#host.nowMs() - (this.#sentAtMs.get(typeUrl) ?? this.#host.nowMs()),
+      );
     } else if (outcome.kind === "rejected") {
       observer.rejected?.(this.#proxy, { typeUrl, nonce, message: outcome.message, resources: outcome.resources });
     }

@@ -19,12 +19,21 @@ function play(typeUrl: string, delta: boolean) {
     push(goal: ResourceMap, absent?: ReadonlySet<string>) {
       subscription.release(goal);
       const plan = subscription.plan(goal, { removals: true, absent });
-      if (!subscription.needs(plan, delta)) return void subscription.skip(plan);
+      if (!subscription.needs(plan, delta)) {
+        subscription.skip(plan);
+        return undefined;
+      }
       const whole = [...subscription.wholeState(plan).values()].map(({ name, version }) => `${name}@${version}`);
       subscription.sent(plan, String(++nonces), 0);
-      return { changed: plan.changed.map(({ name, version }) => `${name}@${version}`), removed: [...plan.removed], whole };
+      return {
+        changed: plan.changed.map(({ name, version }) => `${name}@${version}`),
+        removed: [...plan.removed],
+        whole,
+      };
     },
-    ack(extra: object = {}) { return delta ? this.delta({ nonce: String(nonces), ...extra }) : this.sotw({ nonce: String(nonces), ...extra }); },
+    ack(extra: object = {}) {
+      return delta ? this.delta({ nonce: String(nonces), ...extra }) : this.sotw({ nonce: String(nonces), ...extra });
+    },
   };
 }
 const clusters = (versions: Record<string, string>) => resourceMap(clusterType, versions);
@@ -53,25 +62,50 @@ test("delta sends what changed and what went", () => {
   client.delta({ subscribe: ["*"] });
   client.push(clusters({ a: "1", b: "1", c: "1" }));
   client.ack();
-  assert.deepEqual(client.push(clusters({ a: "1", b: "2", d: "1" })), { changed: ["b@2", "d@1"], removed: ["c"], whole: ["a@1", "b@2", "d@1"] });
+  assert.deepEqual(client.push(clusters({ a: "1", b: "2", d: "1" })), {
+    changed: ["b@2", "d@1"],
+    removed: ["c"],
+    whole: ["a@1", "b@2", "d@1"],
+  });
 });
 
 test("a client that brings the same versions is sent nothing", () => {
   const client = play(clusterType, true);
-  client.delta({ initialVersions: new Map([["a", "1"], ["b", "1"]]) });
+  client.delta({
+    initialVersions: new Map([
+      ["a", "1"],
+      ["b", "1"],
+    ]),
+  });
   assert.equal(client.push(clusters({ a: "1", b: "1" })), undefined);
   assert.equal(client.subscription.inSync(clusters({ a: "1", b: "1" })), false, "in sync with that very map only");
 });
 
 test("a client that brings older versions is sent the difference", () => {
   const client = play(clusterType, true);
-  client.delta({ initialVersions: new Map([["a", "1"], ["b", "1"], ["gone", "9"]]) });
-  assert.deepEqual(client.push(clusters({ a: "1", b: "2", c: "1" })), { changed: ["c@1", "b@2"], removed: ["gone"], whole: ["a@1", "b@2", "c@1"] });
+  client.delta({
+    initialVersions: new Map([
+      ["a", "1"],
+      ["b", "1"],
+      ["gone", "9"],
+    ]),
+  });
+  assert.deepEqual(client.push(clusters({ a: "1", b: "2", c: "1" })), {
+    changed: ["c@1", "b@2"],
+    removed: ["gone"],
+    whole: ["a@1", "b@2", "c@1"],
+  });
 });
 
 test("versions brought for named resources subscribe to them", () => {
   const client = play(endpointType, true);
-  client.delta({ subscribe: ["a"], initialVersions: new Map([["a", "1"], ["b", "1"]]) });
+  client.delta({
+    subscribe: ["a"],
+    initialVersions: new Map([
+      ["a", "1"],
+      ["b", "1"],
+    ]),
+  });
   assert.deepEqual(client.push(endpoints({ a: "1", b: "2" }))?.changed, ["b@2"]);
 });
 
@@ -110,7 +144,11 @@ test("where resources come on demand, a name is absent only when it is known to 
   assert.equal(client.push(emptyResources, new Set()), undefined);
   assert.deepEqual(client.push(emptyResources, new Set(["x"]))?.removed, ["x"]);
   client.ack();
-  assert.deepEqual(client.push(resourceMap(secretType, { y: "1" }), new Set(["x"])), { changed: ["y@1"], removed: [], whole: ["y@1"] });
+  assert.deepEqual(client.push(resourceMap(secretType, { y: "1" }), new Set(["x"])), {
+    changed: ["y@1"],
+    removed: [],
+    whole: ["y@1"],
+  });
 });
 
 test("subscribing and unsubscribing `*` in one message means nothing but names", () => {

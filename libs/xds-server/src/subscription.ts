@@ -58,11 +58,19 @@ export class Subscription {
     this.#diffs = diffs;
   }
 
-  get sentNonce(): string { return this.#sentNonce; }
-  get acknowledgedNonce(): string { return this.#acknowledgedNonce; }
-  get sentAtMs(): number | undefined { return this.#inFlight?.sentAtMs; }
+  get sentNonce(): string {
+    return this.#sentNonce;
+  }
+  get acknowledgedNonce(): string {
+    return this.#acknowledgedNonce;
+  }
+  get sentAtMs(): number | undefined {
+    return this.#inFlight?.sentAtMs;
+  }
   /** The client's last refusal while any of it stands; else undefined. */
-  get rejection(): string | undefined { return this.#quarantine.size > 0 ? this.#rejection : undefined; }
+  get rejection(): string | undefined {
+    return this.#quarantine.size > 0 ? this.#rejection : undefined;
+  }
 
   subscribed(name: string): boolean {
     return this.#wildcard || this.names.has(name);
@@ -92,7 +100,8 @@ export class Subscription {
 
   /** The client must be told of these names again although it has them. */
   forget(names: Iterable<string>): void {
-    for (const name of names) if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: true });
+    for (const name of names)
+      if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: true });
   }
 
   /** Ends the quarantine of what has changed or gone since it was refused; call it before `plan` for a new goal. */
@@ -124,7 +133,9 @@ export class Subscription {
 
   /** Must `plan` be sent? State-of-the-world cannot say that a single resource is gone. */
   needs(plan: Plan, delta: boolean): boolean {
-    return plan.due || plan.changed.length > 0 || (plan.removed.length > 0 && (delta || fullStateTypes.has(this.typeUrl)));
+    return (
+      plan.due || plan.changed.length > 0 || (plan.removed.length > 0 && (delta || fullStateTypes.has(this.typeUrl)))
+    );
   }
 
   /** Does `plan` say more than the answer in flight? */
@@ -164,8 +175,11 @@ export class Subscription {
     for (const resource of target.values()) {
       const { name } = resource;
       if (!this.subscribed(name)) continue;
-      const accepted = this.#isQuarantined(resource) ? this.#quarantine.get(name)?.good
-        : goal.has(name) || !this.#exceptions.has(name) ? resource : this.#exceptions.get(name)?.held;
+      const accepted = this.#isQuarantined(resource)
+        ? this.#quarantine.get(name)?.good
+        : goal.has(name) || !this.#exceptions.has(name)
+          ? resource
+          : this.#exceptions.get(name)?.held;
       if (typeof accepted === "object") all.push(accepted);
     }
     return all;
@@ -173,8 +187,13 @@ export class Subscription {
 
   /** The client has accepted all of `goal` that it asked for, and nothing else. */
   inSync(goal: ResourceMap): boolean {
-    return this.#inFlight === undefined && this.#base === goal && !this.#due
-      && this.#exceptions.size === 0 && this.#quarantine.size === 0;
+    return (
+      this.#inFlight === undefined &&
+      this.#base === goal &&
+      !this.#due &&
+      this.#exceptions.size === 0 &&
+      this.#quarantine.size === 0
+    );
   }
 
   #settle(request: SotwRequest | DeltaRequest): Outcome {
@@ -266,7 +285,10 @@ export class Subscription {
   }
 
   #unsubscribe(name: string): void {
-    if (name === "*") return this.#stopWildcard();
+    if (name === "*") {
+      this.#stopWildcard();
+      return;
+    }
     this.names.delete(name);
     if (this.#wildcard) {
       this.forget([name]); // still covered: the client must be told what it is
@@ -286,7 +308,8 @@ export class Subscription {
   #startWildcard({ legacy }: { legacy: boolean }): void {
     if (this.#wildcard) return;
     this.supersede(); // it was made for fewer names
-    for (const name of this.names) if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: false });
+    for (const name of this.names)
+      if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: false });
     this.#base = emptyResources;
     this.#wildcard = true;
     this.#legacyWildcard = legacy;

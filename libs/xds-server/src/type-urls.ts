@@ -10,8 +10,13 @@ export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtension
 export const healthInformationType = `${prefix}istio.v1.HealthInformation`;
 
 const shortNames: ReadonlyMap<string, string> = new Map([
-  [clusterType, "CDS"], [endpointType, "EDS"], [listenerType, "LDS"], [routeType, "RDS"], [secretType, "SDS"],
-  [extensionConfigType, "ECDS"], [`${prefix}istio.networking.nds.v1.NameTable`, "NDS"],
+  [clusterType, "CDS"],
+  [endpointType, "EDS"],
+  [listenerType, "LDS"],
+  [routeType, "RDS"],
+  [secretType, "SDS"],
+  [extensionConfigType, "ECDS"],
+  [`${prefix}istio.networking.nds.v1.NameTable`, "NDS"],
   [`${prefix}istio.mesh.v1alpha1.ProxyConfig`, "PCDS"],
 ]);
 

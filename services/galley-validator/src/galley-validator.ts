@@ -75,19 +75,11 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
   const ready = Promise.withResolvers<void>();
   const sink = createSink({ ledger, publisher, reports, metrics, onSynced: () => ready.resolve() });
 
-  const instance = options.instance ?? "galley-validator";
-  const lease = {
-    ...(options.leaseMs === undefined ? {} : { durationMs: options.leaseMs }),
-    onError: (error: unknown) => logger.warn({ [fields.error]: toError(error) }, "cannot hold the lease, trying again"),
-  };
-  const lead = async (signal: AbortSignal): Promise<void> => {
-    logger.info({ [fields.holder]: instance }, "writing to the mesh store");
-    metrics.leading.set(1);
-    try {
-      await Promise.all([publisher.run(signal), statusWriter?.run(signal)]);
-    } finally {
-      metrics.leading.set(0);
-    }
+  const leading: Leading = {
+    options,
+    metrics,
+    ready: ready.promise,
+    work: [publisher, ...(statusWriter ? [statusWriter] : [])],
   };
 
   return {
@@ -98,14 +90,36 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     ],
     violations: () => reports.all(),
     admission: (app) => registerAdmission(app, { rootNamespace, metrics, logger }),
-    async run(signal) {
-      const publishing = async (): Promise<void> => {
-        await Promise.race([ready.promise, aborted(signal)]); // nothing may be deleted before all has been seen
-        if (!signal.aborted) await holdLease(store, "galley-validator", instance, signal, lead, lease);
-      };
-      await firstFailureStops([(each) => source.run(sink, each), publishing], signal);
-    },
+    run: (signal) => firstFailureStops([(each) => source.run(sink, each), (each) => lead(leading, each)], signal),
   };
+}
+
+interface Leading {
+  readonly options: GalleyOptions;
+  readonly metrics: GalleyMetrics;
+  /** All that the source has was seen once: nothing may be deleted before. */
+  readonly ready: Promise<void>;
+  readonly work: readonly { run(signal: AbortSignal): Promise<void> }[];
+}
+
+/** Works while this replica holds the lease. Resolves when `signal` aborts. */
+async function lead({ options, metrics, ready, work }: Leading, signal: AbortSignal): Promise<void> {
+  const { store, logger, leaseMs, instance = "galley-validator" } = options;
+  await Promise.race([ready, aborted(signal)]);
+  if (signal.aborted) return;
+  const onHeld = async (held: AbortSignal): Promise<void> => {
+    logger.info({ [fields.holder]: instance }, "writing to the mesh store");
+    metrics.leading.set(1);
+    try {
+      await Promise.all(work.map((each) => each.run(held)));
+    } finally {
+      metrics.leading.set(0);
+    }
+  };
+  await holdLease(store, "galley-validator", instance, signal, onHeld, {
+    ...(leaseMs === undefined ? {} : { durationMs: leaseMs }),
+    onError: (error) => logger.warn({ [fields.error]: toError(error) }, "cannot hold the lease, trying again"),
+  });
 }
 
 interface SinkParts {
@@ -125,10 +139,11 @@ function createSink({ ledger, publisher, reports, metrics, onSynced }: SinkParts
         const change = intake ? ledger.replace(unit, intake) : ledger.remove(unit);
         keys.push(...change.keys);
         for (const each of change.units) units.add(each);
+        if (change.unsure) publisher.reconcile();
       }
       publisher.mark(keys, savedAtMs);
       for (const unit of units) reports.update(unit, ledger.violationsOf(unit));
-      metrics.invalidObjects.set(ledger.invalidCount());
+      metrics.invalidObjects.set(ledger.invalidCount);
     },
     synced: onSynced,
   };

@@ -303,6 +303,12 @@ test("a restart over a file that is broken or invalid keeps what the store has o
     "config.virtualservice.default.two",
   ]);
   assert.equal(running.galley.violations().length, 2);
+  await writeFile(folder.path("a.yaml"), rules("four", "four"));
+  await expectKeys(running, [
+    "config.virtualservice.default.four",
+    "config.virtualservice.default.three",
+    "config.virtualservice.default.two",
+  ]);
 });
 
 test("only one of two replicas writes; the other takes over", async () => {

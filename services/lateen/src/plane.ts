@@ -130,8 +130,9 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
           onAdminListening: bound.onAdmin,
         });
       } catch (error) {
-        announced.reject(error);
-        throw namePort(error, options.ports);
+        const named = namePort(error, options.ports);
+        announced.reject(named);
+        throw named;
       }
     },
   };

@@ -12,20 +12,39 @@ import type { AuthenticateToken } from "./proxies/admission.ts";
 export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {
   const store = await openNatsStore({ ...config.nats, name: "pilot", logger });
   const citadel = createCitadelLink({
-    address: config.CA_ADDR, rootFile: config.CA_ROOT_FILE, tokenFile: config.TOKEN_FILE,
-    trustDomain: config.TRUST_DOMAIN, ttlSeconds: config.CERTIFICATE_TTL_SECONDS, logger,
+    address: config.CA_ADDR,
+    rootFile: config.CA_ROOT_FILE,
+    tokenFile: config.TOKEN_FILE,
+    trustDomain: config.TRUST_DOMAIN,
+    ttlSeconds: config.CERTIFICATE_TTL_SECONDS,
+    logger,
   });
   const pilot = createPilot({
-    store, logger, registry,
-    replica: config.POD_NAME, rootNamespace: config.ROOT_NAMESPACE, trustDomain: config.TRUST_DOMAIN, domain: config.DOMAIN_SUFFIX,
-    secrets: citadel.watchSecret, emptyMesh: config.EMPTY_MESH,
+    store,
+    logger,
+    registry,
+    replica: config.POD_NAME,
+    rootNamespace: config.ROOT_NAMESPACE,
+    trustDomain: config.TRUST_DOMAIN,
+    domain: config.DOMAIN_SUFFIX,
+    secrets: citadel.watchSecret,
+    emptyMesh: config.EMPTY_MESH,
     ...(config.TOKEN_REVIEW ? { authenticateToken: await tokenReview(config) } : {}),
   });
-  const grpc = createGrpcServer({ services: pilot.rpc, logger, maxConnectionAgeMs: config.MAX_CONNECTION_AGE_SECONDS * 1_000 });
+  const grpc = createGrpcServer({
+    services: pilot.rpc,
+    logger,
+    maxConnectionAgeMs: config.MAX_CONNECTION_AGE_SECONDS * 1_000,
+  });
   return {
     components: [pilot, citadel],
     servers: [
-      serverOf("grpc", grpc, { address: `0.0.0.0:${config.GRPC_PORT}` }, { address: `0.0.0.0:${config.GRPC_TLS_PORT}`, tls: citadel.tls }),
+      serverOf(
+        "grpc",
+        grpc,
+        { address: `0.0.0.0:${config.GRPC_PORT}` },
+        { address: `0.0.0.0:${config.GRPC_TLS_PORT}`, tls: citadel.tls },
+      ),
       httpServer({ name: "http", port: config.HTTP_PORT, logger, routes: pilot.routes }),
     ],
     adminPort: config.ADMIN_PORT,
@@ -34,7 +53,10 @@ export async function createApp(config: Config, { logger, registry }: AppContext
   };
 }
 
-async function tokenReview({ TRUST_DOMAIN: trustDomain, TOKEN_AUDIENCES: audiences }: Config): Promise<AuthenticateToken> {
+async function tokenReview({
+  TRUST_DOMAIN: trustDomain,
+  TOKEN_AUDIENCES: audiences,
+}: Config): Promise<AuthenticateToken> {
   const client = await loadClient();
   return async (token) => {
     const review = await reviewToken(client, token, audiences);

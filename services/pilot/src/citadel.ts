@@ -27,20 +27,36 @@ export function createCitadelLink(options: CitadelOptions): CitadelLink {
   const { address, trustDomain, ttlSeconds, logger } = options;
   const tls = new TlsSource();
   const roots = (): string => readFileSync(options.rootFile, "utf8");
-  const channel = openChannel(address, { kind: "tls", roots: () => tls.current?.rootsPem ?? roots(), identity: () => tls.current });
+  const channel = openChannel(address, {
+    kind: "tls",
+    roots: () => tls.current?.rootsPem ?? roots(),
+    identity: () => tls.current,
+  });
   const client = createClient(GatewaySecrets, channel);
   let problem = "waiting for a certificate from citadel";
   return {
     name: "identity",
     tls,
-    checks: [{ name: "identity", check: () => (tls.current === undefined ? { ready: false, detail: problem } : { ready: true }) }],
+    checks: [
+      {
+        name: "identity",
+        check: () => (tls.current === undefined ? { ready: false, detail: problem } : { ready: true }),
+      },
+    ],
     watchSecret: (secret, signal) => client.watchSecret(create(WatchSecretRequestSchema, secret), { signal }),
     async run(signal) {
       const identity = obtainIdentity({
-        caAddress: address, trustDomain, ttlSeconds, logger, signal, roots,
+        caAddress: address,
+        trustDomain,
+        ttlSeconds,
+        logger,
+        signal,
+        roots,
         token: async () => (await readFile(options.tokenFile, "utf8")).trim(),
         identity: () => tls.current,
-        onFailed: (error) => { problem = String(error); },
+        onFailed: (error) => {
+          problem = String(error);
+        },
       });
       const { current } = identity.source;
       if (current !== undefined) tls.update(current);

@@ -32,7 +32,11 @@ const environment = z
     EMPTY_MESH: z.enum(["wait", "serve"], { error: "must be wait or serve" }).default("wait"),
     NATS_URL: z.string("the NATS servers of the mesh store, as in nats://nats:4222"),
   })
-  .transform((env) => ({ ...env, CA_ADDR: env.CA_ADDR ?? `lateen-citadel.${env.ROOT_NAMESPACE}.svc:15012`, logLevel: env.LOG_LEVEL }));
+  .transform((env) => ({
+    ...env,
+    CA_ADDR: env.CA_ADDR ?? `lateen-citadel.${env.ROOT_NAMESPACE}.svc:15012`,
+    logLevel: env.LOG_LEVEL,
+  }));
 
 export type Config = z.infer<typeof environment> & { readonly nats: NatsStoreOptions };
 

@@ -28,7 +28,11 @@ spec:
 
 function connect(running: Running, pod = "web-0", options: Partial<AdsClientOptions> = {}): AdsClient {
   const id = `sidecar~10.0.0.9~${pod}.shop~shop.svc.cluster.local`;
-  return new AdsClient(running.channel, { id, metadata: { INTERCEPTION_MODE: "NONE", CLUSTER_ID: "Kubernetes", ISTIO_VERSION: "1.31.0" }, ...options });
+  return new AdsClient(running.channel, {
+    id,
+    metadata: { INTERCEPTION_MODE: "NONE", CLUSTER_ID: "Kubernetes", ISTIO_VERSION: "1.31.0" },
+    ...options,
+  });
 }
 
 async function connected(running: Running, pod?: string, options?: Partial<AdsClientOptions>): Promise<AdsClient> {
@@ -39,7 +43,10 @@ async function connected(running: Running, pod?: string, options?: Partial<AdsCl
 
 const compilations = async ({ registry }: Running): Promise<number> => {
   const metric = await registry.getSingleMetric("lateen_pilot_compile_seconds")?.get();
-  return metric?.values.find((value) => "metricName" in value && value.metricName === "lateen_pilot_compile_seconds_count")?.value ?? 0;
+  return (
+    metric?.values.find((value) => "metricName" in value && value.metricName === "lateen_pilot_compile_seconds_count")
+      ?.value ?? 0
+  );
 };
 
 test("a proxy gets the mesh, then only what changes, and every change is acknowledged", async () => {
@@ -47,7 +54,10 @@ test("a proxy gets the mesh, then only what changes, and every change is acknowl
   await using running = await startPilot({ onAcknowledged: (event) => acknowledged.push(event) });
   await running.mesh.service(orders);
   const client = await connected(running);
-  assert.deepEqual(client.received.map((line) => line.split(" ")[0]), ["CDS", "EDS", "LDS", "RDS"]);
+  assert.deepEqual(
+    client.received.map((line) => line.split(" ")[0]),
+    ["CDS", "EDS", "LDS", "RDS"],
+  );
   client.received.length = 0;
   const revision = await running.mesh.apply(routeRule("3s"));
   await eventually("the change is live", () => acknowledged.at(-1)?.revision === revision);
@@ -84,7 +94,10 @@ metadata: { name: nobody, namespace: elsewhere }
 spec: {}
 `);
   await eventually("the revision is live", () => acknowledged.at(-1)?.revision === revision);
-  assert.deepEqual(clients.flatMap(({ received }) => received), []);
+  assert.deepEqual(
+    clients.flatMap(({ received }) => received),
+    [],
+  );
   await Promise.all(clients.map((client) => client.close()));
 });
 
@@ -119,13 +132,20 @@ test("a proxy that has not acknowledged holds the revision back and is named", a
   await using running = await startPilot({ onAcknowledged: ({ revision }) => acknowledged.push(revision) });
   await running.mesh.service(orders);
   const quick = await connected(running, "quick-0");
-  const slow = await connected(running, "slow-0", { acknowledge: async () => { if (holding) await release.promise; } });
+  const slow = await connected(running, "slow-0", {
+    acknowledge: async () => {
+      if (holding) await release.promise;
+    },
+  });
   holding = true;
   const revision = await running.mesh.apply(routeRule("4s"));
   await eventually("the slow proxy has it", () => slow.received.filter((line) => line.startsWith("RDS")).length > 1);
   await sleep(50);
   assert.ok((acknowledged.at(-1) ?? 0n) < revision);
-  assert.deepEqual(running.pilot.status().laggards.map((id) => id.split("~")[2]), ["slow-0.shop"]);
+  assert.deepEqual(
+    running.pilot.status().laggards.map((id) => id.split("~")[2]),
+    ["slow-0.shop"],
+  );
   release.resolve();
   await eventually("live", () => acknowledged.at(-1) === revision);
   assert.deepEqual(running.pilot.status().laggards, []);
@@ -136,14 +156,18 @@ test("a refusal names the object, stops nobody else, and ends when the object ch
   let refusing = false;
   await using running = await startPilot();
   await running.mesh.service(orders);
-  const refuse = (typeUrl: string) => (refusing && typeUrl === routeType ? "RouteConfiguration 80: bad timeout" : undefined);
+  const refuse = (typeUrl: string) =>
+    refusing && typeUrl === routeType ? "RouteConfiguration 80: bad timeout" : undefined;
   const client = await connected(running, "web-0", { refuse });
   refusing = true;
   const bad = await running.mesh.apply(routeRule("5s"));
   await eventually("refused", () => running.pilot.status().rejections.length > 0);
   const { report } = running.pilot.status().rejections[0] ?? assert.fail();
   assert.equal(report.message, "RouteConfiguration 80: bad timeout");
-  assert.ok(report.resources[0]?.origin?.split(",").includes("VirtualService/shop/orders"), report.resources[0]?.origin);
+  assert.ok(
+    report.resources[0]?.origin?.split(",").includes("VirtualService/shop/orders"),
+    report.resources[0]?.origin,
+  );
   assert.ok(running.pilot.status().acknowledgedRevision < bad);
   const status = await eventually("status in the store", async () => {
     const entry = await running.mesh.store.get(keys.status("pilot", "pilot-0"));
@@ -167,7 +191,11 @@ test("status is published, and withdrawn at the end", async () => {
     await mesh.service(orders);
     await eventually("status", async () => {
       const value = (await mesh.store.get(key))?.entry.value;
-      return value?.case === "status" && value.value.appliedRevision > 0n && value.value.acknowledgedRevision === value.value.appliedRevision;
+      return (
+        value?.case === "status" &&
+        value.value.appliedRevision > 0n &&
+        value.value.acknowledgedRevision === value.value.appliedRevision
+      );
     });
   }
   assert.equal(await mesh.store.get(key), undefined);
@@ -187,9 +215,14 @@ test("debug pages show proxies, resources and the mesh", async () => {
   const app = fastify();
   await app.register(running.pilot.routes);
   const page = async (url: string) => (await app.inject({ url })).json();
-  await eventually("all is acknowledged", async () => (await page("/debug/syncz"))[0]?.types.every(({ status }: { status: string }) => status === "SYNCED"));
+  await eventually("all is acknowledged", async () =>
+    (await page("/debug/syncz"))[0]?.types.every(({ status }: { status: string }) => status === "SYNCED"),
+  );
   const [proxy] = await page("/debug/syncz");
-  assert.deepEqual([proxy.proxy.split("~")[2], proxy.version, proxy.cluster_id], ["web-0.shop", "1.31.0", "Kubernetes"]);
+  assert.deepEqual(
+    [proxy.proxy.split("~")[2], proxy.version, proxy.cluster_id],
+    ["web-0.shop", "1.31.0", "Kubernetes"],
+  );
   assert.deepEqual(proxy.types.map(({ name }: { name: string }) => name).sort(), ["CDS", "EDS", "LDS", "RDS"]);
   for (const type of proxy.types) assert.equal(type.sent_nonce, type.acked_nonce);
   const dump = await page("/debug/config_dump?proxyID=web-0.shop");
@@ -214,7 +247,8 @@ test("metrics have Istio's names", async () => {
   await eventually("converged", () => running.pilot.status().laggards.length === 0);
   const text = await running.registry.metrics();
   assert.match(text, /^pilot_xds\{.*version="1\.31\.0".*\} 1$/m);
-  for (const type of [clusterType, listenerType]) assert.match(text, new RegExp(`^pilot_xds_pushes\\{.*type="${shortTypeName(type).toLowerCase()}".*\\} 1$`, "m"));
+  for (const type of [clusterType, listenerType])
+    assert.match(text, new RegExp(`^pilot_xds_pushes\\{.*type="${shortTypeName(type).toLowerCase()}".*\\} 1$`, "m"));
   assert.match(text, /^pilot_services(\{.*\})? 1$/m);
   assert.match(text, /^lateen_config_acknowledged_revision(\{.*\})? 3$/m);
   assert.match(text, /^pilot_proxy_convergence_time_count(\{.*\})? [1-9]/m);

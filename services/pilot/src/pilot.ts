@@ -1,15 +1,17 @@
 import { defaultMeshSettings } from "@lateen/compiler";
+import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { RpcService } from "@lateen/rpc";
-import { runTasks } from "@lateen/runtime";
+import { fields, runTasks } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
 import { createXdsServer } from "@lateen/xds-server";
-import type { ProxyStatus } from "@lateen/xds-server";
+import type { ProxyStatus, XdsServer } from "@lateen/xds-server";
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
 import { debugRoutes } from "./debug/routes.ts";
 import { MeshFeed } from "./mesh/feed.ts";
 import { registerPilotMetrics } from "./metrics.ts";
+import type { PilotMetrics } from "./metrics.ts";
 import { Progress } from "./progress/progress.ts";
 import type { Acknowledged } from "./progress/progress.ts";
 import { Rejections } from "./progress/rejections.ts";
@@ -67,66 +69,154 @@ export interface Pilot extends Component<RpcService> {
 /** Wires the parts; does no I/O before `run`. */
 export function createPilot(options: PilotOptions): Pilot {
   const { store, logger, replica } = options;
+  const parts = createParts(options);
+  const {
+    feed: { published },
+    xds,
+    library,
+  } = parts;
+  const ready = () => published.current !== undefined;
+  const status = () => pilotStatus(parts);
+  return {
+    name: "pilot",
+    checks: [
+      {
+        name: "mesh",
+        check: () => (ready() ? { ready: true } : { ready: false, detail: "waiting for the mesh store's content" }),
+      },
+    ],
+    rpc: [xds.rpc],
+    routes: debugRoutes({
+      xds,
+      ready,
+      snapshot: () => published.current?.snapshot,
+      findings: () => library.findings(),
+    }),
+    status,
+    run: (signal) =>
+      runAll(signal, logger, {
+        "mesh-feed": (stop) => parts.feed.run(stop),
+        progress: (stop) => followPublications(parts, stop),
+        status: (stop) =>
+          reportStatus(
+            { store, logger, content: () => (ready() ? statusContent(replica, status()) : undefined) },
+            stop,
+          ),
+      }),
+  };
+}
+
+interface Parts {
+  readonly metrics: PilotMetrics;
+  readonly feed: MeshFeed;
+  readonly library: ResourceLibrary;
+  readonly progress: Progress;
+  readonly rejections: Rejections;
+  readonly xds: XdsServer;
+}
+
+function createParts(options: PilotOptions): Parts {
+  const { store, logger } = options;
   const metrics = registerPilotMetrics(options.registry);
-  const { rootNamespace, trustDomain, domain } = options;
-  const meshConfig = defaultMeshSettings({ ...(rootNamespace && { rootNamespace }), ...(trustDomain && { trustDomain }), ...(domain && { domain }) });
+  const meshConfig = settingsOf(options);
   const feed = new MeshFeed({ store, meshConfig, logger, metrics, emptyMesh: options.emptyMesh ?? "serve" });
-  const { published } = feed;
-  const library = new ResourceLibrary({ onCompiled: (seconds) => metrics.compileSeconds.observe(seconds) });
-  const settings = () => published.current?.snapshot.settings ?? meshConfig;
-  const admission = new Admission({ trustDomains: () => [settings().trustDomain, ...settings().trustDomainAliases], authenticateToken: options.authenticateToken });
+  const library = createLibrary(logger, metrics);
+  const settings = () => feed.published.current?.snapshot.settings ?? meshConfig;
+  const admission = new Admission({
+    trustDomains: () => [settings().trustDomain, ...settings().trustDomainAliases],
+    authenticateToken: options.authenticateToken,
+  });
   const rejections = new Rejections();
-  const progress: Progress = new Progress({ acknowledged: () => xds.acknowledged(), metrics, onAcknowledged: options.onAcknowledged });
+  const progress: Progress = new Progress({
+    acknowledged: () => xds.acknowledged(),
+    metrics,
+    onAcknowledged: options.onAcknowledged,
+  });
   const xds = createXdsServer({
-    source: meshResources({ published, library, logger, metrics }),
+    source: meshResources(feed.published, library),
     authorize: (proxy) => admission.admit(proxy),
     observer: xdsObserver({ logger, metrics, progress, rejections }),
     onDemand: gatewaySecrets({
-      watchSecret: options.secrets, admission, logger, allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
+      watchSecret: options.secrets,
+      admission,
+      logger,
+      allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
     }),
   });
-  const ready = () => published.current !== undefined;
-  const status = (): PilotStatus => {
-    const proxies = xds.proxies();
-    const { revision, laggards } = progress.current();
-    return {
-      ready: ready(), appliedRevision: progress.appliedRevision, acknowledgedRevision: revision, proxies,
-      laggards: laggards.map(({ id }) => id), rejections: rejections.standing(proxies),
-    };
-  };
-  const follow = async (signal: AbortSignal): Promise<void> => {
-    for await (const publication of published.watch(signal)) {
-      progress.published(publication);
-      library.retain(publication.snapshot, xds.proxies().map(({ proxy }) => nodeOf(proxy)));
-      metrics.scopes.set(library.size);
-      for (const severity of ["error", "warning", "info"] as const) {
-        metrics.findings.set({ severity }, [...publication.snapshot.findings, ...library.findings()].filter((finding) => finding.severity === severity).length);
-      }
+  return { metrics, feed, library, progress, rejections, xds };
+}
+
+function settingsOf({ rootNamespace, trustDomain, domain }: PilotOptions): MeshSettings {
+  return defaultMeshSettings({
+    ...(rootNamespace && { rootNamespace }),
+    ...(trustDomain && { trustDomain }),
+    ...(domain && { domain }),
+  });
+}
+
+function createLibrary(logger: Logger, metrics: PilotMetrics): ResourceLibrary {
+  return new ResourceLibrary({
+    onCompiled({ type, namespace }, { seconds, revision, faults }) {
+      metrics.compileSeconds.observe(seconds);
+      if (faults.length === 0) return;
+      metrics.refused.inc();
+      const about = { type, [fields.namespace]: namespace, [fields.revision]: String(revision) };
+      logger.error(
+        { ...about, [fields.reason]: faults.slice(0, 10), [fields.count]: faults.length },
+        "configuration is not published, the last good one serves",
+      );
+    },
+  });
+}
+
+async function followPublications(
+  { feed, progress, library, xds, metrics }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const publication of feed.published.watch(signal)) {
+    progress.published(publication);
+    library.retain(
+      publication.snapshot,
+      xds.proxies().map(({ proxy }) => nodeOf(proxy)),
+    );
+    metrics.scopes.set(library.size);
+    const findings = [...publication.snapshot.findings, ...library.findings()];
+    for (const severity of ["error", "warning", "info"] as const) {
+      metrics.findings.set({ severity }, findings.filter((finding) => finding.severity === severity).length);
     }
-    progress.stop();
-  };
+  }
+  progress.stop();
+}
+
+function pilotStatus({ feed, progress, rejections, xds }: Parts): PilotStatus {
+  const proxies = xds.proxies();
+  const { revision, laggards } = progress.current();
   return {
-    name: "pilot",
-    checks: [{ name: "mesh", check: () => (ready() ? { ready: true } : { ready: false, detail: "waiting for the mesh store's content" }) }],
-    rpc: [xds.rpc],
-    routes: debugRoutes({ xds, ready, snapshot: () => published.current?.snapshot, findings: () => library.findings() }),
-    status,
-    run: (signal) => runAll(signal, logger, {
-      "mesh-feed": (stop) => feed.run(stop),
-      progress: follow,
-      status: (stop) => reportStatus({ store, logger, content: () => (ready() ? statusContent(replica, status()) : undefined) }, stop),
-    }),
+    ready: feed.published.current !== undefined,
+    appliedRevision: progress.appliedRevision,
+    acknowledgedRevision: revision,
+    proxies,
+    laggards: laggards.map(({ id }) => id),
+    rejections: rejections.standing(proxies),
   };
 }
 
 /** Runs the tasks until `signal` aborts; the first that fails stops the others and is thrown. */
-async function runAll(signal: AbortSignal, logger: Logger, tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>): Promise<void> {
+async function runAll(
+  signal: AbortSignal,
+  logger: Logger,
+  tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>,
+): Promise<void> {
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    await runTasks(Object.entries(tasks).map(([name, run]) => ({ name, checks: [], run })), stop, logger).ended;
+    await runTasks(
+      Object.entries(tasks).map(([name, run]) => ({ name, checks: [], run })),
+      stop,
+      logger,
+    ).ended;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
@@ -135,12 +225,23 @@ async function runAll(signal: AbortSignal, logger: Logger, tasks: Readonly<Recor
 /** Lists in the status are for people: the first few are enough. */
 const listed = 20;
 
-function statusContent(replica: string, { appliedRevision, acknowledgedRevision, proxies, laggards, rejections }: PilotStatus): StatusContent {
+function statusContent(
+  replica: string,
+  { appliedRevision, acknowledgedRevision, proxies, laggards, rejections }: PilotStatus,
+): StatusContent {
   return {
-    service: "pilot", replica, appliedRevision, acknowledgedRevision, proxies: proxies.length, laggards: laggards.slice(0, listed),
+    service: "pilot",
+    replica,
+    appliedRevision,
+    acknowledgedRevision,
+    proxies: proxies.length,
+    laggards: laggards.slice(0, listed),
     rejections: rejections.slice(0, listed).map(({ proxy, report }) => ({
-      proxy: proxy.id, typeUrl: report.typeUrl, message: report.message,
-      resource: report.resources[0]?.name ?? "", origin: report.resources[0]?.origin ?? "",
+      proxy: proxy.id,
+      typeUrl: report.typeUrl,
+      message: report.message,
+      resource: report.resources[0]?.name ?? "",
+      origin: report.resources[0]?.origin ?? "",
     })),
   };
 }

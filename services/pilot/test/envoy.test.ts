@@ -18,7 +18,13 @@ const v1 = "127.0.0.21";
 const v2 = "127.0.0.22";
 const node = {
   id: `sidecar~${proxyAddress}~web-0.shop~shop.svc.cluster.local`,
-  metadata: { NAMESPACE: "shop", CLUSTER_ID: "Kubernetes", INSTANCE_IPS: proxyAddress, ISTIO_VERSION: "1.31.0", INTERCEPTION_MODE: "NONE" },
+  metadata: {
+    NAMESPACE: "shop",
+    CLUSTER_ID: "Kubernetes",
+    INSTANCE_IPS: proxyAddress,
+    ISTIO_VERSION: "1.31.0",
+    INTERCEPTION_MODE: "NONE",
+  },
 };
 
 const toVersion = (address: string): string => `
@@ -42,20 +48,35 @@ async function startApp(address: string, port: number) {
   const server = createServer((_request, response) => response.end(address));
   server.listen(port, address);
   await once(server, "listening");
-  return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: async () => { server.closeAllConnections(); server.close(); } };
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 async function startPilot(mesh: TestMesh, port: number) {
   const acknowledged: Acknowledged[] = [];
   const registry = createRegistry("pilot");
-  const pilot = createPilot({ store: mesh.store, logger: silentLogger(), registry, replica: "pilot-0", onAcknowledged: (event) => acknowledged.push(event) });
+  const pilot = createPilot({
+    store: mesh.store,
+    logger: silentLogger(),
+    registry,
+    replica: "pilot-0",
+    onAcknowledged: (event) => acknowledged.push(event),
+  });
   const server = createGrpcServer({ services: pilot.rpc });
   const bound = await server.listen({ address: `127.0.0.1:${port}` });
   const stop = new AbortController();
   const run = pilot.run(stop.signal);
   return {
-    port: bound.port, pilot, acknowledged,
-    live: (revision: bigint) => eventually(`revision ${revision} is live`, () => (acknowledged.at(-1)?.revision ?? 0n) >= revision),
+    port: bound.port,
+    pilot,
+    acknowledged,
+    live: (revision: bigint) =>
+      eventually(`revision ${revision} is live`, () => (acknowledged.at(-1)?.revision ?? 0n) >= revision),
     async pushes(): Promise<number> {
       const metric = await registry.getSingleMetric("pilot_xds_pushes")?.get();
       return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
@@ -73,7 +94,9 @@ function ask(port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const call = request({ host: proxyAddress, port, headers: { host }, agent: false }, (response) => {
       let body = "";
-      response.on("data", (chunk) => { body += String(chunk); });
+      response.on("data", (chunk) => {
+        body += String(chunk);
+      });
       response.on("end", () => resolve(response.statusCode === 200 ? body : `status ${response.statusCode} ${body}`));
     });
     call.on("error", reject);
@@ -94,13 +117,22 @@ function keepAsking(port: number) {
       await sleep(2);
     }
   })();
-  return { failures, count: () => asked, async [Symbol.asyncDispose]() { stopped = true; await loop; } };
+  return {
+    failures,
+    count: () => asked,
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await loop;
+    },
+  };
 }
 
 for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
   const flavour = protocol === "GRPC" ? "state of the world" : "delta";
 
-  test(`${flavour}: a real Envoy follows every change, refuses nothing and drops no request`, { timeout: 60_000 }, async () => {
+  test(`${flavour}: a real Envoy follows every change, refuses nothing and drops no request`, {
+    timeout: 60_000,
+  }, async () => {
     await using cleanup = new AsyncDisposableStack();
     const { port: targetPort } = cleanup.use(await startApp(v1, 0));
     cleanup.use(await startApp(v2, targetPort));
@@ -134,7 +166,11 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
     await pilot[Symbol.asyncDispose]();
     await sleep(100);
     const next = cleanup.use(await startPilot(mesh, pilot.port));
-    await eventually("Envoy is back", () => next.pilot.status().proxies.length === 1 && next.pilot.status().laggards.length === 0, 20_000);
+    await eventually(
+      "Envoy is back",
+      () => next.pilot.status().proxies.length === 1 && next.pilot.status().laggards.length === 0,
+      20_000,
+    );
     if (protocol === "DELTA_GRPC") assert.equal(await next.pushes(), 0, "a proxy that has everything is sent nothing");
     await next.live(await mesh.apply(toVersion(v1)));
     assert.deepEqual(await answers(), new Set([v1]));
@@ -142,7 +178,8 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
     await traffic[Symbol.asyncDispose]();
     assert.deepEqual(traffic.failures, []);
     assert.ok(traffic.count() > 50);
-    for (const api of ["cluster_manager.cds", "listener_manager.lds"]) assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());
+    for (const api of ["cluster_manager.cds", "listener_manager.lds"])
+      assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());
     assert.deepEqual(next.pilot.status().rejections, []);
   });
 }

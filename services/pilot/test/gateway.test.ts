@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { createTestAuthority } from "@lateen/rpc/testing";
 import { Latest } from "../src/mesh/latest.ts";
@@ -18,7 +19,13 @@ const node = {
   id: "router~127.0.0.1~edge-0.shop~shop.svc.cluster.local",
   metadata: { NAMESPACE: "shop", CLUSTER_ID: "Kubernetes", ISTIO_VERSION: "1.31.0", LABELS: { istio: "edge" } },
 };
-const missing: GatewaySecret = { found: false, certificateChainPem: new Uint8Array(), privateKeyPem: new Uint8Array(), caCertificatesPem: new Uint8Array(), problem: "" };
+const missing: GatewaySecret = {
+  found: false,
+  certificateChainPem: new Uint8Array(),
+  privateKeyPem: new Uint8Array(),
+  caCertificatesPem: new Uint8Array(),
+  problem: "",
+};
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -48,15 +55,23 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
     const issue = async (): Promise<GatewaySecret & { serial: string }> => {
       const { certificateChainPem, privateKeyPem } = await authority.issue([{ type: "dns", value: host }]);
       return {
-        found: true, problem: "", serial: new X509Certificate(certificateChainPem).serialNumber, caCertificatesPem: new Uint8Array(),
-        certificateChainPem: Buffer.from(certificateChainPem), privateKeyPem: Buffer.from(privateKeyPem),
+        found: true,
+        problem: "",
+        serial: new X509Certificate(certificateChainPem).serialNumber,
+        caCertificatesPem: new Uint8Array(),
+        certificateChainPem: Buffer.from(certificateChainPem),
+        privateKeyPem: Buffer.from(privateKeyPem),
       };
     };
     const secret = new Latest<GatewaySecret>();
     secret.set(missing);
     const port = await freePort();
     const mesh = createTestMesh();
-    await using pilot = await startPilot({ mesh, allowPlaintextSecretsFromLoopback: true, secrets: (_request, signal) => secret.watch(signal) });
+    await using pilot = await startPilot({
+      mesh,
+      allowPlaintextSecretsFromLoopback: true,
+      secrets: (_request, signal) => secret.watch(signal),
+    });
     await mesh.service({ name: "orders", pods: ["127.0.0.1"] });
     await mesh.apply(`
 apiVersion: networking.istio.io/v1
@@ -73,7 +88,11 @@ metadata: { name: edge, namespace: shop }
 spec: { hosts: [${host}], gateways: [edge], http: [{ route: [{ destination: { host: orders } }] }] }
 `);
     await using envoy = await startEnvoy({ node, xdsPort: pilot.port, protocol });
-    await eventually("the gateway asks for its secret", () => pilot.pilot.status().proxies[0]?.types.some(({ typeUrl }) => typeUrl.endsWith("Secret")), 20_000);
+    await eventually(
+      "the gateway asks for its secret",
+      () => pilot.pilot.status().proxies[0]?.types.some(({ typeUrl }) => typeUrl.endsWith("Secret")),
+      20_000,
+    );
     assert.equal(await servedSerial(port), undefined);
     const first = await issue();
     secret.set(first);
@@ -81,7 +100,14 @@ spec: { hosts: [${host}], gateways: [edge], http: [{ route: [{ destination: { ho
     const second = await issue();
     secret.set(second);
     await eventually("the new certificate is served", async () => (await servedSerial(port)) === second.serial, 10_000);
+    secret.set(missing);
+    await sleep(200);
+    assert.equal(await servedSerial(port), second.serial, "a secret that is deleted serves on until another comes");
+    const third = await issue();
+    secret.set(third);
+    await eventually("the next certificate is served", async () => (await servedSerial(port)) === third.serial, 10_000);
     assert.deepEqual(pilot.pilot.status().rejections, []);
-    for (const api of ["cluster_manager.cds", "listener_manager.lds"]) assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());
+    for (const api of ["cluster_manager.cds", "listener_manager.lds"])
+      assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());
   });
 }

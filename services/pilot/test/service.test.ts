@@ -26,16 +26,32 @@ async function freePorts(count: number): Promise<number[]> {
 async function startService(natsUrl: string) {
   const [grpc = 0, grpcTls = 0, http = 0, admin = 0] = await freePorts(4);
   const env = {
-    ...process.env, NATS_URL: natsUrl, GRPC_PORT: String(grpc), GRPC_TLS_PORT: String(grpcTls), HTTP_PORT: String(http), ADMIN_PORT: String(admin),
-    CA_ADDR: "127.0.0.1:1", CA_ROOT_FILE: "/nonexistent/root-cert.pem", TOKEN_FILE: "/nonexistent/token", POD_NAME: "pilot-test",
+    ...process.env,
+    NATS_URL: natsUrl,
+    GRPC_PORT: String(grpc),
+    GRPC_TLS_PORT: String(grpcTls),
+    HTTP_PORT: String(http),
+    ADMIN_PORT: String(admin),
+    CA_ADDR: "127.0.0.1:1",
+    CA_ROOT_FILE: "/nonexistent/root-cert.pem",
+    TOKEN_FILE: "/nonexistent/token",
+    POD_NAME: "pilot-test",
   };
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../src/main.ts")], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../src/main.ts")], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let log = "";
-  child.stdout.on("data", (chunk) => { log += String(chunk); });
+  child.stdout.on("data", (chunk) => {
+    log += String(chunk);
+  });
   const exited = once(child, "exit");
   const get = (port: number) => async (path: string) => fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined);
   return {
-    grpc, http: get(http), admin: get(admin), log: () => log,
+    grpc,
+    http: get(http),
+    admin: get(admin),
+    log: () => log,
     async stop(): Promise<number> {
       child.kill("SIGTERM");
       const [code] = await exited;
@@ -53,8 +69,14 @@ test("the service waits for the mesh, outlives its store and stops in order", { 
   await using service = await startService(nats.url);
   await eventually("it answers", async () => service.http("/ready"), 20_000);
   assert.equal((await service.http("/ready"))?.status, 503, "the store is empty");
-  const ready = await (await service.admin("/readyz"))?.json() as { checks: { name: string; ready: boolean }[] };
-  assert.deepEqual(ready.checks.filter((check) => !check.ready).map(({ name }) => name).sort(), ["identity", "mesh"]);
+  const ready = (await (await service.admin("/readyz"))?.json()) as { checks: { name: string; ready: boolean }[] };
+  assert.deepEqual(
+    ready.checks
+      .filter((check) => !check.ready)
+      .map(({ name }) => name)
+      .sort(),
+    ["identity", "mesh"],
+  );
 
   const mesh = createTestMesh(await openNatsStore({ servers: [nats.url] }));
   await mesh.service({ name: "orders", pods: ["10.0.0.2"] });
@@ -73,7 +95,7 @@ test("the service waits for the mesh, outlives its store and stops in order", { 
   await mesh.endpoints({ name: "orders", pods: ["10.0.0.2", "10.0.0.3"] });
   await eventually("the change arrives", () => client.received.length > 0, 15_000);
   assert.deepEqual(client.received, ["EDS outbound|80||orders.shop.svc.cluster.local"], "nothing else was sent again");
-  assert.match(await (await service.admin("/metrics"))?.text() ?? "", /^pilot_xds\{.*\} 2$/m);
+  assert.match((await (await service.admin("/metrics"))?.text()) ?? "", /^pilot_xds\{.*\} 2$/m);
 
   await Promise.all([client.close(), second.close()]);
   channel.close();
@@ -83,9 +105,14 @@ test("the service waits for the mesh, outlives its store and stops in order", { 
 });
 
 test("a bad configuration is refused by name", async () => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../src/main.ts")], { env: { GRPC_PORT: "many" }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../src/main.ts")], {
+    env: { GRPC_PORT: "many" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let log = "";
-  child.stdout.on("data", (chunk) => { log += String(chunk); });
+  child.stdout.on("data", (chunk) => {
+    log += String(chunk);
+  });
   const [code] = await once(child, "exit");
   assert.equal(code, 2);
   assert.match(log, /NATS_URL/);

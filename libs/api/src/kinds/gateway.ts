@@ -53,6 +53,11 @@ function checkServerPort(port: Port, server: Server, at: Cursor): void {
   if (!server.bind.startsWith("unix:")) checkPort(port.number, at.at("port", "number"));
   if (port.name === "") at.at("port", "name").error("required", "is required: names the port in statistics");
   checkProtocol(port.protocol, at.at("port", "protocol"));
+  if (["TCP", "TLS", "UDP", "MONGO", "REDIS", "MYSQL"].includes(port.protocol.toUpperCase()))
+    at.at("port", "protocol").warning(
+      "not-built",
+      `${port.protocol} is not built for gateways yet: the server is left out`,
+    );
   if (isTlsProtocol(port.protocol) && !server.tls)
     at.at("tls").error("required", `is required for protocol ${port.protocol}: set mode and credentialName`);
   if (!server.tls || isTlsProtocol(port.protocol)) {

@@ -242,6 +242,7 @@ servers:
       "PASSTHROUGH",
       "servers: [{hosts: [a.com], port: {number: 443, name: a, protocol: TLS}, tls: {mode: PASSTHROUGH}}]",
       "warning spec.servers[0].tls.mode not-built",
+      "warning spec.servers[0].port.protocol not-built",
     ],
     [
       "a revocation list",

@@ -18,13 +18,23 @@ export interface Attribute {
   predicate(value: string, site: AttributeSite): ir.Predicate | undefined;
 }
 
-const principal = (predicate: Attribute["predicate"], httpOnly = false): Attribute => ({ side: "principal", httpOnly, predicate });
-const permission = (predicate: Attribute["predicate"], httpOnly = false): Attribute => ({ side: "permission", httpOnly, predicate });
+const principal = (predicate: Attribute["predicate"], httpOnly = false): Attribute => ({
+  side: "principal",
+  httpOnly,
+  predicate,
+});
+const permission = (predicate: Attribute["predicate"], httpOnly = false): Attribute => ({
+  side: "permission",
+  httpOnly,
+  predicate,
+});
 
-const range = (kind: "source-address" | "client-address" | "destination-address") => (value: string): ir.Predicate | undefined => {
-  const cidr = parseCidr(value);
-  return cidr === undefined ? undefined : { kind, ...cidr };
-};
+const range =
+  (kind: "source-address" | "client-address" | "destination-address") =>
+  (value: string): ir.Predicate | undefined => {
+    const cidr = parseCidr(value);
+    return cidr === undefined ? undefined : { kind, ...cidr };
+  };
 
 const port = (value: string): ir.Predicate | undefined =>
   /^\d{1,5}$/.test(value) && Number(value) <= 65_535 ? { kind: "destination-port", port: Number(value) } : undefined;
@@ -36,7 +46,9 @@ const pattern = (text: string): string => text.split("*").map(escapeRegex).join(
 
 export const attributes: Readonly<Record<string, Attribute>> = {
   "source.principal": principal((value, site) => {
-    const all = expandTrustDomain(value, site.trustDomains).map((one): ir.Predicate => ({ kind: "peer", match: valueMatch(one, "spiffe://") }));
+    const all = expandTrustDomain(value, site.trustDomains).map(
+      (one): ir.Predicate => ({ kind: "peer", match: valueMatch(one, "spiffe://") }),
+    );
     return all.length === 1 ? all[0] : { kind: "any", of: all };
   }),
   "source.namespace": principal((value) => peerRegex(`.*/ns/${pattern(value)}/.*`)),
@@ -51,11 +63,18 @@ export const attributes: Readonly<Record<string, Attribute>> = {
   "destination.ip": permission(range("destination-address")),
   "destination.port": permission(port),
   "connection.sni": permission((value) => ({ kind: "server-name", match: valueMatch(value) })),
-  "request.host": permission((value) => ({ kind: "header", header: { name: ":authority", ...hostMatch(value) } }), true),
+  "request.host": permission(
+    (value) => ({ kind: "header", header: { name: ":authority", ...hostMatch(value) } }),
+    true,
+  ),
   "request.method": permission((value) => headerValue(":method", value), true),
-  "request.path": permission((value) => (value.includes("{*}") || value.includes("{**}")
-    ? { kind: "path-template", template: value.replaceAll("{**}", "**").replaceAll("{*}", "*") }
-    : { kind: "path", match: valueMatch(value) }), true),
+  "request.path": permission(
+    (value) =>
+      value.includes("{*}") || value.includes("{**}")
+        ? { kind: "path-template", template: value.replaceAll("{**}", "**").replaceAll("{*}", "*") }
+        : { kind: "path", match: valueMatch(value) },
+    true,
+  ),
 };
 
 function hostMatch(value: string): Pick<ir.HeaderMatch, "match"> {

@@ -5,8 +5,8 @@ import type { Context } from "../context.ts";
 import { milliseconds } from "../durations.ts";
 import type { ExtensionProvider } from "../istio.ts";
 import { mixerPolicyCluster, providerCluster } from "../providers.ts";
-import { ruleSet } from "./policies.ts";
-import type { Policies } from "./policies.ts";
+import { ruleSet } from "./rule-sets.ts";
+import type { Policies } from "./rule-sets.ts";
 import { valueMatch } from "./string-match.ts";
 
 /** The provider that is there without any MeshConfig: the mesh's own policy service. */
@@ -19,7 +19,9 @@ type HttpProvider = Extract<ExtensionProvider["provider"], { case: "envoyExtAuth
 
 /** CUSTOM policies by provider. Where a provider cannot be asked, the requests it would decide on are refused. */
 export function externalAuthorizations(
-  context: Context, policies: Policies, forTcp: boolean,
+  context: Context,
+  policies: Policies,
+  forTcp: boolean,
 ): { readonly external: readonly ir.ExternalAuthorization[]; readonly refusals: readonly ir.Authorization[] } {
   const byProvider = new Map<string, Policies[number][]>();
   for (const policy of policies) {
@@ -46,43 +48,88 @@ function providerOf(context: Context, name: string, policies: Policies, forTcp: 
   if (!requires(context, filter, first.origin, "what it decides on is refused")) return undefined;
   const provider = context.settings.providers.get(name)?.provider;
   switch (provider?.case) {
-    case "envoyExtAuthzGrpc": return grpcProvider(context, name, provider.value, first.origin);
+    case "envoyExtAuthzGrpc":
+      return grpcProvider(context, name, provider.value, first.origin);
     case "envoyExtAuthzHttp":
-      return forTcp ? refused(context, name, first.origin, "speaks HTTP and cannot decide on TCP connections") : httpProvider(context, name, provider.value, first.origin);
+      return forTcp
+        ? refused(context, name, first.origin, "speaks HTTP and cannot decide on TCP connections")
+        : httpProvider(context, name, provider.value, first.origin);
     default:
       return name === builtInProvider
         ? builtIn(context, name, first.origin)
-        : refused(context, name, first.origin, "is not defined in MeshConfig.extensionProviders as an external authorizer");
+        : refused(
+            context,
+            name,
+            first.origin,
+            "is not defined in MeshConfig.extensionProviders as an external authorizer",
+          );
   }
 }
 
 function refused(context: Context, name: string, owner: Policies[number]["origin"], problem: string): undefined {
-  context.findings.error(owner, "provider-unusable", `the provider "${name}" ${problem}; what it would decide on is refused`);
+  context.findings.error(
+    owner,
+    "provider-unusable",
+    `the provider "${name}" ${problem}; what it would decide on is refused`,
+  );
   return undefined;
 }
 
 function builtIn(context: Context, name: string, owner: Policies[number]["origin"]): ProviderSettings | undefined {
   const cluster = mixerPolicyCluster(context);
-  if (cluster === undefined) return refused(context, name, owner, "is the mesh's policy service, which does not run here");
-  return { service: { kind: "grpc", cluster, authority: cluster.host, timeoutMs: defaultTimeoutMs }, failOpen: false, clearRouteCache: false };
+  if (cluster === undefined)
+    return refused(context, name, owner, "is the mesh's policy service, which does not run here");
+  return {
+    service: { kind: "grpc", cluster, authority: cluster.host, timeoutMs: defaultTimeoutMs },
+    failOpen: false,
+    clearRouteCache: false,
+  };
 }
 
-function grpcProvider(context: Context, name: string, provider: GrpcProvider, owner: Policies[number]["origin"]): ProviderSettings | undefined {
+function grpcProvider(
+  context: Context,
+  name: string,
+  provider: GrpcProvider,
+  owner: Policies[number]["origin"],
+): ProviderSettings | undefined {
   const cluster = providerCluster(context, provider);
-  if (cluster === undefined) return refused(context, name, owner, `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`);
+  if (cluster === undefined)
+    return refused(
+      context,
+      name,
+      owner,
+      `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`,
+    );
   return {
     service: { kind: "grpc", cluster, authority: cluster.host, timeoutMs: timeoutOf(provider) },
     ...sharedSettings(provider),
   };
 }
 
-function httpProvider(context: Context, name: string, provider: HttpProvider, owner: Policies[number]["origin"]): ProviderSettings | undefined {
+function httpProvider(
+  context: Context,
+  name: string,
+  provider: HttpProvider,
+  owner: Policies[number]["origin"],
+): ProviderSettings | undefined {
   const cluster = providerCluster(context, provider);
-  if (cluster === undefined) return refused(context, name, owner, `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`);
-  const headers = (names: readonly string[]): readonly ir.StringMatch[] => names.map((one) => valueMatch(one, "", true));
+  if (cluster === undefined)
+    return refused(
+      context,
+      name,
+      owner,
+      `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`,
+    );
+  const headers = (names: readonly string[]): readonly ir.StringMatch[] =>
+    names.map((one) => valueMatch(one, "", true));
   return {
     service: {
-      kind: "http", cluster, host: cluster.host, port: cluster.port, timeoutMs: timeoutOf(provider), pathPrefix: provider.pathPrefix,
+      kind: "http",
+      cluster,
+      host: cluster.host,
+      port: cluster.port,
+      timeoutMs: timeoutOf(provider),
+      pathPrefix: provider.pathPrefix,
       requestHeaders: headers([...provider.includeRequestHeadersInCheck, ...provider.includeHeadersInCheck]),
       addedHeaders: sortedRecord(provider.includeAdditionalHeadersInCheck),
       upstreamHeadersOnAllow: headers(provider.headersToUpstreamOnAllow),
@@ -104,6 +151,10 @@ function sharedSettings(provider: GrpcProvider | HttpProvider): Omit<ProviderSet
     failOpen: provider.failOpen,
     clearRouteCache: provider.clearRouteCache,
     ...(Number.isInteger(status) && status > 0 ? { statusOnError: status } : {}),
-    ...(body === undefined ? {} : { body: { maxBytes: body.maxRequestBytes, allowPartial: body.allowPartialMessage, asBytes: body.packAsBytes } }),
+    ...(body === undefined
+      ? {}
+      : {
+          body: { maxBytes: body.maxRequestBytes, allowPartial: body.allowPartialMessage, asBytes: body.packAsBytes },
+        }),
   };
 }

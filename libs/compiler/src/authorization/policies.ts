@@ -7,7 +7,8 @@ import { authorizationActions } from "../istio-names.ts";
 import type { AuthorizationPolicy } from "../istio.ts";
 import { policiesOf } from "../scope.ts";
 import { externalAuthorizations } from "./external.ts";
-import { compileRule } from "./rules.ts";
+import { ruleSet } from "./rule-sets.ts";
+import type { Policies } from "./rule-sets.ts";
 
 /** What a listener of the proxy checks, for requests or for TCP connections, in Istio's order: custom, audit, deny, allow. */
 export interface AuthorizationSteps {
@@ -17,18 +18,24 @@ export interface AuthorizationSteps {
   readonly refuse: boolean;
 }
 
-export type Policies = readonly MeshObject<AuthorizationPolicy>[];
-
 const rbac = { http: "envoy.filters.http.rbac", tcp: "envoy.filters.network.rbac" } as const;
 
 export function authorizationFor(context: Context, forTcp: boolean): AuthorizationSteps {
   const policies = applicable(context);
   if (policies.length === 0) return { external: [], steps: [], refuse: false };
   const filter = forTcp ? rbac.tcp : rbac.http;
-  if (!requires(context, filter, policies[0]?.origin ?? proxyRef(context), "its policies cannot be checked, so nothing is let through")) {
+  if (
+    !requires(
+      context,
+      filter,
+      policies[0]?.origin ?? proxyRef(context),
+      "its policies cannot be checked, so nothing is let through",
+    )
+  ) {
     return { external: [], steps: [], refuse: true };
   }
-  const acting = (action: string): Policies => policies.filter((policy) => authorizationActions[policy.spec.action] === action);
+  const acting = (action: string): Policies =>
+    policies.filter((policy) => authorizationActions[policy.spec.action] === action);
   const custom = externalAuthorizations(context, acting("custom"), forTcp);
   return {
     refuse: false,
@@ -47,42 +54,32 @@ function applicable(context: Context): Policies {
   const all = [...mesh, ...namespace, ...workload];
   const usable = all.filter((policy) => {
     const targeted = policy.spec.targetRefs.length > 0 || policy.spec.targetRef !== undefined;
-    if (targeted) context.findings.warn(policy.origin, "target-refs-not-built", "spec.targetRefs is not built; the policy is applied nowhere. Use spec.selector");
+    if (targeted)
+      context.findings.warn(
+        policy.origin,
+        "target-refs-not-built",
+        "spec.targetRefs is not built; the policy is applied nowhere. Use spec.selector",
+      );
     return !targeted;
   });
   return usable.sort(byAge);
 }
 
-function stepFor(context: Context, policies: Policies, action: ir.RuleSet["action"], forTcp: boolean): readonly ir.Authorization[] {
+function stepFor(
+  context: Context,
+  policies: Policies,
+  action: ir.RuleSet["action"],
+  forTcp: boolean,
+): readonly ir.Authorization[] {
   if (policies.length === 0) return [];
   const enforced = policies.filter((policy) => !isDryRun(policy));
   const dry = policies.filter(isDryRun);
-  return [{
-    ...(enforced.length > 0 ? { enforce: ruleSet(context, enforced, action, forTcp) } : {}),
-    ...(dry.length > 0 ? { dryRun: ruleSet(context, dry, action, forTcp) } : {}),
-  }];
-}
-
-export function ruleSet(
-  context: Context, policies: Policies, action: ir.RuleSet["action"], forTcp: boolean, prefix = "",
-): ir.RuleSet {
-  const rules = policies.flatMap((policy) => rulesOf(context, policy, { action, forTcp, prefix }));
-  return { action, rules: rules.sort((left, right) => (left.id < right.id ? -1 : 1)) };
-}
-
-function rulesOf(
-  context: Context, object: MeshObject<AuthorizationPolicy>, how: { action: ir.RuleSet["action"]; forTcp: boolean; prefix: string },
-): readonly ir.PolicyRule[] {
-  const id = (index: number): string => `${how.prefix}ns[${object.meta.namespace}]-policy[${object.meta.name}]-rule[${index}]`;
-  if (object.spec.rules.length === 0) return [neverMatches(id(0))];
-  const caution = how.action === "allow" ? "narrow" : "wide";
-  return object.spec.rules.flatMap((rule, index) => compileRule(context, { object, rule, id: id(index), forTcp: how.forTcp, caution }) ?? []);
-}
-
-/** A policy without rules matches nothing; an ALLOW policy of that kind still means that something else must allow. */
-function neverMatches(id: string): ir.PolicyRule {
-  const never: ir.Predicate = { kind: "not", of: { kind: "always" } };
-  return { id, permissions: [never], principals: [never] };
+  return [
+    {
+      ...(enforced.length > 0 ? { enforce: ruleSet(context, enforced, action, forTcp) } : {}),
+      ...(dry.length > 0 ? { dryRun: ruleSet(context, dry, action, forTcp) } : {}),
+    },
+  ];
 }
 
 function isDryRun(object: MeshObject<AuthorizationPolicy>): boolean {

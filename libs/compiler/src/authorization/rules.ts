@@ -29,9 +29,15 @@ export function compileRule(context: Context, question: RuleQuestion): ir.Policy
   const sources = rule.from.length === 0 ? [[]] : rule.from.map((from) => conditionsOfSource(from.source));
   const operations = rule.to.length === 0 ? [[]] : rule.to.map((to) => conditionsOfOperation(to.operation));
   const principals = sources.map((conditions) => predicateOf(context, question, [...conditions, ...when], "principal"));
-  const permissions = operations.map((conditions) => predicateOf(context, question, [...conditions, ...when], "permission"));
+  const permissions = operations.map((conditions) =>
+    predicateOf(context, question, [...conditions, ...when], "permission"),
+  );
   if (principals.includes(undefined) || permissions.includes(undefined)) return undefined;
-  return { id: question.id, permissions: permissions.flatMap((one) => one ?? []), principals: principals.flatMap((one) => one ?? []) };
+  return {
+    id: question.id,
+    permissions: permissions.flatMap((one) => one ?? []),
+    principals: principals.flatMap((one) => one ?? []),
+  };
 }
 
 function conditionsOfSource(source: AuthorizationSource | undefined): readonly Condition[] {
@@ -62,7 +68,10 @@ function present(conditions: readonly Condition[]): readonly Condition[] {
 }
 
 function predicateOf(
-  context: Context, question: RuleQuestion, conditions: readonly Condition[], side: "principal" | "permission",
+  context: Context,
+  question: RuleQuestion,
+  conditions: readonly Condition[],
+  side: "principal" | "permission",
 ): ir.Predicate | undefined {
   const all: ir.Predicate[] = [];
   for (const condition of conditions) {
@@ -76,10 +85,14 @@ function predicateOf(
 }
 
 function conditionPredicates(
-  context: Context, question: RuleQuestion, condition: Condition, side: "principal" | "permission",
+  context: Context,
+  question: RuleQuestion,
+  condition: Condition,
+  side: "principal" | "permission",
 ): readonly ir.Predicate[] | undefined {
   const attribute = attributeOf(condition.key);
-  if (attribute === undefined) return notUnderstood(context, question, `the attribute "${condition.key}" is not supported`);
+  if (attribute === undefined)
+    return notUnderstood(context, question, `the attribute "${condition.key}" is not supported`);
   if (attribute.side !== side) return [];
   if (attribute.httpOnly && question.forTcp) return question.caution === "narrow" ? undefined : [];
   const values = matchesAny(context, question, condition.key, condition.values);
@@ -88,7 +101,12 @@ function conditionPredicates(
   return [...values, ...notValues.map((of): ir.Predicate => ({ kind: "not", of }))];
 }
 
-function matchesAny(context: Context, question: RuleQuestion, key: string, values: readonly string[]): readonly ir.Predicate[] | undefined {
+function matchesAny(
+  context: Context,
+  question: RuleQuestion,
+  key: string,
+  values: readonly string[],
+): readonly ir.Predicate[] | undefined {
   const attribute = attributeOf(key);
   const site = siteOf(context, question);
   const predicates: ir.Predicate[] = [];
@@ -105,12 +123,20 @@ function matchesAny(context: Context, question: RuleQuestion, key: string, value
 
 function siteOf(context: Context, question: RuleQuestion): AttributeSite {
   const { trustDomain, trustDomainAliases } = context.settings;
-  return { policyNamespace: question.object.meta.namespace, trustDomains: [...new Set([trustDomain, ...trustDomainAliases])] };
+  return {
+    policyNamespace: question.object.meta.namespace,
+    trustDomains: [...new Set([trustDomain, ...trustDomainAliases])],
+  };
 }
 
 /** Leaves the rule out of an ALLOW policy; in others leaves the condition out, so that the rule meets more. */
-function notUnderstood(context: Context, { object, id, caution }: RuleQuestion, problem: string): readonly ir.Predicate[] | undefined {
-  const outcome = caution === "narrow" ? "the rule allows nothing" : "the condition is ignored, so the rule applies to more requests";
+function notUnderstood(
+  context: Context,
+  { object, id, caution }: RuleQuestion,
+  problem: string,
+): readonly ir.Predicate[] | undefined {
+  const outcome =
+    caution === "narrow" ? "the rule allows nothing" : "the condition is ignored, so the rule applies to more requests";
   context.findings.warn(object.origin, "authorization-not-understood", `${id}: ${problem}; ${outcome}`);
   return caution === "narrow" ? undefined : [];
 }

@@ -6,7 +6,13 @@ import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { Subset } from "../istio.ts";
 import {
-  balancingOf, connectTimeoutOf, isPassthrough, keepaliveOf, limitsOf, outlierDetectionOf, upstreamHttpOf,
+  balancingOf,
+  connectTimeoutOf,
+  isPassthrough,
+  keepaliveOf,
+  limitsOf,
+  outlierDetectionOf,
+  upstreamHttpOf,
 } from "./settings-of-policy.ts";
 import { followsHost, upstreamTls } from "./tls.ts";
 import { portPolicy } from "./traffic-policy.ts";
@@ -32,13 +38,32 @@ interface Destination {
 function outboundCluster(context: Context, destination: Destination): ir.Cluster {
   const { service, port, policy, subset } = destination;
   const { settings } = context;
-  const ref: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port: port.number, subset: subset?.name ?? "" };
-  const { loadBalancer, connectionPool, outlierDetection, tls: tlsSettings } = portPolicy(policy?.trafficPolicy, subset?.trafficPolicy, port.number);
+  const ref: ir.OutboundClusterRef = {
+    kind: "outbound",
+    host: service.host,
+    port: port.number,
+    subset: subset?.name ?? "",
+  };
+  const {
+    loadBalancer,
+    connectionPool,
+    outlierDetection,
+    tls: tlsSettings,
+  } = portPolicy(policy?.trafficPolicy, subset?.trafficPolicy, port.number);
   const discovery = discoveryOf(context, ref, destination, isPassthrough(loadBalancer));
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
-  const tls = upstreamTls(context, { service, cluster: ref, settings: tlsSettings, policy, protocol: http.protocol, discovery });
+  const tls = upstreamTls(context, {
+    service,
+    cluster: ref,
+    settings: tlsSettings,
+    policy,
+    protocol: http.protocol,
+    discovery,
+  });
   return {
-    ref, discovery, tls,
+    ref,
+    discovery,
+    tls,
     connectTimeoutMs: connectTimeoutOf(connectionPool, settings),
     balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancingOf(loadBalancer),
     limits: limitsOf(connectionPool),
@@ -52,7 +77,12 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   };
 }
 
-function discoveryOf(context: Context, cluster: ir.OutboundClusterRef, destination: Destination, passthrough: boolean): ir.Discovery {
+function discoveryOf(
+  context: Context,
+  cluster: ir.OutboundClusterRef,
+  destination: Destination,
+  passthrough: boolean,
+): ir.Discovery {
   const { service, port, subset } = destination;
   const intercepted = context.scope.interception !== "none";
   if (service.resolution === "none" || (passthrough && intercepted)) return { kind: "original-destination" };
@@ -70,7 +100,10 @@ function discoveryOf(context: Context, cluster: ir.OutboundClusterRef, destinati
 
 function dnsEndpoints(service: ServiceRecord, port: RecordPort, labels: Labels): readonly ir.FixedEndpoint[] {
   return service.entryEndpoints
-    .filter((endpoint) => !endpoint.address.startsWith("unix:") && (isEmptyRecord(labels) || selects(labels, endpoint.labels)))
+    .filter(
+      (endpoint) =>
+        !endpoint.address.startsWith("unix:") && (isEmptyRecord(labels) || selects(labels, endpoint.labels)),
+    )
     .map((endpoint) => ({
       address: endpoint.address,
       port: endpoint.ports[port.name] ?? (port.targetPort || port.number),

@@ -12,16 +12,28 @@ export function balancingOf(loadBalancer: LoadBalancer | undefined): ir.Balancin
   const warmup = optionalMs("warmupMs", loadBalancer?.warmup?.duration ?? loadBalancer?.warmupDurationSecs);
   if (policy?.case === "consistentHash") {
     const { hashAlgorithm, minimumRingSize } = policy.value;
-    if (hashAlgorithm.case === "maglev") return { kind: "maglev", ...positive("tableSize", Number(hashAlgorithm.value.tableSize)) };
+    if (hashAlgorithm.case === "maglev")
+      return { kind: "maglev", ...positive("tableSize", Number(hashAlgorithm.value.tableSize)) };
     const size = hashAlgorithm.case === "ringHash" ? hashAlgorithm.value.minimumRingSize : minimumRingSize;
-    return { kind: "ring-hash", ...(size > 0n ? { minimumRingSize: Number(size) } : hashAlgorithm.case === undefined ? { minimumRingSize: 1024 } : {}) };
+    return {
+      kind: "ring-hash",
+      ...(size > 0n
+        ? { minimumRingSize: Number(size) }
+        : hashAlgorithm.case === undefined
+          ? { minimumRingSize: 1024 }
+          : {}),
+    };
   }
   const simple = policy?.case === "simple" ? simpleBalancers[policy.value] : "unspecified";
   switch (simple) {
-    case "random": return { kind: "random" };
-    case "round-robin": return { kind: "round-robin", ...warmup };
-    case "passthrough": return { kind: "by-cluster" };
-    default: return { kind: "least-request", ...warmup };
+    case "random":
+      return { kind: "random" };
+    case "round-robin":
+      return { kind: "round-robin", ...warmup };
+    case "passthrough":
+      return { kind: "by-cluster" };
+    default:
+      return { kind: "least-request", ...warmup };
   }
 }
 
@@ -43,7 +55,10 @@ export function connectTimeoutOf(pool: ConnectionPool | undefined, settings: Mes
   return pool?.tcp?.connectTimeout === undefined ? settings.connectTimeoutMs : milliseconds(pool.tcp.connectTimeout);
 }
 
-export function keepaliveOf(pool: ConnectionPool | undefined, settings: MeshSettings): { readonly keepalive?: ir.Keepalive } {
+export function keepaliveOf(
+  pool: ConnectionPool | undefined,
+  settings: MeshSettings,
+): { readonly keepalive?: ir.Keepalive } {
   const keepalive: TcpPool["tcpKeepalive"] = pool?.tcp?.tcpKeepalive ?? settings.keepalive;
   if (keepalive === undefined) return {};
   return {
@@ -55,15 +70,21 @@ export function keepaliveOf(pool: ConnectionPool | undefined, settings: MeshSett
   };
 }
 
-export function outlierDetectionOf(outliers: Outliers | undefined): { readonly outlierDetection?: ir.OutlierDetection } {
+export function outlierDetectionOf(outliers: Outliers | undefined): {
+  readonly outlierDetection?: ir.OutlierDetection;
+} {
   if (outliers === undefined) return {};
   return {
     outlierDetection: {
       minHealthPercent: outliers.minHealthPercent,
       ...(outliers.consecutive5xxErrors === undefined ? {} : { consecutive5xx: outliers.consecutive5xxErrors }),
-      ...(outliers.consecutiveGatewayErrors === undefined ? {} : { consecutiveGatewayErrors: outliers.consecutiveGatewayErrors }),
+      ...(outliers.consecutiveGatewayErrors === undefined
+        ? {}
+        : { consecutiveGatewayErrors: outliers.consecutiveGatewayErrors }),
       ...(outliers.splitExternalLocalOriginErrors ? { splitLocalOriginErrors: true } : {}),
-      ...(outliers.splitExternalLocalOriginErrors ? positive("consecutiveLocalOriginFailures", outliers.consecutiveLocalOriginFailures) : {}),
+      ...(outliers.splitExternalLocalOriginErrors
+        ? positive("consecutiveLocalOriginFailures", outliers.consecutiveLocalOriginFailures)
+        : {}),
       ...optionalMs("intervalMs", outliers.interval),
       ...optionalMs("baseEjectionMs", outliers.baseEjectionTime),
       ...positive("maxEjectionPercent", outliers.maxEjectionPercent),
@@ -71,7 +92,11 @@ export function outlierDetectionOf(outliers: Outliers | undefined): { readonly o
   };
 }
 
-export function upstreamHttpOf(protocol: Protocol, pool: ConnectionPool | undefined, settings: MeshSettings): ir.UpstreamHttp {
+export function upstreamHttpOf(
+  protocol: Protocol,
+  pool: ConnectionPool | undefined,
+  settings: MeshSettings,
+): ir.UpstreamHttp {
   const http = pool?.http;
   return {
     protocol: upstreamProtocol(protocol, pool, settings),
@@ -84,7 +109,11 @@ export function upstreamHttpOf(protocol: Protocol, pool: ConnectionPool | undefi
   };
 }
 
-function upstreamProtocol(protocol: Protocol, pool: ConnectionPool | undefined, settings: MeshSettings): ir.UpstreamHttp["protocol"] {
+function upstreamProtocol(
+  protocol: Protocol,
+  pool: ConnectionPool | undefined,
+  settings: MeshSettings,
+): ir.UpstreamHttp["protocol"] {
   const doNotUpgrade = 1;
   const upgrade = 2;
   if (pool?.http?.useClientProtocol) return "downstream";

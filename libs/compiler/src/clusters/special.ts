@@ -8,7 +8,8 @@ const inboundSourceAddress = "127.0.0.6";
 
 function plainCluster(context: Context, ref: ir.ClusterRef, discovery: ir.Discovery): ir.Cluster {
   return {
-    ref, discovery,
+    ref,
+    discovery,
     connectTimeoutMs: context.settings.connectTimeoutMs,
     balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : { kind: "round-robin" },
     limits: {},
@@ -20,10 +21,17 @@ function plainCluster(context: Context, ref: ir.ClusterRef, discovery: ir.Discov
 
 /** Clusters that no service stands behind. Without interception there is no original destination to go to. */
 export function builtInClusters(context: Context): readonly ir.Cluster[] {
-  const blackHole: ir.Cluster = { ...plainCluster(context, { kind: "black-hole" }, { kind: "none" }), http: { protocol: "tcp" } };
+  const blackHole: ir.Cluster = {
+    ...plainCluster(context, { kind: "black-hole" }, { kind: "none" }),
+    http: { protocol: "tcp" },
+  };
   if (context.scope.interception === "none") return [blackHole];
   const passthrough = plainCluster(context, { kind: "passthrough" }, { kind: "original-destination" });
-  const inbound = plainCluster(context, { kind: "inbound-passthrough" }, { kind: "original-destination", sourceAddress: inboundSourceAddress });
+  const inbound = plainCluster(
+    context,
+    { kind: "inbound-passthrough" },
+    { kind: "original-destination", sourceAddress: inboundSourceAddress },
+  );
   return [blackHole, passthrough, inbound];
 }
 
@@ -34,9 +42,10 @@ export function inboundClusters(context: Context): readonly ir.Cluster[] {
 }
 
 function inboundCluster(context: Context, port: number, served: readonly ServedPort[]): ir.Cluster {
-  const discovery: ir.Discovery = context.scope.interception === "none"
-    ? { kind: "static", endpoints: [{ address: "127.0.0.1", port, weight: 1, mutualTls: false }] }
-    : { kind: "original-destination", sourceAddress: inboundSourceAddress };
+  const discovery: ir.Discovery =
+    context.scope.interception === "none"
+      ? { kind: "static", endpoints: [{ address: "127.0.0.1", port, weight: 1, mutualTls: false }] }
+      : { kind: "original-destination", sourceAddress: inboundSourceAddress };
   const services = new Map(served.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
   return {
     ...plainCluster(context, { kind: "inbound", port }, discovery),

@@ -23,10 +23,14 @@ export function upstreamTls(context: Context, question: TlsQuestion): ir.Upstrea
   const { settings } = question;
   if (settings === undefined) return autoMutualTls(context, question);
   switch (tlsModes[settings.mode] ?? "disable") {
-    case "disable": return { mode: "none" };
-    case "istio-mutual": return meshMutualTls(context, question, settings);
-    case "simple": return originate(context, question, settings, false);
-    case "mutual": return originate(context, question, settings, true);
+    case "disable":
+      return { mode: "none" };
+    case "istio-mutual":
+      return meshMutualTls(context, question, settings);
+    case "simple":
+      return originate(context, question, settings, false);
+    case "mutual":
+      return originate(context, question, settings, true);
   }
 }
 
@@ -43,8 +47,11 @@ function autoMutualTls(context: Context, question: TlsQuestion): ir.UpstreamTls 
 
 function meshMutualTls(context: Context, question: TlsQuestion, settings: ClientTls): ir.UpstreamTls {
   if (!context.scope.agent) {
-    context.findings.warn(question.policy?.origin ?? proxyRef(context), "no-workload-identity",
-      `asks for ISTIO_MUTUAL towards "${question.cluster.host}", but this proxy has no agent and so no certificate; it connects in plaintext`);
+    context.findings.warn(
+      question.policy?.origin ?? proxyRef(context),
+      "no-workload-identity",
+      `asks for ISTIO_MUTUAL towards "${question.cluster.host}", but this proxy has no agent and so no certificate; it connects in plaintext`,
+    );
     return { mode: "none" };
   }
   const base = identity(context, question, "always");
@@ -56,7 +63,9 @@ function meshMutualTls(context: Context, question: TlsQuestion, settings: Client
 }
 
 function identity(
-  context: Context, { service, cluster, protocol }: TlsQuestion, when: "always" | "endpoint-decides",
+  context: Context,
+  { service, cluster, protocol }: TlsQuestion,
+  when: "always" | "endpoint-decides",
 ): Extract<ir.UpstreamTls, { mode: "workload-identity" }> {
   const accounts = context.snapshot.endpoints.groups.get(service.key)?.accounts ?? [];
   const peers = accounts.map((account) => {
@@ -64,7 +73,9 @@ function identity(
     return `spiffe://${context.settings.trustDomain}/ns/${namespace}/sa/${name}`;
   });
   return {
-    mode: "workload-identity", when, sni: cluster,
+    mode: "workload-identity",
+    when,
+    sni: cluster,
     acceptedPeers: [...new Set([...peers, ...service.subjectAltNames])].sort(),
     alpn: protocol === "http2" ? ["istio", "h2"] : ["istio"],
   };
@@ -91,20 +102,34 @@ function clientCertificate(settings: ClientTls): ir.ClientCertificate {
     : { kind: "secret", name: settings.credentialName };
 }
 
-function trustOf(context: Context, settings: ClientTls, owner: { kind: string; namespace: string; name: string }): ir.UpstreamTrust {
+function trustOf(
+  context: Context,
+  settings: ClientTls,
+  owner: { kind: string; namespace: string; name: string },
+): ir.UpstreamTrust {
   if (settings.insecureSkipVerify) return { kind: "unverified" };
   if (settings.credentialName !== "") return { kind: "secret", name: `${settings.credentialName}-cacert` };
   if (settings.caCertificates !== "" && settings.caCertificates !== "system") {
-    return { kind: "file", path: settings.caCertificates, ...(settings.caCrl === "" ? {} : { revocationList: settings.caCrl }) };
+    return {
+      kind: "file",
+      path: settings.caCertificates,
+      ...(settings.caCrl === "" ? {} : { revocationList: settings.caCrl }),
+    };
   }
   if (context.scope.agent) return { kind: "system" };
-  context.findings.warn(owner, "unverified-server",
-    `${formatRef(owner)} originates TLS without caCertificates, and this proxy has no agent to serve the system's roots; server certificates are not verified. Set caCertificates`);
+  context.findings.warn(
+    owner,
+    "unverified-server",
+    `${formatRef(owner)} originates TLS without caCertificates, and this proxy has no agent to serve the system's roots; server certificates are not verified. Set caCertificates`,
+  );
   return { kind: "unverified" };
 }
 
 /** Server name and names to verify follow each request's host where the rule names neither. */
 export function followsHost(tls: ir.UpstreamTls): { readonly autoSni?: true; readonly autoSanValidation?: true } {
   if (tls.mode !== "originate" || tls.sni !== "") return {};
-  return { autoSni: true, ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" ? { autoSanValidation: true } : {}) };
+  return {
+    autoSni: true,
+    ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" ? { autoSanValidation: true } : {}),
+  };
 }

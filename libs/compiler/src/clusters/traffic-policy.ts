@@ -12,7 +12,11 @@ export interface PortPolicy {
  * A subset's policy overrides the rule's part by part; settings for a port replace all four parts, so that what they
  * leave out gets defaults (as Istio documents portLevelSettings).
  */
-export function portPolicy(rule: TrafficPolicy | undefined, subset: TrafficPolicy | undefined, port: number): PortPolicy {
+export function portPolicy(
+  rule: TrafficPolicy | undefined,
+  subset: TrafficPolicy | undefined,
+  port: number,
+): PortPolicy {
   return overlay(overlay({}, rule, port), subset, port);
 }
 

@@ -33,7 +33,9 @@ export interface DestinationRuleIndex {
 }
 
 export function indexDestinationRules(
-  objects: readonly MeshObject<DestinationRule>[], settings: MeshSettings, findings: Findings,
+  objects: readonly MeshObject<DestinationRule>[],
+  settings: MeshSettings,
+  findings: Findings,
 ): DestinationRuleIndex {
   const byNamespace = new Map<string, DestinationPolicy[]>();
   for (const object of [...objects].sort(byAge)) {
@@ -45,24 +47,33 @@ export function indexDestinationRules(
   for (const policies of byNamespace.values()) policies.sort(bySpecificity);
   const keys = new Set(objects.flatMap((object) => Object.keys(object.spec.workloadSelector?.matchLabels ?? {})));
   const lookup = (namespace: string, caller: Caller, host: string, anyViewer: boolean): DestinationPolicy | undefined =>
-    (byNamespace.get(namespace) ?? []).find((policy) =>
-      hostCovers(policy.host, host)
-      && (isEmptyRecord(policy.selector) || (namespace === caller.namespace && selects(policy.selector, caller.labels)))
-      && (anyViewer || isVisible(policy.exportTo, namespace, caller.namespace, settings.exportTo.destinationRules)));
+    (byNamespace.get(namespace) ?? []).find(
+      (policy) =>
+        hostCovers(policy.host, host) &&
+        (isEmptyRecord(policy.selector) ||
+          (namespace === caller.namespace && selects(policy.selector, caller.labels))) &&
+        (anyViewer || isVisible(policy.exportTo, namespace, caller.namespace, settings.exportTo.destinationRules)),
+    );
   return {
     selectorKeys: [...keys].sort(),
     policyFor(caller, service) {
-      const own = caller.namespace === settings.rootNamespace ? undefined : lookup(caller.namespace, caller, service.host, true);
-      return own
-        ?? lookup(service.namespace, caller, service.host, false)
-        ?? lookup(settings.rootNamespace, caller, service.host, false);
+      const own =
+        caller.namespace === settings.rootNamespace ? undefined : lookup(caller.namespace, caller, service.host, true);
+      return (
+        own ??
+        lookup(service.namespace, caller, service.host, false) ??
+        lookup(settings.rootNamespace, caller, service.host, false)
+      );
     },
   };
 }
 
 /** Rules with a selector before those without, then the most specific host. */
 function bySpecificity(left: DestinationPolicy, right: DestinationPolicy): number {
-  return Number(isEmptyRecord(left.selector)) - Number(isEmptyRecord(right.selector)) || byHostSpecificity(left.host, right.host);
+  return (
+    Number(isEmptyRecord(left.selector)) - Number(isEmptyRecord(right.selector)) ||
+    byHostSpecificity(left.host, right.host)
+  );
 }
 
 function policyOf(object: MeshObject<DestinationRule>, settings: MeshSettings): DestinationPolicy {
@@ -74,7 +85,8 @@ function policyOf(object: MeshObject<DestinationRule>, settings: MeshSettings): 
     subsets: spec.subsets,
     exportTo: spec.exportTo,
     selector: spec.workloadSelector?.matchLabels ?? {},
-    origin, origins: [origin],
+    origin,
+    origins: [origin],
   };
 }
 
@@ -90,10 +102,16 @@ function addPolicy(policies: DestinationPolicy[], policy: DestinationPolicy, fin
   const names = new Set(known.subsets.map((subset) => subset.name));
   const repeated = policy.subsets.filter((subset) => names.has(subset.name)).map((subset) => subset.name);
   if (repeated.length > 0 || (known.trafficPolicy !== undefined && policy.trafficPolicy !== undefined)) {
-    const lost = [...(policy.trafficPolicy !== undefined && known.trafficPolicy !== undefined ? ["its trafficPolicy"] : []),
-      ...repeated.map((name) => `its subset "${name}"`)];
-    findings.warn(policy.origin, "destination-rule-merged",
-      `the older ${formatRef(known.origin)} also has host "${policy.host}"; they are merged and ${lost.join(", ")} does not apply`, [known.origin]);
+    const lost = [
+      ...(policy.trafficPolicy !== undefined && known.trafficPolicy !== undefined ? ["its trafficPolicy"] : []),
+      ...repeated.map((name) => `its subset "${name}"`),
+    ];
+    findings.warn(
+      policy.origin,
+      "destination-rule-merged",
+      `the older ${formatRef(known.origin)} also has host "${policy.host}"; they are merged and ${lost.join(", ")} does not apply`,
+      [known.origin],
+    );
   }
   const trafficPolicy = known.trafficPolicy ?? policy.trafficPolicy;
   policies[index] = {

@@ -1,5 +1,6 @@
 import { compareText, selects } from "@lateen/model";
 import type { Endpoint, EndpointSlice, Labels, Locality, Workload } from "@lateen/model";
+import { append } from "./ordering.ts";
 import type { EntryEndpoint, ServiceRecord } from "./service-record.ts";
 import { serviceKey } from "./service-record.ts";
 import type { ServiceIndex } from "./services.ts";
@@ -48,28 +49,29 @@ export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
   const byName = new Map<string, Workload>();
   for (const workload of sorted) {
     byName.set(`${workload.registry}/${workload.namespace}/${workload.name}`, workload);
-    push(byNamespace, workload.namespace, workload);
-    for (const address of workload.addresses) push(byAddress, address, workload);
+    append(byNamespace, workload.namespace, workload);
+    for (const address of workload.addresses) append(byAddress, address, workload);
   }
   return { byAddress, byName, byNamespace };
 }
 
 function byWorkloadName(left: Workload, right: Workload): number {
-  return compareText(left.namespace, right.namespace) || compareText(left.name, right.name) || compareText(left.registry, right.registry);
-}
-
-function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+  return (
+    compareText(left.namespace, right.namespace) ||
+    compareText(left.name, right.name) ||
+    compareText(left.registry, right.registry)
+  );
 }
 
 /** Groups of `previous` are kept, as the same objects, where none of their inputs changed. */
 export function indexEndpoints(
-  slices: readonly EndpointSlice[], workloads: WorkloadIndex, services: ServiceIndex, previous?: EndpointIndex,
+  slices: readonly EndpointSlice[],
+  workloads: WorkloadIndex,
+  services: ServiceIndex,
+  previous?: EndpointIndex,
 ): EndpointIndex {
   const slicesByKey = new Map<string, EndpointSlice[]>();
-  for (const slice of slices) push(slicesByKey, serviceKey(slice.namespace, slice.serviceHost), slice);
+  for (const slice of slices) append(slicesByKey, serviceKey(slice.namespace, slice.serviceHost), slice);
   const groups = new Map<string, EndpointGroup>();
   const keys = new Set([...slicesByKey.keys(), ...services.all.filter(hasOwnEndpoints).map((service) => service.key)]);
   for (const key of [...keys].sort()) {
@@ -80,9 +82,16 @@ export function indexEndpoints(
     const entry = service?.entryEndpoints ?? [];
     const sources = [...own, ...joined.flat(), ...selected, ...entry];
     const known = previous?.groups.get(key);
-    groups.set(key, known !== undefined && equalLists(known.sources, sources)
-      ? known
-      : createGroup(key, sources, [...recordsOfSlices(own, joined), ...selected.map(recordOfWorkload), ...recordsOfEntryEndpoints(service, workloads)]));
+    groups.set(
+      key,
+      known !== undefined && equalLists(known.sources, sources)
+        ? known
+        : createGroup(key, sources, [
+            ...recordsOfSlices(own, joined),
+            ...selected.map(recordOfWorkload),
+            ...recordsOfEntryEndpoints(service, workloads),
+          ]),
+    );
   }
   return { groups, workloads };
 }
@@ -100,10 +109,18 @@ function bySliceName(left: EndpointSlice, right: EndpointSlice): number {
 }
 
 function createGroup(key: string, sources: readonly unknown[], records: EndpointRecord[]): EndpointGroup {
-  const sorted = records.sort((left, right) => compareText(left.address, right.address) || compareText(left.serviceAccount, right.serviceAccount));
-  const accounts = new Set(sorted.filter((record) => record.serviceAccount !== "").map((record) => `${record.namespace}/${record.serviceAccount}`));
+  const sorted = records.sort(
+    (left, right) => compareText(left.address, right.address) || compareText(left.serviceAccount, right.serviceAccount),
+  );
+  const accounts = new Set(
+    sorted
+      .filter((record) => record.serviceAccount !== "")
+      .map((record) => `${record.namespace}/${record.serviceAccount}`),
+  );
   return {
-    key, sources, records: sorted,
+    key,
+    sources,
+    records: sorted,
     accounts: [...accounts].sort(),
     allMutualTls: sorted.length > 0 && sorted.every((record) => record.mutualTls),
   };
@@ -119,10 +136,17 @@ function workloadOf(slice: EndpointSlice, endpoint: Endpoint, workloads: Workloa
   return workloadAt(workloads, address, slice.namespace, slice.registry);
 }
 
-export function workloadAt(workloads: WorkloadIndex, address: string, namespace: string, registry = ""): Workload | undefined {
+export function workloadAt(
+  workloads: WorkloadIndex,
+  address: string,
+  namespace: string,
+  registry = "",
+): Workload | undefined {
   const candidates = workloads.byAddress.get(address) ?? [];
-  return candidates.find((candidate) => candidate.namespace === namespace && candidate.registry === registry)
-    ?? candidates.find((candidate) => candidate.namespace === namespace);
+  return (
+    candidates.find((candidate) => candidate.namespace === namespace && candidate.registry === registry) ??
+    candidates.find((candidate) => candidate.namespace === namespace)
+  );
 }
 
 function selectedWorkloads(service: ServiceRecord, workloads: WorkloadIndex): readonly Workload[] {
@@ -131,7 +155,10 @@ function selectedWorkloads(service: ServiceRecord, workloads: WorkloadIndex): re
   return (workloads.byNamespace.get(service.namespace) ?? []).filter((workload) => selects(selector, workload.labels));
 }
 
-function recordsOfSlices(slices: readonly EndpointSlice[], joined: readonly (readonly (Workload | undefined)[])[]): EndpointRecord[] {
+function recordsOfSlices(
+  slices: readonly EndpointSlice[],
+  joined: readonly (readonly (Workload | undefined)[])[],
+): EndpointRecord[] {
   const records = new Map<string, EndpointRecord>();
   for (const [sliceIndex, slice] of slices.entries()) {
     for (const [index, endpoint] of slice.endpoints.entries()) {
@@ -154,10 +181,21 @@ function bothPorts(first: EndpointRecord, second: EndpointRecord): EndpointRecor
   };
 }
 
-function recordOfSliceEndpoint(slice: EndpointSlice, endpoint: Endpoint, address: string, workload: Workload | undefined): EndpointRecord {
+function recordOfSliceEndpoint(
+  slice: EndpointSlice,
+  endpoint: Endpoint,
+  address: string,
+  workload: Workload | undefined,
+): EndpointRecord {
   return {
     address,
-    health: endpoint.terminating ? (endpoint.serving ? "draining" : "unhealthy") : endpoint.ready ? "healthy" : "unhealthy",
+    health: endpoint.terminating
+      ? endpoint.serving
+        ? "draining"
+        : "unhealthy"
+      : endpoint.ready
+        ? "healthy"
+        : "unhealthy",
     weight: 1,
     labels: workload?.labels ?? {},
     locality: workload?.locality ?? { region: "", zone: endpoint.zone, subzone: "" },
@@ -165,23 +203,31 @@ function recordOfSliceEndpoint(slice: EndpointSlice, endpoint: Endpoint, address
     namespace: workload?.namespace ?? slice.namespace,
     mutualTls: workload?.mutualTls ?? false,
     ...(workload === undefined ? {} : { workload }),
-    portFor: (name) => slice.ports.find((port) => port.name === name)?.number
-      ?? (slice.ports.length === 1 && (slice.ports[0]?.name ?? "") === "" ? slice.ports[0]?.number : undefined),
+    portFor: (name) =>
+      slice.ports.find((port) => port.name === name)?.number ??
+      (slice.ports.length === 1 && (slice.ports[0]?.name ?? "") === "" ? slice.ports[0]?.number : undefined),
   };
 }
 
 function recordOfWorkload(workload: Workload): EndpointRecord {
   return {
     address: workload.addresses[0] ?? "",
-    health: "healthy", weight: 1,
-    labels: workload.labels, locality: workload.locality, serviceAccount: workload.serviceAccount,
-    namespace: workload.namespace, mutualTls: workload.mutualTls, workload,
+    health: "healthy",
+    weight: 1,
+    labels: workload.labels,
+    locality: workload.locality,
+    serviceAccount: workload.serviceAccount,
+    namespace: workload.namespace,
+    mutualTls: workload.mutualTls,
+    workload,
     portFor: (name, number, targetPort) => workload.ports[name] ?? (targetPort || number),
   };
 }
 
 function recordsOfEntryEndpoints(service: ServiceRecord | undefined, workloads: WorkloadIndex): EndpointRecord[] {
-  return (service?.entryEndpoints ?? []).map((endpoint) => recordOfEntryEndpoint(endpoint, service?.namespace ?? "", workloads));
+  return (service?.entryEndpoints ?? []).map((endpoint) =>
+    recordOfEntryEndpoint(endpoint, service?.namespace ?? "", workloads),
+  );
 }
 
 function recordOfEntryEndpoint(endpoint: EntryEndpoint, namespace: string, workloads: WorkloadIndex): EndpointRecord {

@@ -3,9 +3,11 @@ import type { MeshObject } from "@lateen/model";
 
 /** Istio's order of precedence: the oldest first, then by namespace, then by name. */
 export function byAge(left: MeshObject<unknown>, right: MeshObject<unknown>): number {
-  return left.meta.createdAtMs - right.meta.createdAtMs
-    || compareText(left.meta.namespace, right.meta.namespace)
-    || compareText(left.meta.name, right.meta.name);
+  return (
+    left.meta.createdAtMs - right.meta.createdAtMs ||
+    compareText(left.meta.namespace, right.meta.namespace) ||
+    compareText(left.meta.name, right.meta.name)
+  );
 }
 
 /** Whether both lists hold the same elements, in any order; the cheap test behind incremental snapshots. */
@@ -15,4 +17,11 @@ export function sameElements<Element>(left: readonly Element[], right: readonly 
   if (left.every((element, index) => element === right[index])) return true;
   const known = new Set(left);
   return right.every((element) => known.has(element));
+}
+
+/** Adds to the list under `key`. */
+export function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
 }

@@ -1,6 +1,6 @@
 import { isEmptyRecord, selects } from "@lateen/model";
 import type { Labels, MeshObject } from "@lateen/model";
-import { byAge } from "./ordering.ts";
+import { append, byAge } from "./ordering.ts";
 
 interface Selecting {
   readonly selector?: { readonly matchLabels: Labels } | undefined;
@@ -20,18 +20,25 @@ export interface SelectedPolicies<Spec> {
   readonly workload: readonly MeshObject<Spec>[];
 }
 
-export function indexPolicies<Spec extends Selecting>(objects: readonly MeshObject<Spec>[], rootNamespace: string): PolicyIndex<Spec> {
+export function indexPolicies<Spec extends Selecting>(
+  objects: readonly MeshObject<Spec>[],
+  rootNamespace: string,
+): PolicyIndex<Spec> {
   const byNamespace = new Map<string, MeshObject<Spec>[]>();
   for (const object of [...objects].sort(byAge)) {
-    byNamespace.set(object.meta.namespace, [...(byNamespace.get(object.meta.namespace) ?? []), object]);
+    append(byNamespace, object.meta.namespace, object);
   }
   const root = byNamespace.get(rootNamespace) ?? [];
-  const byRef = new Map(objects.map((object) => [`${object.kind}/${object.meta.namespace}/${object.meta.name}`, object]));
+  const byRef = new Map(
+    objects.map((object) => [`${object.kind}/${object.meta.namespace}/${object.meta.name}`, object]),
+  );
   return {
     find: (ref) => byRef.get(ref),
     forWorkload(namespace, labels) {
-      const own = namespace === rootNamespace ? [] : byNamespace.get(namespace) ?? [];
-      const selected = [...root, ...own].filter((object) => !isEmptyRecord(selectorOf(object)) && selects(selectorOf(object), labels));
+      const own = namespace === rootNamespace ? [] : (byNamespace.get(namespace) ?? []);
+      const selected = [...root, ...own].filter(
+        (object) => !isEmptyRecord(selectorOf(object)) && selects(selectorOf(object), labels),
+      );
       return { mesh: root.filter(isForAll), namespace: own.filter(isForAll), workload: selected };
     },
   };

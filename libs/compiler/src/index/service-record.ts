@@ -59,7 +59,10 @@ export function serviceKey(namespace: string, host: string): string {
 export function recordOfService(service: Service): ServiceRecord {
   const { host, name, namespace } = service;
   return {
-    key: serviceKey(namespace, host), host, name, namespace,
+    key: serviceKey(namespace, host),
+    host,
+    name,
+    namespace,
     platform: true,
     external: service.externalName !== "",
     resolution: service.externalName === "" ? "endpoints" : "dns",
@@ -68,9 +71,10 @@ export function recordOfService(service: Service): ServiceRecord {
     ports: service.ports.filter((port) => port.protocol !== "udp"),
     selector: service.selector,
     externalName: service.externalName,
-    entryEndpoints: service.externalName === ""
-      ? []
-      : [{ address: service.externalName, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }],
+    entryEndpoints:
+      service.externalName === ""
+        ? []
+        : [{ address: service.externalName, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }],
     subjectAltNames: [],
     exportTo: service.exportTo,
     createdAtMs: service.createdAtMs,
@@ -86,22 +90,32 @@ export function recordsOfEntry(object: MeshObject<ServiceEntry>): readonly Servi
     const host = written.toLowerCase();
     const resolution = resolutionOf(spec);
     return {
-      key: serviceKey(meta.namespace, host), host, name: host, namespace: meta.namespace,
+      key: serviceKey(meta.namespace, host),
+      host,
+      name: host,
+      namespace: meta.namespace,
       platform: false,
       external: spec.location === 0,
       resolution,
       headless: false,
       addresses: [...spec.addresses].sort(),
-      ports: spec.ports.map((port) => ({
-        name: port.name, number: port.number, protocol: protocolOf(port.protocol), targetPort: port.targetPort, targetPortName: "",
-      })).filter((port) => port.protocol !== "udp"),
+      ports: spec.ports
+        .map((port) => ({
+          name: port.name,
+          number: port.number,
+          protocol: protocolOf(port.protocol),
+          targetPort: port.targetPort,
+          targetPortName: "",
+        }))
+        .filter((port) => port.protocol !== "udp"),
       selector: {},
       externalName: "",
       ...(spec.workloadSelector === undefined ? {} : { workloadSelector: spec.workloadSelector.labels }),
       // A DNS entry without endpoints resolves its own host.
-      entryEndpoints: endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
-        ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }]
-        : endpoints,
+      entryEndpoints:
+        endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
+          ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }]
+          : endpoints,
       subjectAltNames: [...spec.subjectAltNames].sort(),
       exportTo: spec.exportTo,
       createdAtMs: meta.createdAtMs,
@@ -112,23 +126,39 @@ export function recordsOfEntry(object: MeshObject<ServiceEntry>): readonly Servi
 
 function resolutionOf(spec: ServiceEntry): Resolution {
   switch (resolutions[spec.resolution] ?? "none") {
-    case "static": return "endpoints";
-    case "dns": return "dns";
-    case "dns-round-robin": return "dns-round-robin";
-    default: return "none";
+    case "static":
+      return "endpoints";
+    case "dns":
+      return "dns";
+    case "dns-round-robin":
+      return "dns-round-robin";
+    default:
+      return "none";
   }
 }
 
 function entryEndpoints(spec: ServiceEntry): readonly EntryEndpoint[] {
   return spec.endpoints
-    .map(({ address, ports, labels, locality, weight, serviceAccount }) => ({ address, ports, labels, locality, weight, serviceAccount }))
-    .sort((left, right) => compareText(left.address, right.address) || compareText(JSON.stringify(left), JSON.stringify(right)));
+    .map(({ address, ports, labels, locality, weight, serviceAccount }) => ({
+      address,
+      ports,
+      labels,
+      locality,
+      weight,
+      serviceAccount,
+    }))
+    .sort(
+      (left, right) =>
+        compareText(left.address, right.address) || compareText(JSON.stringify(left), JSON.stringify(right)),
+    );
 }
 
 /** Platform services first, then the oldest, then by namespace: who owns a host that several declare. */
 export function byOwnership(left: ServiceRecord, right: ServiceRecord): number {
-  return Number(right.platform) - Number(left.platform)
-    || left.createdAtMs - right.createdAtMs
-    || compareText(left.key, right.key)
-    || compareText(left.origin.name, right.origin.name);
+  return (
+    Number(right.platform) - Number(left.platform) ||
+    left.createdAtMs - right.createdAtMs ||
+    compareText(left.key, right.key) ||
+    compareText(left.origin.name, right.origin.name)
+  );
 }

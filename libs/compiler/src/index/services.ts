@@ -5,7 +5,8 @@ import type { ServiceEntry } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
 import { byOwnership, recordOfService, recordsOfEntry } from "./service-record.ts";
 import type { RecordPort, ServiceRecord } from "./service-record.ts";
-import { isVisible } from "./visibility.ts";
+import { append } from "./ordering.ts";
+import { isPublic, isVisible } from "./visibility.ts";
 
 export interface ServicePortRecord {
   readonly service: ServiceRecord;
@@ -30,7 +31,10 @@ export interface ServiceIndex {
 
 /** Same services in any order give the same index. Two services of one namespace and host are merged. */
 export function indexServices(
-  services: readonly Service[], entries: readonly MeshObject<ServiceEntry>[], settings: MeshSettings, findings: Findings,
+  services: readonly Service[],
+  entries: readonly MeshObject<ServiceEntry>[],
+  settings: MeshSettings,
+  findings: Findings,
 ): ServiceIndex {
   const records = [...services.map(recordOfService), ...entries.flatMap(recordsOfEntry)].sort(byOwnership);
   const byKey = new Map<string, ServiceRecord>();
@@ -40,26 +44,50 @@ export function indexServices(
   }
   const all = [...byKey.values()].sort((left, right) => compareText(left.host, right.host) || byOwnership(left, right));
   const byNamespace = new Map<string, ServiceRecord[]>();
-  for (const record of all) byNamespace.set(record.namespace, [...(byNamespace.get(record.namespace) ?? []), record]);
-  const cache = new Map<string, VisibleServices>();
+  for (const record of all) append(byNamespace, record.namespace, record);
+  const view = visibleViews(all, settings.exportTo.services);
   return {
-    all, byKey, byNamespace,
-    visibleFrom(namespace) {
-      const known = cache.get(namespace);
-      if (known !== undefined) return known;
-      const visible = visibleServices(all, namespace, settings.exportTo.services);
-      cache.set(namespace, visible);
-      return visible;
-    },
+    all,
+    byKey,
+    byNamespace,
+    visibleFrom: view,
+  };
+}
+
+/** Namespaces that see the same services share one view: most meshes hide nothing, so there is one in all. */
+function visibleViews(
+  all: readonly ServiceRecord[],
+  otherwise: readonly string[],
+): (namespace: string) => VisibleServices {
+  const hosts = new Map<string, number>();
+  for (const { host } of all) hosts.set(host, (hosts.get(host) ?? 0) + 1);
+  const special = all.filter((record) => hosts.get(record.host) !== 1 || !isPublic(record.exportTo, otherwise));
+  const views = new Map<string, VisibleServices>();
+  const byNamespace = new Map<string, VisibleServices>();
+  return (namespace) => {
+    const known = byNamespace.get(namespace);
+    if (known !== undefined) return known;
+    const seen = special.map((record) => [
+      isVisible(record.exportTo, record.namespace, namespace, otherwise),
+      record.namespace === namespace,
+    ]);
+    const signature = JSON.stringify(seen);
+    const view = views.get(signature) ?? visibleServices(all, namespace, otherwise);
+    views.set(signature, view);
+    byNamespace.set(namespace, view);
+    return view;
   };
 }
 
 /** The same service from two clusters of a mesh is one; a second declaration only adds ports and addresses. */
 function merged(first: ServiceRecord, second: ServiceRecord, findings: Findings): ServiceRecord {
   if (!(first.platform && second.platform)) {
-    findings.warn(second.origin, "duplicate-host",
+    findings.warn(
+      second.origin,
+      "duplicate-host",
       `the host "${second.host}" is declared twice in namespace ${second.namespace}; ports and endpoints of ${formatRef(second.origin)} are added to ${formatRef(first.origin)}`,
-      [first.origin]);
+      [first.origin],
+    );
   }
   const known = new Set(first.ports.map((port) => port.number));
   return {
@@ -71,7 +99,11 @@ function merged(first: ServiceRecord, second: ServiceRecord, findings: Findings)
   };
 }
 
-function visibleServices(all: readonly ServiceRecord[], namespace: string, otherwise: readonly string[]): VisibleServices {
+function visibleServices(
+  all: readonly ServiceRecord[],
+  namespace: string,
+  otherwise: readonly string[],
+): VisibleServices {
   const byHost = new Map<string, ServiceRecord>();
   for (const record of all) {
     if (!isVisible(record.exportTo, record.namespace, namespace, otherwise)) continue;
@@ -82,15 +114,14 @@ function visibleServices(all: readonly ServiceRecord[], namespace: string, other
   const byPort = new Map<number, ServicePortRecord[]>();
   for (const service of list) {
     for (const port of service.ports) {
-      const entry = { service, port };
-      const known = byPort.get(port.number);
-      if (known === undefined) byPort.set(port.number, [entry]);
-      else known.push(entry);
+      append(byPort, port.number, { service, port });
     }
   }
   const wildcards = list.filter((record) => isWildcard(record.host)).map((record) => record.host);
   return {
-    all: list, byHost, byPort,
+    all: list,
+    byHost,
+    byPort,
     find: (host) => byHost.get(host) ?? byHost.get(mostSpecificMatch(wildcards, host) ?? ""),
   };
 }

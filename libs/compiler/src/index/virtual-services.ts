@@ -2,7 +2,7 @@ import { byHostSpecificity, hostCovers, isWildcard, resolveHost } from "@lateen/
 import type { MeshObject } from "@lateen/model";
 import type { VirtualService } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
-import { byAge } from "./ordering.ts";
+import { append, byAge } from "./ordering.ts";
 import { isVisible } from "./visibility.ts";
 
 /** The gateway name that stands for all sidecars. */
@@ -31,18 +31,24 @@ export interface VirtualServiceIndex {
   inMesh(namespace: string): MeshRouting;
 }
 
-export function indexVirtualServices(objects: readonly MeshObject<VirtualService>[], settings: MeshSettings): VirtualServiceIndex {
+export function indexVirtualServices(
+  objects: readonly MeshObject<VirtualService>[],
+  settings: MeshSettings,
+): VirtualServiceIndex {
   const all = [...objects].sort(byAge).map((object) => recordOf(object, settings));
   const cache = new Map<string, MeshRouting>();
   const visible = (record: VirtualServiceRecord, namespace: string): boolean =>
     isVisible(record.object.spec.exportTo, record.object.meta.namespace, namespace, settings.exportTo.virtualServices);
   return {
     all,
-    boundTo: (gateway, namespace) => all.filter((record) => record.gateways.includes(gateway) && visible(record, namespace)),
+    boundTo: (gateway, namespace) =>
+      all.filter((record) => record.gateways.includes(gateway) && visible(record, namespace)),
     inMesh(namespace) {
       const known = cache.get(namespace);
       if (known !== undefined) return known;
-      const routing = meshRouting(all.filter((record) => record.gateways.includes(meshGateway) && visible(record, namespace)));
+      const routing = meshRouting(
+        all.filter((record) => record.gateways.includes(meshGateway) && visible(record, namespace)),
+      );
       cache.set(namespace, routing);
       return routing;
     },
@@ -72,7 +78,7 @@ function meshRouting(all: readonly VirtualServiceRecord[]): MeshRouting {
   for (const record of all) {
     for (const host of record.hosts) {
       if (isWildcard(host)) wildcards.push({ host, record });
-      else exact.set(host, [...(exact.get(host) ?? []), record]);
+      else append(exact, host, record);
     }
   }
   wildcards.sort((left, right) => byHostSpecificity(left.host, right.host)); // stable: the oldest stays first

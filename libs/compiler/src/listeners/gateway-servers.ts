@@ -36,7 +36,9 @@ export function serverGroups(context: Context): readonly ServerGroup[] {
   const groups = new Map<string, { bind: string; port: number; secure: boolean; servers: PlacedServer[] }>();
   for (const gateway of context.snapshot.gateways) {
     if (!selected.has(formatRef(gateway.origin))) continue;
-    for (const placed of gateway.spec.servers.flatMap((server, index) => placeServer(context, gateway, server, index))) {
+    for (const placed of gateway.spec.servers.flatMap((server, index) =>
+      placeServer(context, gateway, server, index),
+    )) {
       const secure = isSecure(placed.server);
       const key = `${placed.bind} ${placed.port}`;
       const group = groups.get(key);
@@ -50,17 +52,35 @@ export function serverGroups(context: Context): readonly ServerGroup[] {
 }
 
 /** On each port of the proxy that the Gateway's port reaches: a Service in front may map 80 to 8080. */
-function placeServer(context: Context, gateway: MeshObject<Gateway>, server: GatewayServer, index: number): readonly PlacedServer[] {
+function placeServer(
+  context: Context,
+  gateway: MeshObject<Gateway>,
+  server: GatewayServer,
+  index: number,
+): readonly PlacedServer[] {
   const path = `spec.servers[${index}]`;
   const problem = notBuilt(server);
   if (problem !== undefined) {
-    context.findings.warn(gateway.origin, "server-not-built", `${path} (port ${server.port?.number ?? 0} ${server.port?.protocol ?? ""}) ${problem}; it gets no listener`);
+    context.findings.warn(
+      gateway.origin,
+      "server-not-built",
+      `${path} (port ${server.port?.number ?? 0} ${server.port?.protocol ?? ""}) ${problem}; it gets no listener`,
+    );
     return [];
   }
   const number = server.port?.number ?? 0;
-  const targets = new Set(context.scope.serves.filter((served) => served.port === number).map((served) => served.targetPort));
+  const targets = new Set(
+    context.scope.serves.filter((served) => served.port === number).map((served) => served.targetPort),
+  );
   const hosts = server.hosts.map((host) => serverHost(host, gateway.meta.namespace));
-  return [...(targets.size > 0 ? targets : [number])].map((port) => ({ gateway, server, path, bind: server.bind || "0.0.0.0", port, hosts }));
+  return [...(targets.size > 0 ? targets : [number])].map((port) => ({
+    gateway,
+    server,
+    path,
+    bind: server.bind || "0.0.0.0",
+    port,
+    hosts,
+  }));
 }
 
 function notBuilt(server: GatewayServer): string | undefined {
@@ -69,7 +89,8 @@ function notBuilt(server: GatewayServer): string | undefined {
   const terminates = mode !== undefined && mode !== "passthrough" && mode !== "auto-passthrough";
   if (isHttp(protocol)) return undefined;
   if (protocol === "https" && terminates) return undefined;
-  if (protocol === "https") return `has tls.mode ${mode === undefined ? "unset" : mode.toUpperCase().replace("-", "_")}, and TLS routing by server name is not built`;
+  if (protocol === "https")
+    return `has tls.mode ${mode === undefined ? "unset" : mode.toUpperCase().replace("-", "_")}, and TLS routing by server name is not built`;
   return "is neither HTTP nor terminated HTTPS, and TCP and TLS routing in gateways is not built";
 }
 
@@ -94,16 +115,25 @@ function addSecure(context: Context, servers: PlacedServer[], placed: PlacedServ
 
 function reportConflict(context: Context, placed: PlacedServer, rival: PlacedServer | undefined): void {
   if (rival === undefined) return;
-  context.findings.warn(placed.gateway.origin, "conflicting-servers",
+  context.findings.warn(
+    placed.gateway.origin,
+    "conflicting-servers",
     `${placed.path} and ${formatRef(rival.gateway.origin)} ${rival.path} both want ${placed.bind}:${placed.port} in ways that exclude each other; the older one gets it`,
-    [rival.gateway.origin]);
+    [rival.gateway.origin],
+  );
 }
 
 /** The hosts of a rule that `server` serves, each in its narrower form. */
-export function servedHosts(server: PlacedServer, ruleHosts: readonly string[], ruleNamespace: string): readonly string[] {
+export function servedHosts(
+  server: PlacedServer,
+  ruleHosts: readonly string[],
+  ruleNamespace: string,
+): readonly string[] {
   const found = server.hosts.flatMap(({ host, namespace }) => {
     if (namespace !== "*" && namespace !== ruleNamespace) return [];
-    return ruleHosts.flatMap((wanted) => (hostCovers(host, wanted) ? [wanted] : hostCovers(wanted, host) ? [host] : []));
+    return ruleHosts.flatMap((wanted) =>
+      hostCovers(host, wanted) ? [wanted] : hostCovers(wanted, host) ? [host] : [],
+    );
   });
   return [...new Set(found)];
 }
@@ -113,8 +143,11 @@ export function tableRef(group: ServerGroup, server?: PlacedServer): ir.RouteTab
   if (server === undefined || !group.secure) return { kind: "gateway-http", port: group.port, bind };
   const { gateway } = server;
   return {
-    kind: "gateway-https", bind,
-    port: server.server.port?.number ?? group.port, portName: server.server.port?.name ?? "",
-    gateway: gateway.meta.name, namespace: gateway.meta.namespace,
+    kind: "gateway-https",
+    bind,
+    port: server.server.port?.number ?? group.port,
+    portName: server.server.port?.name ?? "",
+    gateway: gateway.meta.name,
+    namespace: gateway.meta.namespace,
   };
 }

@@ -13,18 +13,28 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
   const mode = serverTlsModes[tls.mode] ?? "simple";
   if (mode === "istio-mutual") {
     if (context.scope.agent) return { mode: "workload-identity", alpn };
-    context.findings.warn(gateway.origin, "no-workload-identity", `${path}.tls.mode is ISTIO_MUTUAL, but this proxy has no agent and so no certificate; it gets no listener`);
+    context.findings.warn(
+      gateway.origin,
+      "no-workload-identity",
+      `${path}.tls.mode is ISTIO_MUTUAL, but this proxy has no agent and so no certificate; it gets no listener`,
+    );
     return undefined;
   }
   const certificates = certificatesOf(tls);
   if (certificates.length === 0) {
-    context.findings.warn(gateway.origin, "no-certificate", `${path}.tls names no certificate; it gets no listener. Set credentialName`);
+    context.findings.warn(
+      gateway.origin,
+      "no-certificate",
+      `${path}.tls names no certificate; it gets no listener. Set credentialName`,
+    );
     return undefined;
   }
   const minimum = tlsVersions[tls.minProtocolVersion];
   const maximum = tlsVersions[tls.maxProtocolVersion];
   return {
-    mode: "certificate", certificates, alpn,
+    mode: "certificate",
+    certificates,
+    alpn,
     client: clientVerification(tls, mode),
     minimumVersion: minimum ?? "1.2",
     ...(maximum === undefined ? {} : { maximumVersion: maximum }),
@@ -47,7 +57,10 @@ function clientVerification(tls: ServerTls, mode: string): ir.ClientVerification
   const credential = tls.caCertCredentialName || tls.credentialName || (tls.credentialNames[0] ?? "");
   return {
     mode: mode === "mutual" ? "required" : "optional",
-    trust: tls.caCertificates !== "" ? { kind: "file", path: tls.caCertificates } : { kind: "secret", name: `${credential}-cacert` },
+    trust:
+      tls.caCertificates !== ""
+        ? { kind: "file", path: tls.caCertificates }
+        : { kind: "secret", name: `${credential}-cacert` },
     acceptedNames: [...tls.subjectAltNames].sort(),
     spkiHashes: [...tls.verifyCertificateSpki].sort(),
     certificateHashes: [...tls.verifyCertificateHash].sort(),

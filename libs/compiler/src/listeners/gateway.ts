@@ -21,9 +21,17 @@ export function gatewayOutput(parts: ListenerParts): GatewayOutput {
   const listeners: ir.Listener[] = [];
   const routeTables: ir.RouteTable[] = [];
   for (const group of serverGroups(parts.context)) {
-    const chains = group.secure ? group.servers.flatMap((server) => secureChain(parts, group, server)) : [plainChain(parts, group)];
+    const chains = group.secure
+      ? group.servers.flatMap((server) => secureChain(parts, group, server))
+      : [plainChain(parts, group)];
     if (chains.length === 0) continue;
-    listeners.push(listenerOf(parts.context, group, chains.map((chain) => chain.chain)));
+    listeners.push(
+      listenerOf(
+        parts.context,
+        group,
+        chains.map((chain) => chain.chain),
+      ),
+    );
     routeTables.push(...chains.map((chain) => chain.table));
   }
   return { listeners, routeTables };
@@ -36,26 +44,53 @@ interface Chain {
 
 function plainChain(parts: ListenerParts, group: ServerGroup): Chain {
   const limits = rateLimitsFor(parts.context, false);
-  const table = gatewayTable(parts.context, { ref: tableRef(group), port: group.port, servers: group.servers, tls: false, rateLimits: limits.rules });
-  return { table, chain: { name: { kind: "none" }, match: {}, handler: gatewayHttp(parts, table.ref, limits.filters) } };
+  const table = gatewayTable(parts.context, {
+    ref: tableRef(group),
+    port: group.port,
+    servers: group.servers,
+    tls: false,
+    rateLimits: limits.rules,
+  });
+  return {
+    table,
+    chain: { name: { kind: "none" }, match: {}, handler: gatewayHttp(parts, table.ref, limits.filters) },
+  };
 }
 
 function secureChain(parts: ListenerParts, group: ServerGroup, server: PlacedServer): readonly Chain[] {
   const tls = gatewayTls(parts.context, server);
   if (tls === undefined) return [];
   const limits = rateLimitsFor(parts.context, tls.mode === "workload-identity");
-  const table = gatewayTable(parts.context, { ref: tableRef(group, server), port: group.port, servers: [server], tls: true, rateLimits: limits.rules });
+  const table = gatewayTable(parts.context, {
+    ref: tableRef(group, server),
+    port: group.port,
+    servers: [server],
+    tls: true,
+    rateLimits: limits.rules,
+  });
   const names = server.hosts.map((host) => host.host);
   const serverNames = names.includes("*") ? {} : { serverNames: [...names].sort() };
-  return [{
-    table,
-    chain: { name: { kind: "none" }, match: serverNames, tls, handler: gatewayHttp(parts, table.ref, limits.filters) },
-  }];
+  return [
+    {
+      table,
+      chain: {
+        name: { kind: "none" },
+        match: serverNames,
+        tls,
+        handler: gatewayHttp(parts, table.ref, limits.filters),
+      },
+    },
+  ];
 }
 
-function gatewayHttp({ context, httpAuthorization }: ListenerParts, ref: ir.RouteTableRef, rateLimiting: readonly ir.RateLimiting[]): ir.HttpHandler {
+function gatewayHttp(
+  { context, httpAuthorization }: ListenerParts,
+  ref: ir.RouteTableRef,
+  rateLimiting: readonly ir.RateLimiting[],
+): ir.HttpHandler {
   return {
-    kind: "http", role: "gateway",
+    kind: "http",
+    role: "gateway",
     routes: httpAuthorization.refuse ? { from: "inline", table: refusing(ref) } : { from: "discovery", ref },
     externalAuthorization: httpAuthorization.external,
     authorization: httpAuthorization.steps,
@@ -68,19 +103,42 @@ function gatewayHttp({ context, httpAuthorization }: ListenerParts, ref: ir.Rout
 
 function refusing(ref: ir.RouteTableRef): ir.RouteTable {
   return {
-    ref, origins: [],
-    virtualHosts: [{
-      kind: "block-all", host: "*", port: 0, domains: ["*"],
-      routes: [{ name: "refused", match: { path: { kind: "prefix", value: "/" } }, operation: "", action: { kind: "respond", status: 403 } }],
-    }],
+    ref,
+    origins: [],
+    virtualHosts: [
+      {
+        kind: "block-all",
+        host: "*",
+        port: 0,
+        domains: ["*"],
+        routes: [
+          {
+            name: "refused",
+            match: { path: { kind: "prefix", value: "/" } },
+            operation: "",
+            action: { kind: "respond", status: 403 },
+          },
+        ],
+      },
+    ],
   };
 }
 
-function listenerOf(context: Context, { bind, port, servers }: ServerGroup, chains: readonly ir.FilterChain[]): ir.Listener {
+function listenerOf(
+  context: Context,
+  { bind, port, servers }: ServerGroup,
+  chains: readonly ir.FilterChain[],
+): ir.Listener {
   return {
-    ref: { kind: "address", bind, port }, bind, port, direction: "outbound", bindToPort: true,
+    ref: { kind: "address", bind, port },
+    bind,
+    port,
+    direction: "outbound",
+    bindToPort: true,
     inspectors: inspectorsFor(chains),
-    ...(chains.some((chain) => chain.tls !== undefined) ? { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs } : {}),
+    ...(chains.some((chain) => chain.tls !== undefined)
+      ? { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }
+      : {}),
     chains,
     origins: [...new Set(servers.map((server) => formatRef(server.gateway.origin)))].sort(),
   };

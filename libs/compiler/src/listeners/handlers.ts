@@ -18,7 +18,11 @@ export interface ListenerParts {
 }
 
 export function createParts(context: Context): ListenerParts {
-  return { context, httpAuthorization: authorizationFor(context, false), tcpAuthorization: authorizationFor(context, true) };
+  return {
+    context,
+    httpAuthorization: authorizationFor(context, false),
+    tcpAuthorization: authorizationFor(context, true),
+  };
 }
 
 const none: AuthorizationSteps = { external: [], steps: [], refuse: false };
@@ -37,20 +41,31 @@ export function routeFilters(context: Context, outbound: boolean): ir.HttpHandle
 /** Calls the proxy's own application makes. */
 export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef): ir.HttpHandler {
   return {
-    kind: "http", role: "outbound",
+    kind: "http",
+    role: "outbound",
     routes: { from: "discovery", ref: table },
-    externalAuthorization: [], authorization: [], rateLimiting: [],
+    externalAuthorization: [],
+    authorization: [],
+    rateLimiting: [],
     routeFilters: routeFilters(context, true),
     accessLogs: accessLogsFor(context, "outbound", {}, true),
     forwardPeer: false,
   };
 }
 
-export function outboundTcp({ context }: ListenerParts, cluster: ir.ClusterRef, tags: Readonly<Record<string, string>> = {}): ir.TcpHandler {
+export function outboundTcp(
+  { context }: ListenerParts,
+  cluster: ir.ClusterRef,
+  tags: Readonly<Record<string, string>> = {},
+): ir.TcpHandler {
   return tcp(context, none, { cluster, role: "outbound", tags });
 }
 
-export function inboundTcp({ context, tcpAuthorization }: ListenerParts, cluster: ir.ClusterRef, tags: Readonly<Record<string, string>>): ir.TcpHandler {
+export function inboundTcp(
+  { context, tcpAuthorization }: ListenerParts,
+  cluster: ir.ClusterRef,
+  tags: Readonly<Record<string, string>>,
+): ir.TcpHandler {
   return tcp(context, tcpAuthorization, { cluster, role: "inbound", tags });
 }
 
@@ -60,7 +75,9 @@ export function refusingTcp(context: Context): ir.TcpHandler {
 }
 
 function tcp(
-  context: Context, authorization: AuthorizationSteps, target: { cluster: ir.ClusterRef; role: LogRole; tags: Readonly<Record<string, string>> },
+  context: Context,
+  authorization: AuthorizationSteps,
+  target: { cluster: ir.ClusterRef; role: LogRole; tags: Readonly<Record<string, string>> },
 ): ir.TcpHandler {
   return {
     kind: "tcp",
@@ -88,14 +105,20 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
   const table: ir.RouteTable = {
     ref: { kind: "inbound", port: inbound.cluster.kind === "inbound" ? inbound.cluster.port : 0 },
     origins: [],
-    virtualHosts: [{
-      kind: "inbound", host: "*", port: inbound.port, domains: ["*"],
-      routes: [inboundRoute(inbound, httpAuthorization.refuse)],
-      ...(limits.rules.length > 0 ? { rateLimits: limits.rules } : {}),
-    }],
+    virtualHosts: [
+      {
+        kind: "inbound",
+        host: "*",
+        port: inbound.port,
+        domains: ["*"],
+        routes: [inboundRoute(inbound, httpAuthorization.refuse)],
+        ...(limits.rules.length > 0 ? { rateLimits: limits.rules } : {}),
+      },
+    ],
   };
   return {
-    kind: "http", role: "inbound",
+    kind: "http",
+    role: "inbound",
     routes: { from: "inline", table },
     externalAuthorization: httpAuthorization.external,
     authorization: httpAuthorization.steps,
@@ -107,9 +130,21 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
 }
 
 function inboundRoute({ cluster, host, port, grpc }: InboundHttp, refuse: boolean): ir.Route {
-  const shared = { name: "default", match: { path: { kind: "prefix", value: "/" } }, operation: host === "" ? "" : `${host}:${port}/*` } as const;
+  const shared = {
+    name: "default",
+    match: { path: { kind: "prefix", value: "/" } },
+    operation: host === "" ? "" : `${host}:${port}/*`,
+  } as const;
   if (refuse) return { ...shared, action: { kind: "respond", status: 403 } };
   // A request stream that was already read cannot be sent again, so gRPC goes without.
-  const retry: ir.RetryPolicy = { attempts: 2, retryOn: "reset-before-request", avoidPreviousHosts: false, hostSelectionAttempts: 0 };
-  return { ...shared, action: { kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0, ...(grpc ? {} : { retry }) } };
+  const retry: ir.RetryPolicy = {
+    attempts: 2,
+    retryOn: "reset-before-request",
+    avoidPreviousHosts: false,
+    hostSelectionAttempts: 0,
+  };
+  return {
+    ...shared,
+    action: { kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0, ...(grpc ? {} : { retry }) },
+  };
 }

@@ -18,7 +18,9 @@ export interface WayIn {
 }
 
 const secure = (handler: WayIn["handler"], applicationProtocols?: readonly string[]): WayIn => ({
-  handler, tls: identityTls, match: { transport: "tls", ...(applicationProtocols === undefined ? {} : { applicationProtocols }) },
+  handler,
+  tls: identityTls,
+  match: { transport: "tls", ...(applicationProtocols === undefined ? {} : { applicationProtocols }) },
 });
 const open = (handler: WayIn["handler"], match: WayIn["match"]): WayIn => ({ handler, match });
 
@@ -54,7 +56,9 @@ const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode,
 /** What has to look at the first bytes for these matches to work. */
 export function inspectorsFor(chains: readonly ir.FilterChain[]): readonly ("tls" | "http")[] {
   const tls = chains.some((chain) => chain.match.transport !== undefined || chain.match.serverNames !== undefined);
-  const http = chains.some((chain) => chain.match.applicationProtocols?.some((protocol) => plainHttp.includes(protocol)));
+  const http = chains.some((chain) =>
+    chain.match.applicationProtocols?.some((protocol) => plainHttp.includes(protocol)),
+  );
   return [...(tls ? ["tls" as const] : []), ...(http ? ["http" as const] : [])];
 }
 

@@ -29,8 +29,11 @@ function ownPorts({ context }: ListenerParts): readonly OwnPort[] {
     if (service === undefined) return [];
     const different = others.find((other) => other.protocol !== service.protocol);
     if (different !== undefined) {
-      context.findings.warn(proxyRef(context), "conflicting-protocols",
-        `the application's port ${targetPort} is ${service.protocol} for service "${service.host}" and ${different.protocol} for "${different.host}"; it is treated as ${service.protocol}`);
+      context.findings.warn(
+        proxyRef(context),
+        "conflicting-protocols",
+        `the application's port ${targetPort} is ${service.protocol} for service "${service.host}" and ${different.protocol} for "${different.host}"; it is treated as ${service.protocol}`,
+      );
     }
     return [{ targetPort, service }];
   });
@@ -45,11 +48,16 @@ function virtualInbound(parts: ListenerParts, ports: readonly OwnPort[]): ir.Lis
     ...ports.flatMap((port) => portChains(parts, port, { bind: "0.0.0.0", matchPort: true })),
   ];
   return {
-    ref: { kind: "virtual-inbound" }, bind: "0.0.0.0", port: settings.inboundPort, direction: "inbound", bindToPort: true,
+    ref: { kind: "virtual-inbound" },
+    bind: "0.0.0.0",
+    port: settings.inboundPort,
+    direction: "inbound",
+    bindToPort: true,
     ...(scope.interception === "tproxy" ? { transparent: true } : {}),
     inspectors: ["original-destination", "tls", "http"],
     inspectionTimeoutMs: settings.protocolDetectionTimeoutMs,
-    chains, origins: originsOf(parts),
+    chains,
+    origins: originsOf(parts),
   };
 }
 
@@ -66,14 +74,26 @@ function blackHoleChain({ context }: ListenerParts, port: number): ir.FilterChai
 function passthroughChains(parts: ListenerParts, ports: readonly OwnPort[]): readonly ir.FilterChain[] {
   const { peerModes } = parts.context.scope;
   const served = new Set(ports.map((port) => port.targetPort));
-  const exceptions = Object.keys(peerModes.ports).map(Number).filter((port) => !served.has(port)).sort((left, right) => left - right);
+  const exceptions = Object.keys(peerModes.ports)
+    .map(Number)
+    .filter((port) => !served.has(port))
+    .sort((left, right) => left - right);
   return [undefined, ...exceptions].flatMap((port) => {
     const mode = port === undefined ? peerModes.all : peerModeAt(peerModes, port);
-    return chainsOf(parts, { mode, protocol: "sniff", cluster: { kind: "inbound-passthrough" }, ...(port === undefined ? {} : { destinationPort: port }) });
+    return chainsOf(parts, {
+      mode,
+      protocol: "sniff",
+      cluster: { kind: "inbound-passthrough" },
+      ...(port === undefined ? {} : { destinationPort: port }),
+    });
   });
 }
 
-function portChains(parts: ListenerParts, port: OwnPort, where: { readonly bind: string; readonly matchPort: boolean }): readonly ir.FilterChain[] {
+function portChains(
+  parts: ListenerParts,
+  port: OwnPort,
+  where: { readonly bind: string; readonly matchPort: boolean },
+): readonly ir.FilterChain[] {
   const { protocol } = port.service;
   return chainsOf(parts, {
     mode: peerModeAt(parts.context.scope.peerModes, port.targetPort),
@@ -99,29 +119,45 @@ function chainsOf(parts: ListenerParts, plan: ChainPlan): readonly ir.FilterChai
   const port = plan.destinationPort === undefined ? {} : { destinationPort: plan.destinationPort };
   if (context.scope.agent) return waysIn(plan.protocol, plan.mode).map((way) => chainOf(parts, plan, way, port));
   if (plan.mode !== "strict") return waysIn(plan.protocol, "disable").map((way) => chainOf(parts, plan, way, port));
-  context.findings.warn(proxyRef(context), "strict-without-identity",
-    "mutual TLS is required here (STRICT), but this proxy has no agent and so no certificate; connections to its application are refused. Run an agent beside it, or set PERMISSIVE or DISABLE for it");
+  context.findings.warn(
+    proxyRef(context),
+    "strict-without-identity",
+    "mutual TLS is required here (STRICT), but this proxy has no agent and so no certificate; connections to its application are refused. Run an agent beside it, or set PERMISSIVE or DISABLE for it",
+  );
   return [{ name: plan.name ?? { kind: "fixed", name: "virtualInbound" }, match: port, handler: refusingTcp(context) }];
 }
 
-function chainOf(parts: ListenerParts, plan: ChainPlan, way: ReturnType<typeof waysIn>[number], port: ir.ChainMatch): ir.FilterChain {
+function chainOf(
+  parts: ListenerParts,
+  plan: ChainPlan,
+  way: ReturnType<typeof waysIn>[number],
+  port: ir.ChainMatch,
+): ir.FilterChain {
   const { service, cluster } = plan;
-  const tags: Record<string, string> = service === undefined ? {} : {
-    destination_service: service.host, destination_service_name: service.name, destination_service_namespace: service.namespace,
-  };
+  const tags: Record<string, string> =
+    service === undefined
+      ? {}
+      : {
+          destination_service: service.host,
+          destination_service_name: service.name,
+          destination_service_namespace: service.namespace,
+        };
   const fixed = way.handler === "http" ? "virtualInbound-catchall-http" : "virtualInbound";
   return {
     name: plan.name ?? { kind: "fixed", name: fixed },
     match: { ...port, ...way.match },
     ...(way.tls === undefined ? {} : { tls: way.tls }),
-    handler: way.handler === "tcp"
-      ? inboundTcp(parts, cluster, tags)
-      : inboundHttp(parts, {
-          cluster, tags,
-          port: service?.port ?? 0, host: service?.host ?? "",
-          grpc: service?.protocol === "grpc",
-          identified: way.tls !== undefined,
-        }),
+    handler:
+      way.handler === "tcp"
+        ? inboundTcp(parts, cluster, tags)
+        : inboundHttp(parts, {
+            cluster,
+            tags,
+            port: service?.port ?? 0,
+            host: service?.host ?? "",
+            grpc: service?.protocol === "grpc",
+            identified: way.tls !== undefined,
+          }),
   };
 }
 
@@ -130,17 +166,27 @@ function boundListener(parts: ListenerParts, port: OwnPort): readonly ir.Listene
   const { context } = parts;
   const { bind } = context.scope;
   if (bind === "127.0.0.1") {
-    context.findings.warn(proxyRef(context), "no-inbound-address",
-      `the application listens on 127.0.0.1:${port.targetPort}, which is also this proxy's address, so calls to it do not pass the proxy. Give the workload another address (INSTANCE_IPS)`);
+    context.findings.warn(
+      proxyRef(context),
+      "no-inbound-address",
+      `the application listens on 127.0.0.1:${port.targetPort}, which is also this proxy's address, so calls to it do not pass the proxy. Give the workload another address (INSTANCE_IPS)`,
+    );
     return [];
   }
   const chains = portChains(parts, port, { bind, matchPort: false });
-  return [{
-    ref: { kind: "address", bind, port: port.targetPort }, bind, port: port.targetPort, direction: "inbound", bindToPort: true,
-    inspectors: inspectorsFor(chains),
-    inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
-    chains, origins: originsOf(parts),
-  }];
+  return [
+    {
+      ref: { kind: "address", bind, port: port.targetPort },
+      bind,
+      port: port.targetPort,
+      direction: "inbound",
+      bindToPort: true,
+      inspectors: inspectorsFor(chains),
+      inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
+      chains,
+      origins: originsOf(parts),
+    },
+  ];
 }
 
 function originsOf({ context }: ListenerParts): readonly string[] {

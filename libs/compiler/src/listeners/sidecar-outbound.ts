@@ -42,7 +42,11 @@ function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port:
   const { context } = parts;
   const intercepted = context.scope.interception !== "none";
   if (intercepted && isReserved(parts, port.number)) {
-    context.findings.warn(service.origin, "reserved-port", `port ${port.number} of "${service.host}" is one of the proxy's own; calls to it do not pass through a listener`);
+    context.findings.warn(
+      service.origin,
+      "reserved-port",
+      `port ${port.number} of "${service.host}" is one of the proxy's own; calls to it do not pass through a listener`,
+    );
     return;
   }
   if (isHttp(port.protocol)) shared(plan, port.number).http = true;
@@ -70,7 +74,8 @@ function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, p
   const ranges = service.addresses.flatMap((address) => parseCidr(address) ?? []);
   const here = shared(plan, port.number);
   if (ranges.length > 0) addChain(parts, here, service, rangeChain(parts, service, port, ranges));
-  else if (isTlsPassthrough(port.protocol) && service.host !== "*") addChain(parts, here, service, serverNameChain(parts, service, port));
+  else if (isTlsPassthrough(port.protocol) && service.host !== "*")
+    addChain(parts, here, service, serverNameChain(parts, service, port));
   else if (port.protocol === "auto") here.http = true;
   else addFallback(parts, here, service, port);
 }
@@ -80,8 +85,11 @@ function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord
   const match = JSON.stringify(chain.match);
   if (!here.chains.some((known) => JSON.stringify(known.match) === match)) here.chains.push(chain);
   else {
-    parts.context.findings.warn(service.origin, "conflicting-address",
-      `"${service.host}" cannot be told from another service with the same addresses and port; the other one gets the traffic`);
+    parts.context.findings.warn(
+      service.origin,
+      "conflicting-address",
+      `"${service.host}" cannot be told from another service with the same addresses and port; the other one gets the traffic`,
+    );
   }
 }
 
@@ -96,8 +104,11 @@ function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port
   for (const address of loopback) addOwn(parts, plan, { service, port, address });
   if (port.protocol === "auto") shared(plan, port.number).http = true;
   else if (loopback.length === 0) {
-    parts.context.findings.info(service.origin, "not-reachable-without-capture",
-      `port ${port.number} (${port.protocol}) of "${service.host}" gets no listener in proxies without traffic capture (INTERCEPTION_MODE NONE), as it has no loopback address to bind`);
+    parts.context.findings.info(
+      service.origin,
+      "not-reachable-without-capture",
+      `port ${port.number} (${port.protocol}) of "${service.host}" gets no listener in proxies without traffic capture (INTERCEPTION_MODE NONE), as it has no loopback address to bind`,
+    );
   }
 }
 
@@ -112,8 +123,12 @@ function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
   const key = `${address} ${port.number}`;
   const rival = plan.own.get(key);
   if (rival !== undefined) {
-    parts.context.findings.warn(service.origin, "conflicting-address",
-      `"${service.host}" has the address ${address}:${port.number}, which another service has too; the other one gets the traffic`, [rival.owner]);
+    parts.context.findings.warn(
+      service.origin,
+      "conflicting-address",
+      `"${service.host}" has the address ${address}:${port.number}, which another service has too; the other one gets the traffic`,
+      [rival.owner],
+    );
     return;
   }
   plan.own.set(key, { listener: ownListener(parts, place), owner: service.origin });
@@ -122,16 +137,31 @@ function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
 function ownListener(parts: ListenerParts, { service, port, address }: Place): ir.Listener {
   const { context } = parts;
   const name: ir.ChainName = { kind: "none" };
-  const plain: ir.FilterChain = { name, match: {}, handler: outboundTcp(parts, outbound(service, port), tagsOf(service)) };
+  const plain: ir.FilterChain = {
+    name,
+    match: {},
+    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
+  };
   const base = {
-    ref: { kind: "address", bind: address, port: port.number }, bind: address, port: port.number, direction: "outbound",
-    bindToPort: context.scope.interception === "none", origins: [],
+    ref: { kind: "address", bind: address, port: port.number },
+    bind: address,
+    port: port.number,
+    direction: "outbound",
+    bindToPort: context.scope.interception === "none",
+    origins: [],
   } as const;
   if (port.protocol !== "auto") return { ...base, inspectors: [], chains: [plain] };
-  const http: ir.FilterChain = { name, match: plainHttpMatch, handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }) };
+  const http: ir.FilterChain = {
+    name,
+    match: plainHttpMatch,
+    handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }),
+  };
   return {
-    ...base, inspectors: ["tls", "http"], inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
-    chains: [http], fallback: plain,
+    ...base,
+    inspectors: ["tls", "http"],
+    inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
+    chains: [http],
+    fallback: plain,
   };
 }
 
@@ -140,28 +170,42 @@ function outbound(service: ServiceRecord, port: RecordPort): ir.OutboundClusterR
 }
 
 function tagsOf(service: ServiceRecord): Readonly<Record<string, string>> {
-  return { destination_service: service.host, destination_service_name: service.name, destination_service_namespace: service.namespace };
+  return {
+    destination_service: service.host,
+    destination_service_name: service.name,
+    destination_service_namespace: service.namespace,
+  };
 }
 
-function rangeChain(parts: ListenerParts, service: ServiceRecord, port: RecordPort, ranges: readonly Cidr[]): ir.FilterChain {
+function rangeChain(
+  parts: ListenerParts,
+  service: ServiceRecord,
+  port: RecordPort,
+  ranges: readonly Cidr[],
+): ir.FilterChain {
   return {
-    name: { kind: "none" }, match: { destinationRanges: ranges },
+    name: { kind: "none" },
+    match: { destinationRanges: ranges },
     handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
   };
 }
 
 function serverNameChain(parts: ListenerParts, service: ServiceRecord, port: RecordPort): ir.FilterChain {
   return {
-    name: { kind: "none" }, match: { transport: "tls", serverNames: [service.host] },
+    name: { kind: "none" },
+    match: { transport: "tls", serverNames: [service.host] },
     handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
   };
 }
 
 function addFallback(parts: ListenerParts, here: SharedPort, service: ServiceRecord, port: RecordPort): void {
   if (here.fallback !== undefined) {
-    parts.context.findings.warn(service.origin, "conflicting-address",
+    parts.context.findings.warn(
+      service.origin,
+      "conflicting-address",
       `port ${port.number} (${port.protocol}) of "${service.host}" has no address to tell it from another service's; the other one gets the traffic. Set addresses`,
-      [here.fallback.owner]);
+      [here.fallback.owner],
+    );
     return;
   }
   const handler = outboundTcp(parts, outbound(service, port), tagsOf(service));
@@ -173,10 +217,16 @@ function sharedListener(parts: ListenerParts, port: number, { http, chains, fall
   const { bind, interception } = context.scope;
   const handler = outboundHttp(parts, { kind: "port", port });
   const base = {
-    ref: { kind: "address", bind, port }, bind, port, direction: "outbound", bindToPort: interception === "none", origins: [],
+    ref: { kind: "address", bind, port },
+    bind,
+    port,
+    direction: "outbound",
+    bindToPort: interception === "none",
+    origins: [],
   } as const;
   // Without capture only HTTP arrives here, so there is nothing to tell apart.
-  if (interception === "none") return { ...base, inspectors: [], chains: [{ name: { kind: "none" }, match: {}, handler }] };
+  if (interception === "none")
+    return { ...base, inspectors: [], chains: [{ name: { kind: "none" }, match: {}, handler }] };
   const httpChain: ir.FilterChain = { name: { kind: "none" }, match: plainHttpMatch, handler };
   const all = [...(http ? [httpChain] : []), ...chains];
   const rest = fallback?.chain ?? passthroughChain(parts, { kind: "fixed", name: "PassthroughFilterChain" });
@@ -197,11 +247,17 @@ function passthroughChain(parts: ListenerParts, name: ir.ChainName): ir.FilterCh
 function virtualOutbound(parts: ListenerParts): ir.Listener {
   const { settings } = parts.context;
   return {
-    ref: { kind: "virtual-outbound" }, bind: "0.0.0.0", port: settings.outboundPort, direction: "outbound",
-    bindToPort: true, useOriginalDestination: true, inspectors: [],
+    ref: { kind: "virtual-outbound" },
+    bind: "0.0.0.0",
+    port: settings.outboundPort,
+    direction: "outbound",
+    bindToPort: true,
+    useOriginalDestination: true,
+    inspectors: [],
     chains: [
       {
-        name: { kind: "fixed", name: "virtualOutbound-blackhole" }, match: { destinationPort: settings.outboundPort },
+        name: { kind: "fixed", name: "virtualOutbound-blackhole" },
+        match: { destinationPort: settings.outboundPort },
         handler: outboundTcp(parts, { kind: "black-hole" }),
       },
       passthroughChain(parts, { kind: "fixed", name: "virtualOutbound-catchall-tcp" }),
@@ -217,8 +273,11 @@ function withoutCollisions({ context }: ListenerParts, listeners: readonly ir.Li
   return listeners.filter((listener) => {
     const collides = own.has(`${listener.bind} ${listener.port}`);
     if (collides) {
-      context.findings.warn(proxyRef(context), "port-taken",
-        `${listener.bind}:${listener.port} is the application's own port, so calls it makes to services on port ${listener.port} do not pass the proxy. Use another target port`);
+      context.findings.warn(
+        proxyRef(context),
+        "port-taken",
+        `${listener.bind}:${listener.port} is the application's own port, so calls it makes to services on port ${listener.port} do not pass the proxy. Use another target port`,
+      );
     }
     return !collides;
   });

@@ -26,16 +26,20 @@ export function compileAction(context: Context, rule: HttpRule, site: RoutingSit
 function compileForward(context: Context, rule: HttpRule, site: RoutingSite): ir.Forward {
   // With several destinations, weight 0 means none of the requests.
   const chosen = rule.route.length === 1 ? rule.route : rule.route.filter((destination) => destination.weight > 0);
-  const resolved = chosen.map((destination) => ({ destination, ...resolveDestination(context, destination.destination, site) }));
+  const resolved = chosen.map((destination) => ({
+    destination,
+    ...resolveDestination(context, destination.destination, site),
+  }));
   const hash = resolved.flatMap((target) => target.hash);
   const retry = compileRetry(rule.retries ?? context.settings.defaultRetry, hash.length > 0);
   const hostRewrite = rule.rewrite?.authority || compileHeaders(rule.headers).authority;
   const mirrors = compileMirrors(context, rule, site);
   return {
     kind: "forward",
-    targets: resolved.length === 0
-      ? [{ cluster: { kind: "black-hole" }, weight: 1 }]
-      : resolved.map(({ destination, cluster }) => weightedTarget(destination, cluster, resolved.length === 1)),
+    targets:
+      resolved.length === 0
+        ? [{ cluster: { kind: "black-hole" }, weight: 1 }]
+        : resolved.map(({ destination, cluster }) => weightedTarget(destination, cluster, resolved.length === 1)),
     timeoutMs: rule.timeout === undefined ? 0 : milliseconds(rule.timeout),
     ...(retry === undefined ? {} : { retry }),
     ...compileRewrite(rule),
@@ -48,13 +52,20 @@ function compileForward(context: Context, rule: HttpRule, site: RoutingSite): ir
 
 function weightedTarget(destination: HttpDestination, cluster: ir.ClusterRef, only: boolean): ir.WeightedTarget {
   const { authority, ...headers } = compileHeaders(destination.headers);
-  return { cluster, weight: only ? 1 : destination.weight, ...headers, ...(authority === undefined ? {} : { hostRewrite: authority }) };
+  return {
+    cluster,
+    weight: only ? 1 : destination.weight,
+    ...headers,
+    ...(authority === undefined ? {} : { hostRewrite: authority }),
+  };
 }
 
 function compileRewrite(rule: HttpRule): Pick<ir.Forward, "rewrite"> {
   const { rewrite } = rule;
   if (rewrite?.uriRegexRewrite !== undefined) {
-    return { rewrite: { kind: "regex", pattern: rewrite.uriRegexRewrite.match, substitution: rewrite.uriRegexRewrite.rewrite } };
+    return {
+      rewrite: { kind: "regex", pattern: rewrite.uriRegexRewrite.match, substitution: rewrite.uriRegexRewrite.rewrite },
+    };
   }
   return rewrite === undefined || rewrite.uri === "" ? {} : { rewrite: { kind: "prefix", value: rewrite.uri } };
 }
@@ -70,12 +81,19 @@ function compileMirrors(context: Context, rule: HttpRule, site: RoutingSite): re
 
 function compileRedirect(redirect: HttpRedirect, site: RoutingSite): ir.Redirect {
   const { redirectCode, redirectPort, scheme, uri, prefixRewrite, authority } = redirect;
-  const status = redirectCode === 302 || redirectCode === 303 || redirectCode === 307 || redirectCode === 308 ? redirectCode : 301;
+  const status =
+    redirectCode === 302 || redirectCode === 303 || redirectCode === 307 || redirectCode === 308 ? redirectCode : 301;
   const fromRequest = 1;
-  const port = redirectPort.case === "port" ? redirectPort.value : redirectPort.case === "derivePort" && redirectPort.value === fromRequest ? site.port : 0;
+  const port =
+    redirectPort.case === "port"
+      ? redirectPort.value
+      : redirectPort.case === "derivePort" && redirectPort.value === fromRequest
+        ? site.port
+        : 0;
   const secure = (scheme || (site.tls ? "https" : "http")) === "https";
   return {
-    kind: "redirect", status,
+    kind: "redirect",
+    status,
     ...(authority === "" ? {} : { host: authority }),
     ...(prefixRewrite === "" ? (uri === "" ? {} : { path: uri }) : { prefixRewrite }),
     ...(scheme === "" ? {} : { scheme }),
@@ -86,8 +104,11 @@ function compileRedirect(redirect: HttpRedirect, site: RoutingSite): ir.Redirect
 
 function compileResponse({ status, body }: DirectResponse): ir.Respond {
   switch (body?.specifier.case) {
-    case "string": return { kind: "respond", status, body: body.specifier.value };
-    case "bytes": return { kind: "respond", status, bodyBase64: base64Encode(body.specifier.value) };
-    default: return { kind: "respond", status };
+    case "string":
+      return { kind: "respond", status, body: body.specifier.value };
+    case "bytes":
+      return { kind: "respond", status, bodyBase64: base64Encode(body.specifier.value) };
+    default:
+      return { kind: "respond", status };
   }
 }

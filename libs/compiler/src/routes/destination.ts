@@ -18,17 +18,24 @@ export interface ResolvedDestination {
 }
 
 export function resolveDestination(
-  context: Context, destination: Destination | undefined, site: { readonly port: number; readonly owner: ObjectRef },
+  context: Context,
+  destination: Destination | undefined,
+  site: { readonly port: number; readonly owner: ObjectRef },
 ): ResolvedDestination {
   const host = resolveHost(destination?.host ?? "", site.owner.namespace, context.settings.domain);
   const service = context.services.find(host);
   const [onlyPort, ...otherPorts] = service?.ports ?? [];
-  const port = destination?.port?.number || (onlyPort !== undefined && otherPorts.length === 0 ? onlyPort.number : site.port);
+  const port =
+    destination?.port?.number || (onlyPort !== undefined && otherPorts.length === 0 ? onlyPort.number : site.port);
   const subset = destination?.subset ?? "";
   const ref: ir.OutboundClusterRef = { kind: "outbound", host: service?.host ?? host, port, subset };
   const cluster = context.clusters.get(clusterKey(ref));
   if (service === undefined || cluster === undefined) {
-    context.findings.warn(site.owner, "unknown-destination", missing(ref, service !== undefined, service?.ports.some((own) => own.number === port) ?? false));
+    context.findings.warn(
+      site.owner,
+      "unknown-destination",
+      missing(ref, service !== undefined, service?.ports.some((own) => own.number === port) ?? false),
+    );
     return { cluster: { kind: "black-hole" }, hash: [], announceHttp: false };
   }
   const policy = context.snapshot.destinationRules.policyFor(context.scope, service);
@@ -42,8 +49,10 @@ export function resolveDestination(
 }
 
 function missing(ref: ir.OutboundClusterRef, knownHost: boolean, knownPort: boolean): string {
-  if (!knownHost) return `routes to host "${ref.host}", which is no service this proxy can see; these requests get 503. Declare the service, or correct the host`;
-  if (!knownPort) return `routes to port ${ref.port} of "${ref.host}", which it does not have; these requests get 503. Name one of its ports`;
+  if (!knownHost)
+    return `routes to host "${ref.host}", which is no service this proxy can see; these requests get 503. Declare the service, or correct the host`;
+  if (!knownPort)
+    return `routes to port ${ref.port} of "${ref.host}", which it does not have; these requests get 503. Name one of its ports`;
   return `routes to subset "${ref.subset}" of "${ref.host}", which no DestinationRule that applies here defines; these requests get 503. Define the subset`;
 }
 
@@ -52,15 +61,31 @@ function missing(ref: ir.OutboundClusterRef, knownHost: boolean, knownPort: bool
  * alpn filter does.
  */
 export function needsAnnouncement(context: Context, cluster: ir.Cluster): boolean {
-  return cluster.http.protocol === "downstream" && cluster.tls.mode === "workload-identity" && supports(context, setFilterState);
+  return (
+    cluster.http.protocol === "downstream" &&
+    cluster.tls.mode === "workload-identity" &&
+    supports(context, setFilterState)
+  );
 }
 
 function hashPolicies({ hashKey }: ConsistentHash): readonly ir.HashPolicy[] {
   switch (hashKey.case) {
-    case "httpHeaderName": return [{ kind: "header", name: hashKey.value }];
-    case "httpCookie": return [{ kind: "cookie", name: hashKey.value.name, path: hashKey.value.path, ...optionalMs("ttlMs", hashKey.value.ttl) }];
-    case "useSourceIp": return hashKey.value ? [{ kind: "source-ip" }] : [];
-    case "httpQueryParameterName": return [{ kind: "query", name: hashKey.value }];
-    default: return [];
+    case "httpHeaderName":
+      return [{ kind: "header", name: hashKey.value }];
+    case "httpCookie":
+      return [
+        {
+          kind: "cookie",
+          name: hashKey.value.name,
+          path: hashKey.value.path,
+          ...optionalMs("ttlMs", hashKey.value.ttl),
+        },
+      ];
+    case "useSourceIp":
+      return hashKey.value ? [{ kind: "source-ip" }] : [];
+    case "httpQueryParameterName":
+      return [{ kind: "query", name: hashKey.value }];
+    default:
+      return [];
   }
 }

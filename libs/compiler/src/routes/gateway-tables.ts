@@ -26,12 +26,18 @@ interface HostPlan {
 export function gatewayTable(context: Context, plan: GatewayTablePlan): ir.RouteTable {
   const hosts = new Map<string, HostPlan>();
   for (const server of plan.servers) addServer(context, plan, server, hosts);
-  const virtualHosts = [...hosts].sort(([left], [right]) => byHostSpecificity(left, right)).map(([host, own]) => virtualHost(context, plan, host, own));
+  const virtualHosts = [...hosts]
+    .sort(([left], [right]) => byHostSpecificity(left, right))
+    .map(([host, own]) => virtualHost(context, plan, host, own));
   if (virtualHosts.length === 0) {
     virtualHosts.push({ kind: "black-hole", host: "*", port: plan.port, domains: ["*"], routes: [] });
   }
   const gateways = plan.servers.map((server) => formatRef(server.gateway.origin));
-  return { ref: plan.ref, virtualHosts, origins: [...new Set([...originsOf(virtualHosts), ...gateways])].sort(compareText) };
+  return {
+    ref: plan.ref,
+    virtualHosts,
+    origins: [...new Set([...originsOf(virtualHosts), ...gateways])].sort(compareText),
+  };
 }
 
 function addServer(context: Context, plan: GatewayTablePlan, server: PlacedServer, hosts: Map<string, HostPlan>): void {
@@ -58,13 +64,28 @@ function addServer(context: Context, plan: GatewayTablePlan, server: PlacedServe
   }
 }
 
-function virtualHost(context: Context, plan: GatewayTablePlan, host: string, { rules, requireTls }: HostPlan): ir.VirtualHost {
-  reportMerge(context, host, rules.map((rule) => rule.record));
+function virtualHost(
+  context: Context,
+  plan: GatewayTablePlan,
+  host: string,
+  { rules, requireTls }: HostPlan,
+): ir.VirtualHost {
+  reportMerge(
+    context,
+    host,
+    rules.map((rule) => rule.record),
+  );
   const routes = rules.flatMap((rule) => rule.routes);
   // A rule that matches everything would hide the rules of VirtualServices merged after it.
-  const ordered = [...routes.filter((route) => !matchesEverything(route.match)), ...routes.filter((route) => matchesEverything(route.match))];
+  const ordered = [
+    ...routes.filter((route) => !matchesEverything(route.match)),
+    ...routes.filter((route) => matchesEverything(route.match)),
+  ];
   return {
-    kind: "service", host, port: plan.port, domains: [hostForm(host)],
+    kind: "service",
+    host,
+    port: plan.port,
+    domains: [hostForm(host)],
     routes: ordered,
     ...(requireTls ? { requireTls } : {}),
     ...(plan.rateLimits.length > 0 ? { rateLimits: plan.rateLimits } : {}),
@@ -75,8 +96,11 @@ function reportMerge(context: Context, host: string, records: readonly VirtualSe
   const [oldest, ...others] = records;
   if (oldest === undefined) return;
   for (const record of others) {
-    context.findings.info(record.object.origin, "merged-virtual-services",
+    context.findings.info(
+      record.object.origin,
+      "merged-virtual-services",
       `its routes for host "${host}" come after those of the older ${formatRef(oldest.object.origin)}, except that routes matching everything come last`,
-      [oldest.object.origin]);
+      [oldest.object.origin],
+    );
   }
 }

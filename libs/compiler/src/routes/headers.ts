@@ -12,7 +12,8 @@ export interface HeaderEffects {
 export function compileHeaders(rules: HeaderRules | undefined): HeaderEffects {
   const request = changes(rules?.request);
   const response = changes(rules?.response);
-  const authority = rules?.request === undefined ? undefined : authorityIn(rules.request.set) ?? authorityIn(rules.request.add);
+  const authority =
+    rules?.request === undefined ? undefined : (authorityIn(rules.request.set) ?? authorityIn(rules.request.add));
   return {
     ...(request === undefined ? {} : { requestHeaders: request }),
     ...(response === undefined ? {} : { responseHeaders: response }),
@@ -28,7 +29,10 @@ function changes(operations: HeaderOperations | undefined): ir.HeaderChanges | u
   return { ...(put.length > 0 ? { put } : {}), ...(remove.length > 0 ? { remove } : {}) };
 }
 
-function entries(headers: Readonly<Record<string, string>>, append: boolean): readonly { name: string; value: string; append: boolean }[] {
+function entries(
+  headers: Readonly<Record<string, string>>,
+  append: boolean,
+): readonly { name: string; value: string; append: boolean }[] {
   return Object.entries(headers)
     .filter(([name]) => !isInternal(name))
     .sort(([left], [right]) => compareText(left, right))
@@ -41,11 +45,16 @@ function isInternal(name: string): boolean {
 }
 
 function authorityIn(headers: Readonly<Record<string, string>>): string | undefined {
-  return Object.entries(headers).find(([name]) => name.toLowerCase() === ":authority" || name.toLowerCase() === "host")?.[1];
+  return Object.entries(headers).find(
+    ([name]) => name.toLowerCase() === ":authority" || name.toLowerCase() === "host",
+  )?.[1];
 }
 
 /** First `first`, then `second`: later changes see the effect of earlier ones. */
-export function joinChanges(first: ir.HeaderChanges | undefined, second: ir.HeaderChanges | undefined): ir.HeaderChanges | undefined {
+export function joinChanges(
+  first: ir.HeaderChanges | undefined,
+  second: ir.HeaderChanges | undefined,
+): ir.HeaderChanges | undefined {
   if (first === undefined || second === undefined) return first ?? second;
   const put = [...(first.put ?? []), ...(second.put ?? [])];
   const remove = [...(first.remove ?? []), ...(second.remove ?? [])];

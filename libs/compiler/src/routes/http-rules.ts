@@ -23,8 +23,11 @@ export function compileHttpRules(context: Context, record: VirtualServiceRecord,
   const routes: ir.Route[] = [];
   for (const [index, rule] of record.object.spec.http.entries()) {
     if (rule.delegate !== undefined) {
-      context.findings.error(record.object.origin, "delegate-not-built",
-        `spec.http[${index}].delegate is not applied; put the delegate's routes into this VirtualService`);
+      context.findings.error(
+        record.object.origin,
+        "delegate-not-built",
+        `spec.http[${index}].delegate is not applied; put the delegate's routes into this VirtualService`,
+      );
       continue;
     }
     const matches: readonly (HttpMatch | undefined)[] = rule.match.length === 0 ? [undefined] : rule.match;
@@ -51,8 +54,14 @@ function compileRule(context: Context, rule: HttpRule, match: HttpMatch | undefi
   const action = compileAction(context, rule, site);
   const routeMatch = compileMatch(match);
   const headers = headersOf(rule, action);
-  const fault = rule.fault !== undefined && requires(context, faultFilter, site.owner, "its faults are not injected") ? compileFault(rule.fault) : undefined;
-  const cors = rule.corsPolicy !== undefined && requires(context, corsFilter, site.owner, "its corsPolicy is not applied") ? compileCors(rule.corsPolicy) : undefined;
+  const fault =
+    rule.fault !== undefined && requires(context, faultFilter, site.owner, "its faults are not injected")
+      ? compileFault(rule.fault)
+      : undefined;
+  const cors =
+    rule.corsPolicy !== undefined && requires(context, corsFilter, site.owner, "its corsPolicy is not applied")
+      ? compileCors(rule.corsPolicy)
+      : undefined;
   return {
     name: match === undefined || match.name === "" ? rule.name : `${rule.name}.${match.name}`,
     match: routeMatch,
@@ -68,8 +77,13 @@ function compileRule(context: Context, rule: HttpRule, match: HttpMatch | undefi
 }
 
 /** A single destination's header changes follow the rule's own on the route itself. */
-function headersOf(rule: HttpRule, action: ir.RouteAction): {
-  readonly action: ir.RouteAction; readonly request: ir.HeaderChanges | undefined; readonly response: ir.HeaderChanges | undefined;
+function headersOf(
+  rule: HttpRule,
+  action: ir.RouteAction,
+): {
+  readonly action: ir.RouteAction;
+  readonly request: ir.HeaderChanges | undefined;
+  readonly response: ir.HeaderChanges | undefined;
 } {
   const { requestHeaders, responseHeaders } = compileHeaders(rule.headers);
   const [only, ...others] = action.kind === "forward" ? action.targets : [];
@@ -78,7 +92,11 @@ function headersOf(rule: HttpRule, action: ir.RouteAction): {
   }
   const hostRewrite = action.hostRewrite ?? only.hostRewrite;
   return {
-    action: { ...action, targets: [{ cluster: only.cluster, weight: 1 }], ...(hostRewrite === undefined ? {} : { hostRewrite }) },
+    action: {
+      ...action,
+      targets: [{ cluster: only.cluster, weight: 1 }],
+      ...(hostRewrite === undefined ? {} : { hostRewrite }),
+    },
     request: joinChanges(requestHeaders, only.requestHeaders),
     response: joinChanges(responseHeaders, only.responseHeaders),
   };
@@ -87,7 +105,8 @@ function headersOf(rule: HttpRule, action: ir.RouteAction): {
 function operationOf(action: ir.RouteAction, match: ir.RouteMatch, site: RoutingSite): string {
   const path = match.path.kind === "prefix" ? `${match.path.value}*` : match.path.value;
   const [only, ...others] = action.kind === "forward" ? action.targets : [];
-  if (only?.cluster.kind === "outbound" && others.length === 0) return `${only.cluster.host}:${only.cluster.port}${path}`;
+  if (only?.cluster.kind === "outbound" && others.length === 0)
+    return `${only.cluster.host}:${only.cluster.port}${path}`;
   return `${site.owner.name}:${site.port}${path}`;
 }
 
@@ -99,7 +118,9 @@ export function defaultRoute(context: Context, cluster: ir.OutboundClusterRef): 
     name: "default",
     match: { path: { kind: "prefix", value: "/" } },
     action: {
-      kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0,
+      kind: "forward",
+      targets: [{ cluster, weight: 1 }],
+      timeoutMs: 0,
       ...(retry === undefined ? {} : { retry }),
       ...(known !== undefined && needsAnnouncement(context, known) ? { announceHttp: true } : {}),
     },

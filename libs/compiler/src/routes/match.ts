@@ -9,7 +9,11 @@ export function compileMatch(match: HttpMatch | undefined): ir.RouteMatch {
     ...Object.entries(match.headers).map(([name, value]) => headerMatch(name, value)),
     ...Object.entries(match.withoutHeaders).map(([name, value]) => withoutHeader(name, value)),
   ].sort((left, right) => compareText(left.name, right.name));
-  for (const [name, value] of [[":method", match.method], [":authority", match.authority], [":scheme", match.scheme]] as const) {
+  for (const [name, value] of [
+    [":method", match.method],
+    [":authority", match.authority],
+    [":scheme", match.scheme],
+  ] as const) {
     if (value !== undefined) headers.push(headerMatch(name, value));
   }
   const query = Object.entries(match.queryParams)
@@ -25,10 +29,14 @@ export function compileMatch(match: HttpMatch | undefined): ir.RouteMatch {
 
 function pathMatch(uri: IstioStringMatch | undefined): ir.RouteMatch["path"] {
   switch (uri?.matchType.case) {
-    case "exact": return { kind: "exact", value: uri.matchType.value };
-    case "prefix": return { kind: "prefix", value: uri.matchType.value };
-    case "regex": return { kind: "regex", value: uri.matchType.value };
-    default: return { kind: "prefix", value: "/" };
+    case "exact":
+      return { kind: "exact", value: uri.matchType.value };
+    case "prefix":
+      return { kind: "prefix", value: uri.matchType.value };
+    case "regex":
+      return { kind: "regex", value: uri.matchType.value };
+    default:
+      return { kind: "prefix", value: "/" };
   }
 }
 
@@ -39,7 +47,12 @@ function headerMatch(name: string, match: IstioStringMatch): ir.HeaderMatch {
 /** A request without the header counts as one whose header is empty, so it does not match the value either. */
 function withoutHeader(name: string, match: IstioStringMatch): ir.HeaderMatch {
   const value = matchOf(match);
-  return { name: name.toLowerCase(), ...value, invert: true, ...(value.match === undefined ? {} : { missingIsEmpty: true }) };
+  return {
+    name: name.toLowerCase(),
+    ...value,
+    invert: true,
+    ...(value.match === undefined ? {} : { missingIsEmpty: true }),
+  };
 }
 
 /** No match, and the regex `*`, which is no regex, ask only for presence (as Istio reads them). */

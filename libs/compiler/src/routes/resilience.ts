@@ -29,7 +29,10 @@ export function compileRetry(retry: HttpRetry | undefined, sticky: boolean): ir.
 
 /** Numbers among the conditions are status codes. */
 function conditions(text: string): { readonly retryOn: string; readonly statusCodes?: readonly number[] } {
-  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const parts = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
   const codes = parts.filter((part) => /^[1-5]\d\d$/.test(part)).map(Number);
   const names = parts.filter((part) => !/^\d+$/.test(part));
   if (codes.length === 0) return { retryOn: names.join(",") };
@@ -53,16 +56,33 @@ function compileDelay(delay: HttpFault["delay"]): ir.Fault["delay"] {
 function compileAbort(abort: HttpFault["abort"]): ir.Fault["abort"] {
   const percent = abort?.percentage?.value ?? 0;
   switch (abort?.errorType.case) {
-    case "httpStatus": return { kind: "http", status: abort.errorType.value, percent };
-    case "grpcStatus": return { kind: "grpc", status: Math.max(grpcStatuses.indexOf(abort.errorType.value), 0), percent };
-    default: return undefined;
+    case "httpStatus":
+      return { kind: "http", status: abort.errorType.value, percent };
+    case "grpcStatus":
+      return { kind: "grpc", status: Math.max(grpcStatuses.indexOf(abort.errorType.value), 0), percent };
+    default:
+      return undefined;
   }
 }
 
 /** By number. */
 const grpcStatuses = [
-  "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
   "UNAUTHENTICATED",
 ];
 

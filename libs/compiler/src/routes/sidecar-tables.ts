@@ -14,7 +14,9 @@ const portOfUnknownHosts = 80;
 
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
-  const services = (context.services.byPort.get(port) ?? []).filter((entry) => isHttp(entry.port.protocol) || entry.port.protocol === "auto");
+  const services = (context.services.byPort.get(port) ?? []).filter(
+    (entry) => isHttp(entry.port.protocol) || entry.port.protocol === "auto",
+  );
   const known = services.map(({ service }) => serviceHost(context, service, port));
   const extra = port === portOfUnknownHosts ? unknownHosts(context, port) : [];
   const allow = context.settings.outboundPolicy === "allow-any" && context.scope.interception !== "none";
@@ -35,7 +37,9 @@ function serviceHost(context: Context, service: ServiceRecord, port: number): Ca
   const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
   return {
     host: {
-      kind: "service", host: service.host, port,
+      kind: "service",
+      host: service.host,
+      port,
       domains: [service.host],
       // A VirtualService none of whose rules can apply here leaves the service as it is.
       routes: routes.length > 0 ? routes : [defaultRoute(context, cluster)],
@@ -51,9 +55,12 @@ function rulesOf(context: Context, host: string): VirtualServiceRecord | undefin
   const pattern = mostSpecificMatch(winner.hosts, host);
   const shadowed = others.filter((record) => mostSpecificMatch(record.hosts, host) === pattern);
   for (const record of shadowed) {
-    context.findings.warn(record.object.origin, "shadowed-virtual-service",
+    context.findings.warn(
+      record.object.origin,
+      "shadowed-virtual-service",
       `its routes for host "${host}" do not apply in sidecars: ${formatRef(winner.object.origin)} is older and has the same host. Merge them into one VirtualService`,
-      [winner.object.origin]);
+      [winner.object.origin],
+    );
   }
   return winner;
 }
@@ -61,12 +68,15 @@ function rulesOf(context: Context, host: string): VirtualServiceRecord | undefin
 /** Hosts of VirtualServices that no visible service has, in any form. */
 function unknownHosts(context: Context, port: number): readonly Candidate[] {
   const hosts = new Set(context.routing.all.flatMap((record) => record.hosts));
-  return [...hosts].filter((host) => !isKnown(context, host)).flatMap((host) => {
-    const rules = rulesOf(context, host);
-    const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
-    if (routes.length === 0) return [];
-    return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates: [] }];
-  });
+  return [...hosts]
+    .filter((host) => !isKnown(context, host))
+    .flatMap((host) => {
+      const rules = rulesOf(context, host);
+      const routes =
+        rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
+      if (routes.length === 0) return [];
+      return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates: [] }];
+    });
 }
 
 function isKnown(context: Context, host: string): boolean {

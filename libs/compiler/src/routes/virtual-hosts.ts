@@ -22,14 +22,24 @@ export function fallbackHost(allow: boolean, port: number): ir.VirtualHost {
   const match: ir.RouteMatch = { path: { kind: "prefix", value: "/" } };
   return allow
     ? {
-        kind: "allow-any", host: "*", port, domains: ["*"],
-        routes: [{
-          name: "allow_any", match, operation: "",
-          action: { kind: "forward", targets: [{ cluster: { kind: "passthrough" }, weight: 1 }], timeoutMs: 0 },
-        }],
+        kind: "allow-any",
+        host: "*",
+        port,
+        domains: ["*"],
+        routes: [
+          {
+            name: "allow_any",
+            match,
+            operation: "",
+            action: { kind: "forward", targets: [{ cluster: { kind: "passthrough" }, weight: 1 }], timeoutMs: 0 },
+          },
+        ],
       }
     : {
-        kind: "block-all", host: "*", port, domains: ["*"],
+        kind: "block-all",
+        host: "*",
+        port,
+        domains: ["*"],
         routes: [{ name: "block_all", match, operation: "", action: { kind: "respond", status: 502 } }],
       };
 }
@@ -39,4 +49,3 @@ export function originsOf(hosts: readonly ir.VirtualHost[]): readonly string[] {
   const refs = hosts.flatMap((host) => host.routes.flatMap((route) => route.rule ?? []));
   return [...new Set(refs)].sort(compareText);
 }
-

@@ -14,7 +14,10 @@ export interface TestAuthority {
 export async function createTestAuthority(name: string): Promise<TestAuthority> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const root = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${name}`, keys: keys, signingAlgorithm: algorithm, notAfter: new Date(Date.now() + 3_600_000),
+    name: `CN=${name}`,
+    keys: keys,
+    signingAlgorithm: algorithm,
+    notAfter: new Date(Date.now() + 3_600_000),
     extensions: [new x509.BasicConstraintsExtension(true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign)],
   });
   const rootPem = root.toString("pem");
@@ -23,12 +26,20 @@ export async function createTestAuthority(name: string): Promise<TestAuthority> 
     async issue(names) {
       const leafKeys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
       const leaf = await x509.X509CertificateGenerator.create({
-        subject: "CN=leaf", issuer: root.subject, publicKey: leafKeys.publicKey, signingKey: keys.privateKey,
-        signingAlgorithm: algorithm, notAfter: new Date(Date.now() + 3_600_000),
+        subject: "CN=leaf",
+        issuer: root.subject,
+        publicKey: leafKeys.publicKey,
+        signingKey: keys.privateKey,
+        signingAlgorithm: algorithm,
+        notAfter: new Date(Date.now() + 3_600_000),
         extensions: [new x509.SubjectAlternativeNameExtension([...names])],
       });
       const key = await webcrypto.subtle.exportKey("pkcs8", leafKeys.privateKey);
-      return { certificateChainPem: leaf.toString("pem"), privateKeyPem: x509.PemConverter.encode(key, "PRIVATE KEY"), rootsPem: rootPem };
+      return {
+        certificateChainPem: leaf.toString("pem"),
+        privateKeyPem: x509.PemConverter.encode(key, "PRIVATE KEY"),
+        rootsPem: rootPem,
+      };
     },
   };
 }

@@ -6,6 +6,13 @@ export function sotwRequest(typeUrl: string, fields: Partial<SotwRequest> = {}):
 
 export function deltaRequest(typeUrl: string, fields: Partial<DeltaRequest> = {}): DeltaRequest {
   return {
-    typeUrl, nonce: "", error: undefined, node: undefined, subscribe: [], unsubscribe: [], initialVersions: new Map(), ...fields,
+    typeUrl,
+    nonce: "",
+    error: undefined,
+    node: undefined,
+    subscribe: [],
+    unsubscribe: [],
+    initialVersions: new Map(),
+    ...fields,
   };
 }

@@ -5,7 +5,9 @@ import { clusterType, endpointType, listenerType, routeType } from "../type-urls
 
 /** A resource whose bytes say its name and version, so that a client can check what it got. */
 export function resource(typeUrl: string, name: string, version: string): Resource {
-  const any = Buffer.from(toBinary(AnySchema, create(AnySchema, { typeUrl, value: Buffer.from(`${name}@${version}`) })));
+  const any = Buffer.from(
+    toBinary(AnySchema, create(AnySchema, { typeUrl, value: Buffer.from(`${name}@${version}`) })),
+  );
   return { name, version, any, origin: `Test/default/${name}` };
 }
 
@@ -21,12 +23,17 @@ export interface SetContent {
   readonly rds?: Readonly<Record<string, string>>;
 }
 
-export function resourceSet(revision: number | bigint, { cds = {}, eds = {}, lds = {}, rds = {} }: SetContent): ResourceSet {
+export function resourceSet(
+  revision: number | bigint,
+  { cds = {}, eds = {}, lds = {}, rds = {} }: SetContent,
+): ResourceSet {
   return {
     revision: BigInt(revision),
     byType: new Map([
-      [clusterType, resourceMap(clusterType, cds)], [endpointType, resourceMap(endpointType, eds)],
-      [listenerType, resourceMap(listenerType, lds)], [routeType, resourceMap(routeType, rds)],
+      [clusterType, resourceMap(clusterType, cds)],
+      [endpointType, resourceMap(endpointType, eds)],
+      [listenerType, resourceMap(listenerType, lds)],
+      [routeType, resourceMap(routeType, rds)],
     ]),
   };
 }

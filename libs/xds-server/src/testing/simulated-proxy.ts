@@ -1,5 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import {
+  DeltaDiscoveryResponseSchema,
+  DiscoveryResponseSchema,
+} from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import { ProxySession } from "../session.ts";
 import type { Push, SessionContext } from "../session.ts";
 import { clusterType, endpointType, fullStateTypes, listenerType, routeType } from "../type-urls.ts";
@@ -8,14 +11,22 @@ import { deltaRequest, sotwRequest } from "./requests.ts";
 /** A version a simulated proxy refuses. */
 export const isBad = (version: string): boolean => version.startsWith("bad");
 
-const dependent: ReadonlyMap<string, string> = new Map([[clusterType, endpointType], [listenerType, routeType]]);
+const dependent: ReadonlyMap<string, string> = new Map([
+  [clusterType, endpointType],
+  [listenerType, routeType],
+]);
 
 /**
  * Behaves like Envoy on one stream, without a wire: clusters make it ask for endpoints, listeners for routes (of
  * the same name), a refused answer leaves what it had, and a message that came later than another is read later.
  */
 export class SimulatedProxy {
-  readonly held = new Map<string, Map<string, string>>([[clusterType, new Map()], [endpointType, new Map()], [listenerType, new Map()], [routeType, new Map()]]);
+  readonly held = new Map<string, Map<string, string>>([
+    [clusterType, new Map()],
+    [endpointType, new Map()],
+    [listenerType, new Map()],
+    [routeType, new Map()],
+  ]);
   /** Answers written by the server and not yet read here. */
   readonly inbox: Push[] = [];
   readonly #context: SessionContext;
@@ -64,8 +75,8 @@ export class SimulatedProxy {
       if (names !== undefined) this.#asked.set(typeUrl, names);
       if (this.#delta) {
         const initialVersions = new Map([...this.heldOf(typeUrl)].filter(([name]) => names?.has(name) ?? true));
-        session.receiveDelta(deltaRequest(typeUrl, { subscribe: [...names ?? []], initialVersions }));
-      } else session.receiveSotw(sotwRequest(typeUrl, { names: [...names ?? []] }));
+        session.receiveDelta(deltaRequest(typeUrl, { subscribe: [...(names ?? [])], initialVersions }));
+      } else session.receiveSotw(sotwRequest(typeUrl, { names: [...(names ?? [])] }));
     }
     return session;
   }
@@ -79,7 +90,9 @@ export class SimulatedProxy {
   #readSotw(push: Push): void {
     const { typeUrl } = push;
     const response = fromBinary(DiscoveryResponseSchema, push.bytes);
-    const received = new Map(response.resources.map(({ value }) => Buffer.from(value).toString().split("@") as [string, string]));
+    const received = new Map(
+      response.resources.map(({ value }) => Buffer.from(value).toString().split("@") as [string, string]),
+    );
     const error = refusal(received, this.heldOf(typeUrl));
     this.#nonces.set(typeUrl, response.nonce);
     if (error === undefined) {
@@ -88,7 +101,7 @@ export class SimulatedProxy {
       for (const [name, version] of received) held.set(name, version);
       this.#follow(typeUrl);
     }
-    const names = [...this.#asked.get(typeUrl) ?? []];
+    const names = [...(this.#asked.get(typeUrl) ?? [])];
     this.session.receiveSotw(sotwRequest(typeUrl, { nonce: response.nonce, error, names }));
   }
 
@@ -123,6 +136,8 @@ export class SimulatedProxy {
 
 /** Envoy names what it refuses. A whole-state answer that repeats what was accepted is not refused for that. */
 function refusal(received: ReadonlyMap<string, string>, held: ReadonlyMap<string, string>): string | undefined {
-  const bad = [...received].filter(([name, version]) => isBad(version) && held.get(name) !== version).map(([name]) => name);
+  const bad = [...received]
+    .filter(([name, version]) => isBad(version) && held.get(name) !== version)
+    .map(([name]) => name);
   return bad.length === 0 ? undefined : `Error adding/updating: ${bad.map((name) => `${name}: refused`).join(", ")}`;
 }

@@ -34,14 +34,28 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   const request = { ...emptyCommon(), names: [] as string[], versionInfo: "" };
   readFields(bytes, (field, reader) => {
     switch (field) {
-      case 1: request.versionInfo = reader.string(); return true;
-      case 2: request.node = reader.bytes(); return true;
-      case 3: request.names.push(reader.string()); return true;
-      case 4: request.typeUrl = reader.string(); return true;
-      case 5: request.nonce = reader.string(); return true;
-      case 6: request.error = decodeError(reader.bytes()); return true;
-      case 7: throw new InvalidRequest(locatorsUnsupported);
-      default: return false;
+      case 1:
+        request.versionInfo = reader.string();
+        return true;
+      case 2:
+        request.node = reader.bytes();
+        return true;
+      case 3:
+        request.names.push(reader.string());
+        return true;
+      case 4:
+        request.typeUrl = reader.string();
+        return true;
+      case 5:
+        request.nonce = reader.string();
+        return true;
+      case 6:
+        request.error = decodeError(reader.bytes());
+        return true;
+      case 7:
+        throw new InvalidRequest(locatorsUnsupported);
+      default:
+        return false;
     }
   });
   return checked(request);
@@ -49,18 +63,40 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
 
 /** An encoded envoy.service.discovery.v3.DeltaDiscoveryRequest. Throws InvalidRequest. */
 export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
-  const request = { ...emptyCommon(), subscribe: [] as string[], unsubscribe: [] as string[], initialVersions: new Map<string, string>() };
+  const request = {
+    ...emptyCommon(),
+    subscribe: [] as string[],
+    unsubscribe: [] as string[],
+    initialVersions: new Map<string, string>(),
+  };
   readFields(bytes, (field, reader) => {
     switch (field) {
-      case 1: request.node = reader.bytes(); return true;
-      case 2: request.typeUrl = reader.string(); return true;
-      case 3: request.subscribe.push(reader.string()); return true;
-      case 4: request.unsubscribe.push(reader.string()); return true;
-      case 5: request.initialVersions.set(...decodeEntry(reader.bytes())); return true;
-      case 6: request.nonce = reader.string(); return true;
-      case 7: request.error = decodeError(reader.bytes()); return true;
-      case 8: case 9: throw new InvalidRequest(locatorsUnsupported);
-      default: return false;
+      case 1:
+        request.node = reader.bytes();
+        return true;
+      case 2:
+        request.typeUrl = reader.string();
+        return true;
+      case 3:
+        request.subscribe.push(reader.string());
+        return true;
+      case 4:
+        request.unsubscribe.push(reader.string());
+        return true;
+      case 5:
+        request.initialVersions.set(...decodeEntry(reader.bytes()));
+        return true;
+      case 6:
+        request.nonce = reader.string();
+        return true;
+      case 7:
+        request.error = decodeError(reader.bytes());
+        return true;
+      case 8:
+      case 9:
+        throw new InvalidRequest(locatorsUnsupported);
+      default:
+        return false;
     }
   });
   return checked(request);
@@ -78,7 +114,8 @@ function emptyCommon(): MutableCommon {
 }
 
 function checked<R extends CommonRequest>(request: R): R {
-  if (request.typeUrl === "") throw new InvalidRequest("type_url is empty: an aggregated stream needs it in every request");
+  if (request.typeUrl === "")
+    throw new InvalidRequest("type_url is empty: an aggregated stream needs it in every request");
   return request;
 }
 

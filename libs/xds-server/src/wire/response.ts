@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { memo } from "../memo.ts";
 import type { Resource, ResourceMap } from "../resource.ts";
 
 export interface ResponseHead {
@@ -9,30 +10,37 @@ export interface ResponseHead {
 }
 
 /**
- * Writes discovery responses around resources that are encoded already. The part that is the same for all
- * proxies with the same resources is made once and kept as long as those resources are.
+ * Writes discovery responses around resources that are encoded already. What is the same for all proxies with the
+ * same resources is made once and kept as long as those resources are.
  */
 export class ResponseEncoder {
   readonly #sotwBodies = new WeakMap<object, Buffer>();
   readonly #deltaBodies = new WeakMap<object, Buffer>();
+  readonly #sotwPrefixes = new WeakMap<Resource, Buffer>();
+  readonly #deltaPrefixes = new WeakMap<Resource, Buffer>();
 
   /** An envoy.service.discovery.v3.DiscoveryResponse. */
   sotw(head: ResponseHead, resources: readonly Resource[] | ResourceMap): Buffer {
-    const body = memo(this.#sotwBodies, resources, () => Buffer.concat(sotwParts(resources.values())));
+    const body = memo(this.#sotwBodies, resources, () => joined(resources.values(), this.#sotwPrefixes, sotwPrefix));
     return Buffer.concat([sotwHead(head), body]);
   }
 
   /** An envoy.service.discovery.v3.DeltaDiscoveryResponse. */
   delta(head: ResponseHead, changed: readonly Resource[], removed: readonly string[]): Buffer {
-    const body = memo(this.#deltaBodies, changed, () => Buffer.concat(deltaParts(changed)));
+    const body = memo(this.#deltaBodies, changed, () => joined(changed, this.#deltaPrefixes, deltaPrefix));
     return Buffer.concat([deltaHead(head, removed), body]);
   }
 }
 
-function memo(cache: WeakMap<object, Buffer>, key: object, make: () => Buffer): Buffer {
-  let value = cache.get(key);
-  if (value === undefined) cache.set(key, (value = make()));
-  return value;
+/** Each resource's bytes behind what says whose they are. */
+function joined(
+  resources: Iterable<Resource>,
+  prefixes: WeakMap<Resource, Buffer>,
+  prefix: (resource: Resource) => Buffer,
+): Buffer {
+  const parts: Buffer[] = [];
+  for (const resource of resources) parts.push(memo(prefixes, resource, prefix), resource.any);
+  return Buffer.concat(parts);
 }
 
 // Field numbers: envoy/service/discovery/v3/discovery.proto
@@ -42,39 +50,45 @@ const resourceField = { version: 1, resource: 2, name: 3 } as const;
 
 function sotwHead({ version, typeUrl, nonce }: ResponseHead): Uint8Array {
   return new BinaryWriter()
-    .tag(sotwField.versionInfo, WireType.LengthDelimited).string(version)
-    .tag(sotwField.typeUrl, WireType.LengthDelimited).string(typeUrl)
-    .tag(sotwField.nonce, WireType.LengthDelimited).string(nonce)
+    .tag(sotwField.versionInfo, WireType.LengthDelimited)
+    .string(version)
+    .tag(sotwField.typeUrl, WireType.LengthDelimited)
+    .string(typeUrl)
+    .tag(sotwField.nonce, WireType.LengthDelimited)
+    .string(nonce)
     .finish();
 }
 
 function deltaHead({ version, typeUrl, nonce }: ResponseHead, removed: readonly string[]): Uint8Array {
   const writer = new BinaryWriter()
-    .tag(deltaField.systemVersionInfo, WireType.LengthDelimited).string(version)
-    .tag(deltaField.typeUrl, WireType.LengthDelimited).string(typeUrl)
-    .tag(deltaField.nonce, WireType.LengthDelimited).string(nonce);
+    .tag(deltaField.systemVersionInfo, WireType.LengthDelimited)
+    .string(version)
+    .tag(deltaField.typeUrl, WireType.LengthDelimited)
+    .string(typeUrl)
+    .tag(deltaField.nonce, WireType.LengthDelimited)
+    .string(nonce);
   for (const name of removed) writer.tag(deltaField.removedResources, WireType.LengthDelimited).string(name);
   return writer.finish();
 }
 
-function sotwParts(resources: Iterable<Resource>): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (const { any } of resources) {
-    parts.push(new BinaryWriter().tag(sotwField.resources, WireType.LengthDelimited).uint32(any.length).finish(), any);
-  }
-  return parts;
+/** The field's tag and length; the Any follows. */
+function sotwPrefix({ any }: Resource): Buffer {
+  return Buffer.from(new BinaryWriter().tag(sotwField.resources, WireType.LengthDelimited).uint32(any.length).finish());
 }
 
-/** Fields may come in any order, so the long one comes last and is not copied before the whole is put together. */
-function deltaParts(resources: Iterable<Resource>): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (const { name, version, any } of resources) {
-    const inner = new BinaryWriter()
-      .tag(resourceField.name, WireType.LengthDelimited).string(name)
-      .tag(resourceField.version, WireType.LengthDelimited).string(version)
-      .tag(resourceField.resource, WireType.LengthDelimited).uint32(any.length)
-      .finish();
-    parts.push(new BinaryWriter().tag(deltaField.resources, WireType.LengthDelimited).uint32(inner.length + any.length).finish(), inner, any);
-  }
-  return parts;
+/** A Resource but for its Any, which follows: fields may come in any order, so the long one comes last. */
+function deltaPrefix({ name, version, any }: Resource): Buffer {
+  const inner = new BinaryWriter()
+    .tag(resourceField.name, WireType.LengthDelimited)
+    .string(name)
+    .tag(resourceField.version, WireType.LengthDelimited)
+    .string(version)
+    .tag(resourceField.resource, WireType.LengthDelimited)
+    .uint32(any.length)
+    .finish();
+  const outer = new BinaryWriter()
+    .tag(deltaField.resources, WireType.LengthDelimited)
+    .uint32(inner.length + any.length)
+    .finish();
+  return Buffer.concat([outer, inner]);
 }

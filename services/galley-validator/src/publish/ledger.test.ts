@@ -34,7 +34,7 @@ test("only what means something else is dirty: not a moved line, not an object t
   assert.deepEqual(ledger.replace("f", intake([claim("a", "1", 9), claim("b", "2")])).keys, ["b"]);
   assert.deepEqual(ledger.replace("f", intake([claim("a", undefined), claim("b", "2")])).keys, []);
   assert.equal(desired(ledger, "a"), "keep");
-  assert.equal(ledger.invalidCount(), 1);
+  assert.equal(ledger.invalidCount, 1);
   assert.deepEqual(ledger.replace("f", intake([claim("b", "2")])).keys, ["a"]);
   assert.equal(desired(ledger, "a"), "absent");
 });
@@ -49,6 +49,8 @@ test("a broken unit still claims what it does not mention", () => {
   assert.equal(ledger.mayStillClaim("g"), true);
   assert.equal(ledger.mayStillClaim("other"), false);
   assert.equal(ledger.mayStillClaim(""), true, "an entry that does not say its file may be from the broken one");
+  assert.equal(ledger.replace("f", intake([claim("b", "2")])).unsure, false);
+  assert.equal(ledger.replace("g", intake([])).unsure, true, "now it is known that it claims nothing");
 });
 
 test("of several claims the first unit's counts, both are told, and the second takes over", () => {

@@ -15,6 +15,8 @@ export interface LedgerChange {
   readonly keys: readonly string[];
   /** Units whose violations may differ now. */
   readonly units: readonly string[];
+  /** A unit that was never readable is now (or is gone): what the store kept for its sake may be stale. */
+  readonly unsure: boolean;
 }
 
 interface Unit {
@@ -32,6 +34,7 @@ interface Unit {
 export class Ledger {
   readonly #units = new Map<string, Unit>();
   readonly #claimants = new Map<string, Set<string>>();
+  #invalid = 0;
 
   /** Takes what a unit says now. What a broken unit does not mention any more, it still claims. */
   replace(name: string, intake: Intake): LedgerChange {
@@ -44,19 +47,7 @@ export class Ledger {
 
   remove(name: string): LedgerChange {
     const previous = this.#units.get(name);
-    return previous ? this.#swap(name, undefined, previous) : { keys: [], units: [] };
-  }
-
-  has(name: string): boolean {
-    return this.#units.has(name);
-  }
-
-  units(): readonly string[] {
-    return [...this.#units.keys()];
-  }
-
-  claimsOf(name: string): readonly Claim[] {
-    return [...(this.#units.get(name)?.claims.values() ?? [])];
+    return previous ? this.#swap(name, undefined, previous) : { keys: [], units: [], unsure: false };
   }
 
   keys(): IterableIterator<string> {
@@ -86,22 +77,21 @@ export class Ledger {
   }
 
   /** How many objects are refused now. */
-  invalidCount(): number {
-    let count = 0;
-    for (const unit of this.#units.values())
-      for (const claim of unit.claims.values()) if (claim.verdict.is === "invalid") count++;
-    return count;
+  get invalidCount(): number {
+    return this.#invalid;
   }
 
   #swap(name: string, next: Unit | undefined, previous: Unit | undefined): LedgerChange {
     const touched = new Set([...(previous?.claims.keys() ?? []), ...(next?.claims.keys() ?? [])]);
     const before = new Map([...touched].map((key) => [key, this.desired(key)]));
     const neighbours = [...touched].flatMap((key) => [...(this.#claimants.get(key) ?? [])]);
+    this.#invalid += invalidIn(next) - invalidIn(previous);
     if (next) this.#units.set(name, next);
     else this.#units.delete(name);
     for (const key of touched) this.#setClaimant(key, name, next?.claims.has(key) ?? false);
     const keys = [...touched].filter((key) => !sameDesired(before.get(key) ?? { is: "absent" }, this.desired(key)));
-    return { keys, units: [...new Set([name, ...neighbours])] };
+    const unsure = previous !== undefined && !previous.everWhole && (next?.everWhole ?? true);
+    return { keys, units: [...new Set([name, ...neighbours])], unsure };
   }
 
   #setClaimant(key: string, unit: string, claims: boolean): void {
@@ -141,4 +131,10 @@ function sameDesired(left: Desired, right: Desired): boolean {
     return left.entry === right.entry || sameEntry(left.entry, right.entry);
   // An object that becomes invalid changes nothing; neither does one that is repaired to what is stored, but that is for the store to say.
   return left.is === right.is || right.is === "keep";
+}
+
+function invalidIn(unit: Unit | undefined): number {
+  let count = 0;
+  for (const claim of unit?.claims.values() ?? []) if (claim.verdict.is === "invalid") count++;
+  return count;
 }

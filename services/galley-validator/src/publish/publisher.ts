@@ -48,6 +48,7 @@ export class Publisher {
   /** Keys to look at, with the time their change was saved. */
   readonly #dirty = new Map<string, number>();
   #wake = Promise.withResolvers<void>();
+  #reconcileWanted = true;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -58,27 +59,36 @@ export class Publisher {
     if (this.#dirty.size > 0) this.#wake.resolve();
   }
 
+  /** What the store holds is to be compared with the ledger as a whole again. */
+  reconcile(): void {
+    this.#reconcileWanted = true;
+    this.#wake.resolve();
+  }
+
   /** Reconciles the whole store, then follows the ledger until `signal` aborts. A failing store is tried again for ever. */
   async run(signal: AbortSignal): Promise<void> {
     const wake = (): void => this.#wake.resolve();
     signal.addEventListener("abort", wake, { once: true });
-    await this.#retrying(signal, () => this.#reconcile(signal));
+    this.#reconcileWanted = true;
     while (!signal.aborted) {
-      if (this.#dirty.size === 0) await this.#wake.promise;
+      if (this.#dirty.size === 0 && !this.#reconcileWanted) await this.#wake.promise;
       this.#wake = Promise.withResolvers();
-      await this.#retrying(signal, () => this.#flush(signal));
+      await this.#retrying(signal, () => (this.#reconcileWanted ? this.#reconcileAll(signal) : this.#flush(signal)));
     }
     signal.removeEventListener("abort", wake);
   }
 
-  async #reconcile(signal: AbortSignal): Promise<void> {
+  async #reconcileAll(signal: AbortSignal): Promise<void> {
     const { store, ledger } = this.#options;
-    this.#dirty.clear();
     const stored = new Map<string, StoredEntry>();
     for (const prefix of ownPrefixes) for (const entry of await store.list(prefix)) stored.set(entry.key, entry);
+    this.#reconcileWanted = false;
+    const saved = new Map(this.#dirty);
+    this.#dirty.clear();
     const now = Date.now();
     const wanted = new Set([...stored.keys(), ...ledger.keys()]);
-    for (const key of wanted) if (differs(ledger.desired(key), stored.get(key), ledger)) this.#dirty.set(key, now);
+    for (const key of wanted)
+      if (differs(ledger.desired(key), stored.get(key), ledger)) this.#dirty.set(key, saved.get(key) ?? now);
     this.#options.logger.info(
       { [fields.count]: wanted.size, changes: this.#dirty.size },
       "store reconciled with the source",

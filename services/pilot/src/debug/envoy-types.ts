@@ -35,13 +35,39 @@ import { messageJson } from "./json.ts";
 
 /** The types that `@lateen/xds-build` writes into an Any, so that a dump can show what is in them. */
 const registry = createRegistry(
-  fileAccessLog, streamAccessLog, celFilter, grpcAccessLog, cors, httpExternalAuthorization, fault, grpcStats, rateLimit, httpRbac, router,
-  setFilterState, httpInspector, originalDestination, tlsInspector, externalAuthorization, connectionManager, rbac, tcpProxy,
-  uriTemplate, rateLimitExpression, previousHosts, previousPriorities, rawBuffer, tls, httpProtocolOptions,
+  fileAccessLog,
+  streamAccessLog,
+  celFilter,
+  grpcAccessLog,
+  cors,
+  httpExternalAuthorization,
+  fault,
+  grpcStats,
+  rateLimit,
+  httpRbac,
+  router,
+  setFilterState,
+  httpInspector,
+  originalDestination,
+  tlsInspector,
+  externalAuthorization,
+  connectionManager,
+  rbac,
+  tcpProxy,
+  uriTemplate,
+  rateLimitExpression,
+  previousHosts,
+  previousPriorities,
+  rawBuffer,
+  tls,
+  httpProtocolOptions,
 );
 
-const schemas: ReadonlyMap<string, DescMessage> = new Map([ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema]
-  .map((schema) => [`type.googleapis.com/${schema.typeName}`, schema] as const));
+const schemas: ReadonlyMap<string, DescMessage> = new Map(
+  [ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema].map(
+    (schema) => [`type.googleapis.com/${schema.typeName}`, schema] as const,
+  ),
+);
 
 /** An encoded Any that holds a resource, as proto JSON. */
 export function resourceJson(any: Uint8Array): JsonValue {

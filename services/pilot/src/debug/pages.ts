@@ -33,8 +33,12 @@ export async function configDump(proxyId: string, set: ResourceSet): Promise<unk
   const { resourceJson } = await import("./envoy-types.ts"); // a hundred modules that nothing else needs
   const resources: Record<string, JsonValue[]> = {};
   for (const [typeUrl, map] of set.byType) {
-    resources[shortTypeName(typeUrl)] = [...map.values()].map(({ name, version, origin, any }) => (
-      { name, version, ...(origin === undefined ? {} : { origin: origin.split(",") }), resource: resourceJson(any) }));
+    resources[shortTypeName(typeUrl)] = [...map.values()].map(({ name, version, origin, any }) => ({
+      name,
+      version,
+      ...(origin === undefined ? {} : { origin: origin.split(",") }),
+      resource: resourceJson(any),
+    }));
   }
   return { proxy: proxyId, revision: Number(set.revision), resources };
 }
@@ -49,7 +53,9 @@ export function configz({ state }: MeshSnapshot): unknown {
   return state.configs.map(({ apiVersion, kind, meta, spec, origin }) => {
     const schema = kindOf(apiVersion, kind)?.schema;
     return {
-      apiVersion, kind, metadata: meta,
+      apiVersion,
+      kind,
+      metadata: meta,
       ...(origin.file === undefined ? {} : { file: origin.file, line: origin.line }),
       spec: schema === undefined ? null : messageJson(schema, spec as Message),
     };

@@ -20,7 +20,9 @@ export function debugRoutes({ xds, snapshot, findings, ready }: DebugOptions): (
       const proxyId = findProxy(xds, request.query.proxyID ?? "");
       const set = proxyId === undefined ? undefined : xds.resourcesOf(proxyId);
       if (proxyId === undefined || set === undefined) {
-        return await reply.code(404).send({ error: `no connected proxy "${request.query.proxyID ?? ""}": proxyID is a node id, or its <pod>.<namespace>; see /debug/syncz` });
+        return await reply.code(404).send({
+          error: `no connected proxy "${request.query.proxyID ?? ""}": proxyID is a node id, or its <pod>.<namespace>; see /debug/syncz`,
+        });
       }
       return await configDump(proxyId, set);
     });

@@ -61,12 +61,15 @@ export class MeshFeed {
     const effect = this.#mirror.apply(batch);
     this.#report(batch, effect);
     if (this.published.current === undefined && this.#mirror.size === 0 && this.#options.emptyMesh === "wait") {
-      this.#options.logger.warn({ [fields.revision]: String(batch.revision) }, "mesh store is empty, waiting for it to be filled");
+      this.#options.logger.warn(
+        { [fields.revision]: String(batch.revision) },
+        "mesh store is empty, waiting for it to be filled",
+      );
       return;
     }
     if (effect.held > 0) this.#hold(effect.held);
-    const { endpoints, ...configuration } = effect.changed;
-    if (batch.reset || Object.values(configuration).some((count) => count > 0)) this.#trigger = "config";
+    const { config, service, trust } = effect.changed;
+    if (batch.reset || config + service + trust > 0) this.#trigger = "config";
     this.#arrivedAtMs ??= performance.now();
     this.#pacer.request();
   }
@@ -78,12 +81,18 @@ export class MeshFeed {
     this.#arrivedAtMs = undefined;
     void withSpan("pilot.snapshot", { revision: this.#mirror.revision }, () => {
       const snapshot = createSnapshot(this.#mirror.state(meshConfig), this.published.current?.snapshot);
-      if (this.published.current === undefined) logger.info({ [fields.revision]: String(snapshot.revision), [fields.count]: this.#mirror.size }, "mesh loaded");
+      if (this.published.current === undefined)
+        logger.info({ [fields.revision]: String(snapshot.revision), [fields.count]: this.#mirror.size }, "mesh loaded");
       this.published.set({ snapshot, arrivedAtMs });
       metrics.services.set(snapshot.services.byKey.size);
       metrics.virtualServices.set(snapshot.state.configs.filter(({ kind }) => kind === "VirtualService").length);
       metrics.appliedRevision.set(Number(snapshot.revision));
-    }).catch((error: unknown) => logger.error({ [fields.error]: error, [fields.revision]: String(this.#mirror.revision) }, "snapshot failed, the last one serves"));
+    }).catch((error: unknown) =>
+      logger.error(
+        { [fields.error]: error, [fields.revision]: String(this.#mirror.revision) },
+        "snapshot failed, the last one serves",
+      ),
+    );
     metrics.pushTriggers.inc({ type: this.#trigger });
     metrics.debounceSeconds.observe((startedAtMs - arrivedAtMs) / 1_000);
     metrics.snapshotSeconds.observe((performance.now() - startedAtMs) / 1_000);
@@ -92,7 +101,10 @@ export class MeshFeed {
 
   #hold(count: number): void {
     const { logger, heldMs = 30_000 } = this.#options;
-    logger.warn({ [fields.count]: count }, "the mesh store has lost most of its content, serving the last known for a while");
+    logger.warn(
+      { [fields.count]: count },
+      "the mesh store has lost most of its content, serving the last known for a while",
+    );
     clearTimeout(this.#holding);
     this.#holding = setTimeout(() => {
       const released = this.#mirror.releaseHeld();
@@ -110,6 +122,10 @@ export class MeshFeed {
     metrics.inboundUpdates.inc({ type: "svc" }, changed.service);
     metrics.inboundUpdates.inc({ type: "eds" }, changed.endpoints + changed.workload);
     metrics.unreadable.set(this.#mirror.unreadable);
-    for (const key of unreadable) logger.warn({ [fields.key]: key, [fields.revision]: String(batch.revision) }, "entry cannot be read by this version and is ignored");
+    for (const key of unreadable)
+      logger.warn(
+        { [fields.key]: key, [fields.revision]: String(batch.revision) },
+        "entry cannot be read by this version and is ignored",
+      );
   }
 }

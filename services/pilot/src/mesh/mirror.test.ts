@@ -9,11 +9,24 @@ import { MeshMirror } from "./mirror.ts";
 
 const settings = defaultMeshSettings();
 const put = (name: string, revision: number): StoreChange => ({
-  type: "put", key: keys.trust(name), revision: BigInt(revision),
-  entry: create(EntrySchema, { schemaVersion: 1, value: { case: "trust", value: { trustDomain: name, rootCertificatesPem: [`${revision}`] } } }),
+  type: "put",
+  key: keys.trust(name),
+  revision: BigInt(revision),
+  entry: create(EntrySchema, {
+    schemaVersion: 1,
+    value: { case: "trust", value: { trustDomain: name, rootCertificatesPem: [`${revision}`] } },
+  }),
 });
-const gone = (name: string, revision: number): StoreChange => ({ type: "delete", key: keys.trust(name), revision: BigInt(revision) });
-const batch = (revision: number, changes: StoreChange[], reset = false): StoreBatch => ({ revision: BigInt(revision), reset, changes });
+const gone = (name: string, revision: number): StoreChange => ({
+  type: "delete",
+  key: keys.trust(name),
+  revision: BigInt(revision),
+});
+const batch = (revision: number, changes: StoreChange[], reset = false): StoreBatch => ({
+  revision: BigInt(revision),
+  reset,
+  changes,
+});
 const many = (count: number, revision = 1) => Array.from({ length: count }, (_, i) => put(`td${i}`, revision));
 const names = (mirror: MeshMirror) => mirror.state(settings).trust.map(({ trustDomain }) => trustDomain);
 
@@ -58,7 +71,13 @@ test("what comes back while it is held is not removed by the next full state's d
 test("an entry that cannot be read counts as absent and is named", () => {
   const mirror = new MeshMirror();
   const key = keys.config("Gadget", "default", "x");
-  const entry = create(EntrySchema, { schemaVersion: 1, value: { case: "config", value: { apiVersion: "gadgets.example/v9", kind: "Gadget", namespace: "default", name: "x" } } });
+  const entry = create(EntrySchema, {
+    schemaVersion: 1,
+    value: {
+      case: "config",
+      value: { apiVersion: "gadgets.example/v9", kind: "Gadget", namespace: "default", name: "x" },
+    },
+  });
   const { unreadable } = mirror.apply(batch(1, [{ type: "put", key, revision: 1n, entry }], true));
   assert.deepEqual(unreadable, [key]);
   assert.equal(mirror.unreadable, 1);

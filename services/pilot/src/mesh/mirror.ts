@@ -40,9 +40,15 @@ export class MeshMirror {
   #held = new Set<string>();
   #revision = 0n;
 
-  get revision(): bigint { return this.#revision; }
-  get size(): number { return this.#entries.size; }
-  get unreadable(): number { return [...this.#entries.values()].filter(({ entry }) => entry === undefined).length; }
+  get revision(): bigint {
+    return this.#revision;
+  }
+  get size(): number {
+    return this.#entries.size;
+  }
+  get unreadable(): number {
+    return [...this.#entries.values()].filter(({ entry }) => entry === undefined).length;
+  }
 
   /**
    * A full state replaces what is known by difference. One that lacks more than half of it is most likely a store
@@ -79,12 +85,23 @@ export class MeshMirror {
     const trust: { trustDomain: string; roots: readonly string[] }[] = [];
     for (const { entry } of this.#entries.values()) {
       switch (entry?.kind) {
-        case "config": configs.push(entry.value); break;
-        case "service": services.push(entry.value); break;
-        case "endpoints": slices.push(entry.value); break;
-        case "workload": workloads.push(entry.value); break;
-        case "trust": trust.push(entry.value); break;
-        case undefined: break;
+        case "config":
+          configs.push(entry.value);
+          break;
+        case "service":
+          services.push(entry.value);
+          break;
+        case "endpoints":
+          slices.push(entry.value);
+          break;
+        case "workload":
+          workloads.push(entry.value);
+          break;
+        case "trust":
+          trust.push(entry.value);
+          break;
+        case undefined:
+          break;
       }
     }
     return { revision: this.#revision, configs, services, slices, workloads, trust, meshConfig };
@@ -117,15 +134,24 @@ export class MeshMirror {
 function decodeEntry(entry: Entry): MeshEntry | undefined {
   const { value } = entry;
   switch (value.case) {
-    case "config": return tagged("config", fromConfigObject(value.value));
-    case "service": return tagged("service", serviceFromEntry(entry));
-    case "endpoints": return tagged("endpoints", endpointsFromEntry(entry));
-    case "workload": return tagged("workload", workloadFromEntry(entry));
-    case "trust": return { kind: "trust", value: { trustDomain: value.value.trustDomain, roots: value.value.rootCertificatesPem } };
-    default: return undefined;
+    case "config":
+      return tagged("config", fromConfigObject(value.value));
+    case "service":
+      return tagged("service", serviceFromEntry(entry));
+    case "endpoints":
+      return tagged("endpoints", endpointsFromEntry(entry));
+    case "workload":
+      return tagged("workload", workloadFromEntry(entry));
+    case "trust":
+      return { kind: "trust", value: { trustDomain: value.value.trustDomain, roots: value.value.rootCertificatesPem } };
+    default:
+      return undefined;
   }
 }
 
-function tagged<K extends MeshEntry["kind"]>(kind: K, value: Extract<MeshEntry, { kind: K }>["value"] | undefined): MeshEntry | undefined {
-  return value === undefined ? undefined : { kind, value } as MeshEntry;
+function tagged<K extends MeshEntry["kind"]>(
+  kind: K,
+  value: Extract<MeshEntry, { kind: K }>["value"] | undefined,
+): MeshEntry | undefined {
+  return value === undefined ? undefined : ({ kind, value } as MeshEntry);
 }

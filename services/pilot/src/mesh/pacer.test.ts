@@ -9,7 +9,8 @@ function paced(context: TestContext) {
   const runs: number[] = [];
   const pacer = new Pacer({ quietMs: 10, maxMs: 100, nowMs: () => now }, () => runs.push(now - 1_000));
   return {
-    pacer, runs,
+    pacer,
+    runs,
     pass(ms: number) {
       for (let i = 0; i < ms; i++) {
         now++;

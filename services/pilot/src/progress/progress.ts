@@ -31,7 +31,9 @@ export class Progress {
     this.#options = options;
   }
 
-  get appliedRevision(): bigint { return this.#applied; }
+  get appliedRevision(): bigint {
+    return this.#applied;
+  }
 
   /** What all connected proxies have; without any, all that this replica has applied. */
   current(): Acknowledgement & { readonly revision: bigint } {

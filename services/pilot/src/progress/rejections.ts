@@ -1,4 +1,5 @@
 import type { ConnectedProxy, ProxyStatus, RejectionReport } from "@lateen/xds-server";
+import { memo } from "../memo.ts";
 
 /** A refusal that still stands. */
 export interface StandingRejection {
@@ -11,8 +12,7 @@ export class Rejections {
   readonly #last = new Map<string, Map<string, StandingRejection>>();
 
   add(proxy: ConnectedProxy, report: RejectionReport): void {
-    let ofProxy = this.#last.get(proxy.connectionId);
-    if (ofProxy === undefined) this.#last.set(proxy.connectionId, (ofProxy = new Map()));
+    const ofProxy = memo(this.#last, proxy.connectionId, () => new Map<string, StandingRejection>());
     ofProxy.set(report.typeUrl, { proxy, report });
   }
 
@@ -21,8 +21,10 @@ export class Rejections {
   }
 
   standing(proxies: readonly ProxyStatus[]): StandingRejection[] {
-    return proxies.flatMap(({ proxy, types }) => types
-      .filter(({ state }) => state === "ERROR")
-      .flatMap(({ typeUrl }) => this.#last.get(proxy.connectionId)?.get(typeUrl) ?? []));
+    return proxies.flatMap(({ proxy, types }) =>
+      types
+        .filter(({ state }) => state === "ERROR")
+        .flatMap(({ typeUrl }) => this.#last.get(proxy.connectionId)?.get(typeUrl) ?? []),
+    );
   }
 }

@@ -8,7 +8,10 @@ import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 
 /** What a replica says about itself, without the time it said so. */
-export type StatusContent = Pick<ReplicaStatus, "service" | "replica" | "appliedRevision" | "acknowledgedRevision" | "proxies" | "laggards"> & {
+export type StatusContent = Pick<
+  ReplicaStatus,
+  "service" | "replica" | "appliedRevision" | "acknowledgedRevision" | "proxies" | "laggards"
+> & {
   readonly rejections: readonly { proxy: string; typeUrl: string; resource: string; origin: string; message: string }[];
 };
 
@@ -37,7 +40,8 @@ export async function reportStatus(options: StatusReporterOptions, signal: Abort
         written = { key, text, atMs: Date.now() };
         failing = false;
       } catch (error) {
-        if (!failing) logger.warn({ [fields.key]: key, [fields.error]: toError(error) }, "cannot publish status, retrying");
+        if (!failing)
+          logger.warn({ [fields.key]: key, [fields.error]: toError(error) }, "cannot publish status, retrying");
         failing = true;
       }
     }
@@ -57,7 +61,12 @@ function entryOf(status: StatusContent) {
     schemaVersion: 1,
     value: {
       case: "status",
-      value: { ...rest, laggards: [...laggards], rejections: rejections.map((rejection) => ({ ...rejection })), updatedAtMs: BigInt(Date.now()) },
+      value: {
+        ...rest,
+        laggards: [...laggards],
+        rejections: rejections.map((rejection) => ({ ...rejection })),
+        updatedAtMs: BigInt(Date.now()),
+      },
     },
   });
 }

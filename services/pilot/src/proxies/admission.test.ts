@@ -6,9 +6,11 @@ import { Admission } from "./admission.ts";
 
 const admission = new Admission({
   trustDomains: () => ["cluster.local", "old.example"],
-  authenticateToken: async (token) => (token === "good" ? { trustDomain: "cluster.local", namespace: "shop", serviceAccount: "web" } : undefined),
+  authenticateToken: async (token) =>
+    token === "good" ? { trustDomain: "cluster.local", namespace: "shop", serviceAccount: "web" } : undefined,
 });
-const spiffe = (namespace: string, account: string, trustDomain = "cluster.local") => `spiffe://${trustDomain}/ns/${namespace}/sa/${account}`;
+const spiffe = (namespace: string, account: string, trustDomain = "cluster.local") =>
+  `spiffe://${trustDomain}/ns/${namespace}/sa/${account}`;
 const accounted = { SERVICE_ACCOUNT: "web" };
 
 const admitted = [
@@ -25,17 +27,45 @@ for (const [name, options] of admitted) {
 
 const refused = [
   ["nobody on the TLS port", { secure: true }, RpcCode.UNAUTHENTICATED, /needs a client certificate/],
-  ["a certificate without a workload's name", { spiffeId: "spiffe://cluster.local/other" }, RpcCode.UNAUTHENTICATED, /needs a client certificate/],
-  ["a bad token", { secure: true, headers: { authorization: "Bearer bad" } }, RpcCode.UNAUTHENTICATED, /needs a client certificate/],
-  ["another namespace", { spiffeId: spiffe("bank", "web") }, RpcCode.PERMISSION_DENIED, /namespace of node .* is "shop", but the caller proved "bank"/],
-  ["another service account", { spiffeId: spiffe("shop", "thief"), metadata: accounted }, RpcCode.PERMISSION_DENIED, /service account/],
-  ["a foreign trust domain", { spiffeId: spiffe("shop", "web", "evil.example") }, RpcCode.PERMISSION_DENIED, /trust domain/],
+  [
+    "a certificate without a workload's name",
+    { spiffeId: "spiffe://cluster.local/other" },
+    RpcCode.UNAUTHENTICATED,
+    /needs a client certificate/,
+  ],
+  [
+    "a bad token",
+    { secure: true, headers: { authorization: "Bearer bad" } },
+    RpcCode.UNAUTHENTICATED,
+    /needs a client certificate/,
+  ],
+  [
+    "another namespace",
+    { spiffeId: spiffe("bank", "web") },
+    RpcCode.PERMISSION_DENIED,
+    /namespace of node .* is "shop", but the caller proved "bank"/,
+  ],
+  [
+    "another service account",
+    { spiffeId: spiffe("shop", "thief"), metadata: accounted },
+    RpcCode.PERMISSION_DENIED,
+    /service account/,
+  ],
+  [
+    "a foreign trust domain",
+    { spiffeId: spiffe("shop", "web", "evil.example") },
+    RpcCode.PERMISSION_DENIED,
+    /trust domain/,
+  ],
   ["a node id that is none", { id: "envoy-1" }, RpcCode.INVALID_ARGUMENT, /must have the form/],
 ] as const;
 
 for (const [name, options, code, message] of refused) {
   test(`refuses ${name}`, async () => {
-    await assert.rejects(admission.admit(connectedProxy(options)), (error) => error instanceof RpcError && error.code === code && message.test(error.message));
+    await assert.rejects(
+      admission.admit(connectedProxy(options)),
+      (error) => error instanceof RpcError && error.code === code && message.test(error.message),
+    );
   });
 }
 

@@ -29,10 +29,12 @@ export class Admission {
   async admit(proxy: ConnectedProxy): Promise<void> {
     const node = nodeOf(proxy);
     if (!proxy.secure) return;
-    const identity = certificateIdentity(proxy) ?? await this.#tokenIdentity(proxy);
+    const identity = certificateIdentity(proxy) ?? (await this.#tokenIdentity(proxy));
     if (identity === undefined) {
-      throw new RpcError(RpcCode.UNAUTHENTICATED,
-        "this port needs a client certificate of the mesh or a service account token; the plaintext port needs neither");
+      throw new RpcError(
+        RpcCode.UNAUTHENTICATED,
+        "this port needs a client certificate of the mesh or a service account token; the plaintext port needs neither",
+      );
     }
     this.#check(identity, node);
     this.#verified.set(proxy, identity);
@@ -50,10 +52,14 @@ export class Admission {
 
   #check(identity: WorkloadIdentity, node: ProxyNode): void {
     const refuse = (field: string, proven: string, claimed: string): never => {
-      throw new RpcError(RpcCode.PERMISSION_DENIED, `${field} of node ${node.id} is "${claimed}", but the caller proved "${proven}"`);
+      throw new RpcError(
+        RpcCode.PERMISSION_DENIED,
+        `${field} of node ${node.id} is "${claimed}", but the caller proved "${proven}"`,
+      );
     };
     const trustDomains = this.#options.trustDomains();
-    if (!trustDomains.includes(identity.trustDomain)) refuse("trust domain", identity.trustDomain, trustDomains.join(", "));
+    if (!trustDomains.includes(identity.trustDomain))
+      refuse("trust domain", identity.trustDomain, trustDomains.join(", "));
     if (identity.namespace !== node.namespace) refuse("namespace", identity.namespace, node.namespace);
     if (node.serviceAccount !== "" && identity.serviceAccount !== node.serviceAccount) {
       refuse("service account", identity.serviceAccount, node.serviceAccount);

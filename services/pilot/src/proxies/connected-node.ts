@@ -4,18 +4,20 @@ import { parseSpiffeId } from "@lateen/pki";
 import type { WorkloadIdentity } from "@lateen/pki";
 import { RpcCode, RpcError } from "@lateen/rpc";
 import type { ConnectedProxy } from "@lateen/xds-server";
+import { memo } from "../memo.ts";
 
 const nodes = new WeakMap<ConnectedProxy, ProxyNode>();
 
 /** What the proxy says it is; parsed once a connection. Throws INVALID_ARGUMENT. */
 export function nodeOf(proxy: ConnectedProxy): ProxyNode {
-  let node = nodes.get(proxy);
-  if (node === undefined) {
-    const parsed = parseNode(proxy.id, proxy.node.metadata, proxy.node.extensions.map(({ name }) => name));
-    if (!parsed.ok) throw new RpcError(RpcCode.INVALID_ARGUMENT, parsed.problem);
-    nodes.set(proxy, (node = parsed.node));
-  }
-  return node;
+  return memo(nodes, proxy, parse);
+}
+
+function parse(proxy: ConnectedProxy): ProxyNode {
+  const extensions = proxy.node.extensions.map(({ name }) => name);
+  const parsed = parseNode(proxy.id, proxy.node.metadata, extensions);
+  if (!parsed.ok) throw new RpcError(RpcCode.INVALID_ARGUMENT, parsed.problem);
+  return parsed.node;
 }
 
 /** `1.31.0` as the node says; metrics and syncz show it. */

@@ -16,25 +16,42 @@ import type { GatewaySecret, WatchSecret } from "./gateway-secrets.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const material = (fields: Partial<GatewaySecret> = {}): GatewaySecret => ({
-  found: true, certificateChainPem: bytes("chain"), privateKeyPem: bytes("key"), caCertificatesPem: bytes("ca"), problem: "", ...fields,
+  found: true,
+  certificateChainPem: bytes("chain"),
+  privateKeyPem: bytes("key"),
+  caCertificatesPem: bytes("ca"),
+  problem: "",
+  ...fields,
 });
 const missing = material({ found: false, certificateChainPem: bytes(""), caCertificatesPem: bytes("") });
 
 /** Answers from a table and stays open. */
-const from = (table: Readonly<Record<string, GatewaySecret>>): WatchSecret => async function* ({ namespace, name }, signal) {
-  yield table[`${namespace}/${name}`] ?? missing;
-  await once(signal, "abort");
-};
+const from = (table: Readonly<Record<string, GatewaySecret>>): WatchSecret =>
+  async function* ({ namespace, name }, signal) {
+    yield table[`${namespace}/${name}`] ?? missing;
+    await once(signal, "abort");
+  };
 
 const gateway = "router~10.0.0.7~edge-0.shop~shop.svc.cluster.local";
 const proven = { id: gateway, spiffeId: "spiffe://cluster.local/ns/shop/sa/edge" };
 const local = { id: gateway, peerAddress: "127.0.0.1:4711" };
 
-async function firstOf(name: string, options: ConnectedProxyOptions, watchSecret: WatchSecret, allowPlaintextFromLoopback = false): Promise<Resource | undefined> {
+async function firstOf(
+  name: string,
+  options: ConnectedProxyOptions,
+  watchSecret: WatchSecret,
+  allowPlaintextFromLoopback = false,
+): Promise<Resource | undefined> {
   const admission = new Admission({ trustDomains: () => ["cluster.local"] });
   const proxy = connectedProxy(options);
   await admission.admit(proxy);
-  const source = gatewaySecrets({ watchSecret, admission, allowPlaintextFromLoopback, logger: silentLogger(), retryMs: 1 });
+  const source = gatewaySecrets({
+    watchSecret,
+    admission,
+    allowPlaintextFromLoopback,
+    logger: silentLogger(),
+    retryMs: 1,
+  });
   const abort = new AbortController();
   try {
     for await (const resource of source.watch(secretType, name, proxy, abort.signal)) return resource;
@@ -58,7 +75,10 @@ test("a proven gateway gets its pair under the name it asked for", async () => {
 });
 
 test("authorities come from the secret named so, else from the pair's", async () => {
-  for (const table of [{ "shop/web-cacert": material({ caCertificatesPem: bytes("own") }), "shop/web": material() }, { "shop/web": material({ caCertificatesPem: bytes("own") }) }]) {
+  for (const table of [
+    { "shop/web-cacert": material({ caCertificatesPem: bytes("own") }), "shop/web": material() },
+    { "shop/web": material({ caCertificatesPem: bytes("own") }) },
+  ]) {
     const secret = decode(await firstOf("kubernetes://web-cacert", proven, from(table)));
     assert.ok(secret.type.case === "validationContext");
     assert.deepEqual(secret.type.value.trustedCa?.specifier, { case: "inlineBytes", value: Buffer.from("own") });
@@ -66,7 +86,11 @@ test("authorities come from the secret named so, else from the pair's", async ()
 });
 
 test("a secret that is missing, unusable or without the part asked for is none", async () => {
-  for (const secret of [missing, material({ problem: "key and certificate do not match" }), material({ certificateChainPem: bytes("") })]) {
+  for (const secret of [
+    missing,
+    material({ problem: "key and certificate do not match" }),
+    material({ certificateChainPem: bytes("") }),
+  ]) {
     assert.equal(await firstOf("kubernetes://x", proven, from({ "shop/x": secret })), undefined);
   }
 });
@@ -85,7 +109,13 @@ const table = from({ "shop/x": material(), "bank/x": material() });
 const refused = [
   ["a sidecar", "kubernetes://x", { spiffeId: proven.spiffeId }, false, /only gateways/],
   ["another namespace's", "kubernetes://bank/x", proven, false, /it is in namespace bank/],
-  ["another namespace's, by the Gateway API's name", "kubernetes-gateway://bank/x", proven, false, /it is in namespace bank/],
+  [
+    "another namespace's, by the Gateway API's name",
+    "kubernetes-gateway://bank/x",
+    proven,
+    false,
+    /it is in namespace bank/,
+  ],
   ["an unproven gateway", "kubernetes://x", { id: gateway }, false, /has not proved/],
   ["an unproven local gateway", "kubernetes://x", local, false, /has not proved/],
   ["a remote one where only local ones are believed", "kubernetes://x", { id: gateway }, true, /has not proved/],
@@ -103,6 +133,14 @@ test("a local gateway is believed where that is allowed", async () => {
 
 test("names are read as Istio writes them", () => {
   assert.deepEqual(parseSecretName("kubernetes://x", "shop"), { namespace: "shop", names: ["x"], part: "certificate" });
-  assert.deepEqual(parseSecretName("kubernetes-gateway://shop/x", "other"), { namespace: "shop", names: ["x"], part: "certificate" });
-  assert.deepEqual(parseSecretName("kubernetes://shop/x-cacert", "shop"), { namespace: "shop", names: ["x-cacert", "x"], part: "authorities" });
+  assert.deepEqual(parseSecretName("kubernetes-gateway://shop/x", "other"), {
+    namespace: "shop",
+    names: ["x"],
+    part: "certificate",
+  });
+  assert.deepEqual(parseSecretName("kubernetes://shop/x-cacert", "shop"), {
+    namespace: "shop",
+    names: ["x-cacert", "x"],
+    part: "authorities",
+  });
 });

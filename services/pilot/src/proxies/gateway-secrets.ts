@@ -21,7 +21,10 @@ export interface GatewaySecret {
 }
 
 /** The secret now and after each change, until `signal` aborts. `GatewaySecrets.WatchSecret` of citadel. */
-export type WatchSecret = (request: { readonly namespace: string; readonly name: string }, signal: AbortSignal) => AsyncIterable<GatewaySecret>;
+export type WatchSecret = (
+  request: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
+) => AsyncIterable<GatewaySecret>;
 
 export interface GatewaySecretsOptions {
   readonly watchSecret: WatchSecret | undefined;
@@ -73,32 +76,51 @@ export function parseSecretName(resourceName: string, ownNamespace: string): Sec
     : { namespace, names: [full], part: "certificate" };
 }
 
-function allow({ admission, allowPlaintextFromLoopback }: GatewaySecretsOptions, proxy: ConnectedProxy, namespace: string, name: string): void {
+function allow(
+  { admission, allowPlaintextFromLoopback }: GatewaySecretsOptions,
+  proxy: ConnectedProxy,
+  namespace: string,
+  name: string,
+): void {
   const node = nodeOf(proxy);
-  const refuse = (why: string): never => { throw new Error(`secret "${name}" is not given to proxy ${node.id}: ${why}`); };
+  const refuse = (why: string): never => {
+    throw new Error(`secret "${name}" is not given to proxy ${node.id}: ${why}`);
+  };
   if (node.type !== "router") refuse("only gateways (node type router) get secrets");
   if (namespace !== node.namespace) refuse(`it is in namespace ${namespace}, the proxy in ${node.namespace}`);
   const proven = admission.identityOf(proxy)?.namespace === namespace;
-  if (!proven && !(allowPlaintextFromLoopback && isLocalPeer(proxy))) refuse("it has not proved who it is; connect to the TLS port with its certificate");
+  if (!proven && !(allowPlaintextFromLoopback && isLocalPeer(proxy)))
+    refuse("it has not proved who it is; connect to the TLS port with its certificate");
 }
 
 /** Keeps asking: while citadel cannot be reached, the last answer stands. */
 async function* followSecret(
-  { watchSecret, logger, retryMs = 1_000 }: GatewaySecretsOptions, secret: { namespace: string; name: string }, signal: AbortSignal,
+  { watchSecret, logger, retryMs = 1_000 }: GatewaySecretsOptions,
+  secret: { namespace: string; name: string },
+  signal: AbortSignal,
 ): AsyncGenerator<GatewaySecret> {
-  if (watchSecret === undefined) throw new Error(`secret ${secret.namespace}/${secret.name} cannot be served: this pilot has no source of secrets`);
+  if (watchSecret === undefined)
+    throw new Error(`secret ${secret.namespace}/${secret.name} cannot be served: this pilot has no source of secrets`);
   while (!signal.aborted) {
     try {
       yield* watchSecret(secret, signal);
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn({ [fields.namespace]: secret.namespace, [fields.name]: secret.name, [fields.error]: toError(error) }, "cannot follow a gateway secret, retrying");
+      logger.warn(
+        { [fields.namespace]: secret.namespace, [fields.name]: secret.name, [fields.error]: toError(error) },
+        "cannot follow a gateway secret, retrying",
+      );
     }
     await sleep(retryMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
-function resourceOf(resourceName: string, part: SecretName["part"], secret: GatewaySecret, logger: Logger): Resource | undefined {
+function resourceOf(
+  resourceName: string,
+  part: SecretName["part"],
+  secret: GatewaySecret,
+  logger: Logger,
+): Resource | undefined {
   const bytes = part === "certificate" ? secret.certificateChainPem : secret.caCertificatesPem;
   if (!secret.found || secret.problem !== "" || bytes.length === 0) {
     const reason = secret.problem || (secret.found ? `it has no ${part}` : "there is no such secret");
@@ -108,11 +130,20 @@ function resourceOf(resourceName: string, part: SecretName["part"], secret: Gate
   const inline = (value: Uint8Array) => ({ specifier: { case: "inlineBytes" as const, value } });
   const message = create(SecretSchema, {
     name: resourceName,
-    type: part === "certificate"
-      ? { case: "tlsCertificate", value: { certificateChain: inline(secret.certificateChainPem), privateKey: inline(secret.privateKeyPem) } }
-      : { case: "validationContext", value: { trustedCa: inline(secret.caCertificatesPem) } },
+    type:
+      part === "certificate"
+        ? {
+            case: "tlsCertificate",
+            value: { certificateChain: inline(secret.certificateChainPem), privateKey: inline(secret.privateKeyPem) },
+          }
+        : { case: "validationContext", value: { trustedCa: inline(secret.caCertificatesPem) } },
   });
-  return encodeResource({ typeUrl: secretType, name: resourceName, value: toBinary(SecretSchema, message), origin: originOf(resourceName) });
+  return encodeResource({
+    typeUrl: secretType,
+    name: resourceName,
+    value: toBinary(SecretSchema, message),
+    origin: originOf(resourceName),
+  });
 }
 
 function originOf(resourceName: string): string {

@@ -27,7 +27,10 @@ export function xdsObserver({ logger, metrics, progress, rejections }: ObserverO
     disconnected(proxy, error) {
       metrics.proxies.dec({ version: versionOf(proxy) });
       rejections.forget(proxy);
-      logger.info({ ...about(proxy), [fields.reason]: describeStreamEnd(error), [fields.code]: codeNameOf(error) }, "proxy disconnected");
+      logger.info(
+        { ...about(proxy), [fields.reason]: describeStreamEnd(error), [fields.code]: codeNameOf(error) },
+        "proxy disconnected",
+      );
       progress.changed();
     },
     pushed(_proxy, { typeUrl, bytes, encodeMs }) {
@@ -43,10 +46,17 @@ export function xdsObserver({ logger, metrics, progress, rejections }: ObserverO
       rejections.add(proxy, report);
       const origins = [...new Set(report.resources.flatMap(({ origin }) => origin?.split(",") ?? []))];
       const resources = report.resources.slice(0, 10).map(({ name }) => name);
-      logger.warn({
-        ...about(proxy), [fields.typeUrl]: report.typeUrl, [fields.nonce]: report.nonce, [fields.reason]: report.message,
-        [fields.resource]: resources, [fields.origin]: origins.slice(0, 10),
-      }, "proxy refused configuration and keeps its last good one");
+      logger.warn(
+        {
+          ...about(proxy),
+          [fields.typeUrl]: report.typeUrl,
+          [fields.nonce]: report.nonce,
+          [fields.reason]: report.message,
+          [fields.resource]: resources,
+          [fields.origin]: origins.slice(0, 10),
+        },
+        "proxy refused configuration and keeps its last good one",
+      );
       progress.changed();
     },
     advanced(_proxy, revision) {
@@ -55,12 +65,19 @@ export function xdsObserver({ logger, metrics, progress, rejections }: ObserverO
       progress.changed();
     },
     problem(proxy, error) {
-      logger.warn({ ...about(proxy), [fields.reason]: error instanceof Error ? error.message : String(error) }, "a proxy's request cannot be served");
+      logger.warn(
+        { ...about(proxy), [fields.reason]: error instanceof Error ? error.message : String(error) },
+        "a proxy's request cannot be served",
+      );
     },
   };
 }
 
 function about(proxy: ConnectedProxy): object {
   const spiffeId = proxy.peer.kind === "tls" ? proxy.peer.spiffeId : undefined;
-  return { [fields.proxy]: proxy.id, [fields.peer]: proxy.peerAddress, ...(spiffeId === undefined ? {} : { [fields.spiffeId]: spiffeId }) };
+  return {
+    [fields.proxy]: proxy.id,
+    [fields.peer]: proxy.peerAddress,
+    ...(spiffeId === undefined ? {} : { [fields.spiffeId]: spiffeId }),
+  };
 }

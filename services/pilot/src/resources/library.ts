@@ -3,52 +3,68 @@ import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
 import type { Finding, ProxyNode } from "@lateen/model";
 import { createBuilder, verifyReferences } from "@lateen/xds-build";
-import type { DanglingReference } from "@lateen/xds-build";
 import { clusterType, endpointType, listenerType, routeType } from "@lateen/xds-server";
 import type { Resource, ResourceMap, ResourceSet } from "@lateen/xds-server";
+import { memo } from "../memo.ts";
 import { encodeResource } from "./encode.ts";
 import { Turns } from "./turns.ts";
 
-/** What a scope's configuration compiles to; valid as long as the snapshot's `compileInputs` are the same object. */
+/** What a scope's configuration compiles to; holds as long as the snapshot's `compileInputs` are the same object. */
 interface Compilation {
-  readonly inputs: object;
   readonly queries: readonly ir.EndpointQuery[];
-  readonly static: ReadonlyMap<string, ResourceMap>;
+  /** Clusters, listeners and routes. */
+  readonly fixed: ReadonlyMap<string, ResourceMap>;
   readonly findings: readonly Finding[];
-  readonly dangling: readonly DanglingReference[];
 }
 
 interface Entry {
   readonly scope: ProxyScope;
-  compilation: Compilation | undefined;
+  /** What was compiled last, with the reasons why it must not replace what serves. */
+  attempt:
+    | { readonly inputs: object; readonly compilation: Compilation | undefined; readonly faults: readonly string[] }
+    | undefined;
+  /** What serves, and the newest revision that it is true for. */
+  serving: { readonly compilation: Compilation; readonly set: ResourceSet } | undefined;
   snapshot: MeshSnapshot | undefined;
-  result: ScopeResources | undefined;
-  endpoints: ResourceMap;
+}
+
+interface NodeScope {
+  readonly snapshot: MeshSnapshot;
+  readonly scope: ProxyScope;
+  readonly key: string;
 }
 
 export interface ScopeResources {
   readonly set: ResourceSet;
-  readonly findings: readonly Finding[];
-  /** Not empty: the set must not replace one that a proxy has already. */
-  readonly dangling: readonly DanglingReference[];
+  /** Why the newest configuration is not (all) in `set`, whose revision then stays behind; empty when all is well. */
+  readonly faults: readonly string[];
+  /** `set` is the last good one, with the endpoints of now; false: there was none, and the set has the faults. */
+  readonly good: boolean;
 }
 
 export interface LibraryOptions {
   /** Told of each compilation. */
-  readonly onCompiled?: (seconds: number, revision: bigint) => void;
+  readonly onCompiled?: (
+    scope: ProxyScope,
+    report: { readonly seconds: number; readonly revision: bigint; readonly faults: readonly string[] },
+  ) => void;
   /** Resources remembered by content. */
   readonly capacity?: number;
+  /** Names that are used and not defined; tests put in their own. */
+  readonly verify?: typeof verifyReferences;
 }
 
 /**
  * The resources of every scope, made when the first proxy of a scope asks and shared by all of it. Compiles only
- * when what compilation sees has changed; endpoints take their own, cheap way.
+ * when what compilation sees has changed; endpoints take their own, cheap way. What refers to a name that it does
+ * not define, or cannot be built, never replaces what is good.
  */
 export class ResourceLibrary {
   readonly #options: LibraryOptions;
   readonly #builder;
   readonly #entries = new Map<string, Entry>();
   readonly #endpointResources = new WeakMap<ir.EndpointSet, Resource>();
+  readonly #scopes = new WeakMap<ProxyNode, NodeScope>();
   readonly #turns = new Turns();
 
   constructor(options: LibraryOptions = {}) {
@@ -56,93 +72,152 @@ export class ResourceLibrary {
     this.#builder = createBuilder({ capacity: options.capacity ?? 100_000 });
   }
 
-  get size(): number { return this.#entries.size; }
-
-  findings(): readonly Finding[] {
-    return [...this.#entries.values()].flatMap(({ compilation }) => compilation?.findings ?? []);
+  get size(): number {
+    return this.#entries.size;
   }
 
-  /** Throws when resources cannot be built, which is a mistake of ours; the scope keeps its last result. */
+  findings(): readonly Finding[] {
+    return [...this.#entries.values()].flatMap(({ attempt }) => attempt?.compilation?.findings ?? []);
+  }
+
+  /** Rejects only where resources cannot be built and the scope has no good ones. */
   async resources(snapshot: MeshSnapshot, node: ProxyNode): Promise<ScopeResources> {
     return await this.#turns.take(() => this.#update(this.#entry(snapshot, node), snapshot));
   }
 
   /**
-   * The endpoints lane ahead of compilation: the last result of the node's scope with the endpoints of `snapshot`, under
-   * the last revision. Undefined where there is nothing to gain. Clusters that would be left without endpoints keep
-   * theirs until the compilation says what takes their place.
+   * The endpoints lane ahead of compilation: what serves the node's scope, with the endpoints of `snapshot`, under the
+   * revision of what serves. Undefined where nothing has to be compiled or nothing serves yet. Clusters that would be
+   * left without endpoints keep theirs until the compilation says what takes their place.
    */
   endpointsAhead(snapshot: MeshSnapshot, node: ProxyNode): ResourceSet | undefined {
     const entry = this.#entry(snapshot, node);
-    const { compilation, result } = entry;
-    if (compilation === undefined || result === undefined || compilation.inputs === snapshot.compileInputs) return undefined;
-    const endpoints = this.#endpoints(entry, compilation, snapshot, { keepLast: true });
-    if (endpoints === entry.endpoints) return undefined;
-    entry.endpoints = endpoints;
-    const set = { revision: result.set.revision, byType: new Map([...compilation.static, [endpointType, endpoints]]) };
-    entry.result = { ...result, set };
-    return set;
+    const { serving, attempt } = entry;
+    if (serving === undefined || attempt?.inputs === snapshot.compileInputs) return undefined;
+    this.#serve(entry, serving.compilation, { snapshot, revision: serving.set.revision, keepLast: true });
+    return entry.serving?.set;
   }
 
   /** Forgets the scopes that none of `nodes` is in. */
   retain(snapshot: MeshSnapshot, nodes: Iterable<ProxyNode>): void {
-    const used = new Set([...nodes].map((node) => scopeKey(scopeOf(snapshot, node))));
+    const used = new Set([...nodes].map((node) => this.#scope(snapshot, node).key));
     for (const key of this.#entries.keys()) if (!used.has(key)) this.#entries.delete(key);
   }
 
   #entry(snapshot: MeshSnapshot, node: ProxyNode): Entry {
+    const { scope, key } = this.#scope(snapshot, node);
+    return memo(this.#entries, key, () => ({ scope, attempt: undefined, serving: undefined, snapshot: undefined }));
+  }
+
+  /** Worked out once for each node and snapshot. */
+  #scope(snapshot: MeshSnapshot, node: ProxyNode): NodeScope {
+    const known = this.#scopes.get(node);
+    if (known?.snapshot === snapshot) return known;
     const scope = scopeOf(snapshot, node);
-    const key = scopeKey(scope);
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      entry = { scope, compilation: undefined, snapshot: undefined, result: undefined, endpoints: new Map() };
-      this.#entries.set(key, entry);
-    }
-    return entry;
+    const made = { snapshot, scope, key: scopeKey(scope) };
+    this.#scopes.set(node, made);
+    return made;
   }
 
   #update(entry: Entry, snapshot: MeshSnapshot): ScopeResources {
-    if (entry.snapshot === snapshot && entry.result !== undefined) return entry.result;
-    const compilation = entry.compilation?.inputs === snapshot.compileInputs ? entry.compilation : this.#compile(entry, snapshot);
-    const endpoints = this.#endpoints(entry, compilation, snapshot, { keepLast: false });
-    const unchanged = entry.result !== undefined && compilation.static === entry.compilation?.static && endpoints === entry.endpoints;
-    const byType = unchanged && entry.result !== undefined ? entry.result.set.byType : new Map([...compilation.static, [endpointType, endpoints]]);
-    const { findings, dangling } = compilation;
-    const result = { set: { revision: snapshot.revision, byType }, findings, dangling };
-    Object.assign(entry, { compilation, snapshot, endpoints, result });
-    return result;
-  }
-
-  #compile(entry: Entry, snapshot: MeshSnapshot): Compilation {
-    const startedAt = performance.now();
-    const { value, findings } = compileProxy(snapshot, entry.scope);
-    const before = entry.compilation?.static;
-    const made: Record<string, Map<string, Resource>> = { [clusterType]: new Map(), [listenerType]: new Map(), [routeType]: new Map() };
-    for (const built of this.#builder.build(value)) made[built.typeUrl]?.set(built.name, encodeResource(built));
-    const resources = Object.entries(made).map(([typeUrl, map]) => [typeUrl, sameOr(before?.get(typeUrl), map)] as const);
-    const unchanged = before !== undefined && resources.every(([typeUrl, map]) => before.get(typeUrl) === map);
-    this.#options.onCompiled?.((performance.now() - startedAt) / 1_000, snapshot.revision);
+    if (entry.attempt?.inputs !== snapshot.compileInputs) this.#compile(entry, snapshot);
+    const { compilation, faults = [] } = entry.attempt ?? {};
+    const usable = faults.length === 0 ? compilation : undefined;
+    if (entry.snapshot !== snapshot && usable !== undefined) {
+      this.#serve(entry, usable, { snapshot, revision: snapshot.revision, keepLast: false });
+    } else if (entry.snapshot !== snapshot && entry.serving !== undefined) {
+      this.#serve(entry, entry.serving.compilation, {
+        snapshot,
+        revision: entry.serving.set.revision,
+        keepLast: false,
+      });
+    }
+    entry.snapshot = snapshot;
+    if (entry.serving !== undefined) return { set: entry.serving.set, faults, good: true };
+    if (compilation === undefined) throw new Error(faults.join("; "));
     return {
-      inputs: snapshot.compileInputs, queries: endpointQueries(value), findings, dangling: verifyReferences(value),
-      static: unchanged ? before : new Map(resources),
+      set: {
+        revision: snapshot.revision,
+        byType: this.#withEndpoints(compilation, this.#endpoints(entry, compilation, { snapshot, keepLast: false })),
+      },
+      faults,
+      good: false,
     };
   }
 
-  #endpoints(entry: Entry, { queries }: Compilation, snapshot: MeshSnapshot, { keepLast }: { keepLast: boolean }): ResourceMap {
+  #compile(entry: Entry, snapshot: MeshSnapshot): void {
+    const startedAt = performance.now();
+    const inputs = snapshot.compileInputs;
+    try {
+      const { value, findings } = compileProxy(snapshot, entry.scope);
+      const fixed = this.#build(value, entry.serving?.compilation.fixed);
+      const faults = (this.#options.verify ?? verifyReferences)(value).map(
+        ({ kind, name, usedBy }) => `${usedBy} uses ${kind} ${name}, which is not defined`,
+      );
+      entry.attempt = { inputs, faults, compilation: { queries: endpointQueries(value), findings, fixed } };
+    } catch (error) {
+      entry.attempt = {
+        inputs,
+        compilation: undefined,
+        faults: [`cannot be built: ${error instanceof Error ? error.stack : String(error)}`],
+      };
+    }
+    const seconds = (performance.now() - startedAt) / 1_000;
+    this.#options.onCompiled?.(entry.scope, { seconds, revision: snapshot.revision, faults: entry.attempt.faults });
+  }
+
+  #build(proxy: ir.ProxyIr, before: ReadonlyMap<string, ResourceMap> | undefined): ReadonlyMap<string, ResourceMap> {
+    const made: Record<string, Map<string, Resource>> = {
+      [clusterType]: new Map(),
+      [listenerType]: new Map(),
+      [routeType]: new Map(),
+    };
+    for (const built of this.#builder.build(proxy)) made[built.typeUrl]?.set(built.name, encodeResource(built));
+    const maps = Object.entries(made).map(([typeUrl, map]) => [typeUrl, sameOr(before?.get(typeUrl), map)] as const);
+    return before !== undefined && maps.every(([typeUrl, map]) => before.get(typeUrl) === map) ? before : new Map(maps);
+  }
+
+  #serve(
+    entry: Entry,
+    compilation: Compilation,
+    options: { snapshot: MeshSnapshot; revision: bigint; keepLast: boolean },
+  ): void {
+    const last = entry.serving;
+    const endpoints = this.#endpoints(entry, compilation, options);
+    const unchanged =
+      last !== undefined &&
+      last.compilation.fixed === compilation.fixed &&
+      last.set.byType.get(endpointType) === endpoints;
+    if (unchanged && last.set.revision === options.revision) {
+      entry.serving = { compilation, set: last.set };
+    } else {
+      const byType = unchanged ? last.set.byType : this.#withEndpoints(compilation, endpoints);
+      entry.serving = { compilation, set: { revision: options.revision, byType } };
+    }
+  }
+
+  #withEndpoints({ fixed }: Compilation, endpoints: ResourceMap): ReadonlyMap<string, ResourceMap> {
+    return new Map([...fixed, [endpointType, endpoints]]);
+  }
+
+  #endpoints(
+    entry: Entry,
+    { queries }: Compilation,
+    { snapshot, keepLast }: { snapshot: MeshSnapshot; keepLast: boolean },
+  ): ResourceMap {
+    const last = entry.serving?.set.byType.get(endpointType);
     const endpoints = new Map<string, Resource>();
     for (const query of queries) {
       const set = compileEndpoints(snapshot, entry.scope, query);
       const resource = this.#endpointResource(set);
-      const last = entry.endpoints.get(resource.name);
-      endpoints.set(resource.name, keepLast && set.localities.length === 0 && last !== undefined ? last : resource);
+      const held = keepLast && set.localities.length === 0 ? last?.get(resource.name) : undefined;
+      endpoints.set(resource.name, held ?? resource);
     }
-    return sameOr(entry.endpoints, endpoints);
+    return sameOr(last, endpoints);
   }
 
   #endpointResource(set: ir.EndpointSet): Resource {
-    let resource = this.#endpointResources.get(set);
-    if (resource === undefined) this.#endpointResources.set(set, (resource = encodeResource(this.#builder.buildEndpoints(set))));
-    return resource;
+    return memo(this.#endpointResources, set, () => encodeResource(this.#builder.buildEndpoints(set)));
   }
 }
 

@@ -1,7 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discovery/v3/ads_pb.js";
 import { DeltaDiscoveryRequestSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
-import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+} from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import { createClient } from "@lateen/rpc";
 import type { Channel } from "@lateen/rpc";
 import { clusterType, endpointType, listenerType, routeType, shortTypeName } from "@lateen/xds-server";
@@ -20,7 +23,12 @@ export interface AdsClientOptions {
 /** A proxy without an Envoy: subscribes to everything over delta ADS, acknowledges, and keeps what it got. */
 export class AdsClient {
   /** Versions by name, by short type. */
-  readonly held: Record<string, Map<string, string>> = { CDS: new Map(), EDS: new Map(), LDS: new Map(), RDS: new Map() };
+  readonly held: Record<string, Map<string, string>> = {
+    CDS: new Map(),
+    EDS: new Map(),
+    LDS: new Map(),
+    RDS: new Map(),
+  };
   readonly bytes = new Map<string, Uint8Array>();
   /** Short type names in the order of arrival, with what came. */
   readonly received: string[] = [];
@@ -34,7 +42,10 @@ export class AdsClient {
     this.#options = options;
     const { id, metadata = {}, headers = {} } = options;
     for (const typeUrl of [clusterType, listenerType]) this.#send({ typeUrl, node: { id, metadata } });
-    this.ended = this.#run(channel, headers).then(() => undefined, (error: unknown) => error);
+    this.ended = this.#run(channel, headers).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
   }
 
   close(): Promise<unknown> {
@@ -56,7 +67,10 @@ export class AdsClient {
     while (!this.#abort.signal.aborted) {
       const next = this.#outbox.shift();
       if (next !== undefined) yield next;
-      else await new Promise<void>((resolve) => { this.#wake = resolve; });
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
     }
   }
 
@@ -74,14 +88,18 @@ export class AdsClient {
 
   #take({ typeUrl, resources, removedResources }: DeltaDiscoveryResponse): void {
     const type = shortTypeName(typeUrl);
-    const held = (this.held[type] ??= new Map());
+    this.held[type] ??= new Map();
+    const held = this.held[type];
     for (const { name, version, resource } of resources) {
       held.set(name, version);
       this.bytes.set(`${type} ${name}`, resource?.value ?? new Uint8Array());
     }
     for (const name of removedResources) held.delete(name);
-    this.received.push([type, ...resources.map(({ name }) => name), ...removedResources.map((name) => `-${name}`)].join(" "));
-    if (type === "CDS") this.subscribe(endpointType, ...resources.map(({ name }) => name).filter((name) => name.startsWith("outbound|")));
+    this.received.push(
+      [type, ...resources.map(({ name }) => name), ...removedResources.map((name) => `-${name}`)].join(" "),
+    );
+    if (type === "CDS")
+      this.subscribe(endpointType, ...resources.map(({ name }) => name).filter((name) => name.startsWith("outbound|")));
     if (type === "LDS") this.subscribe(routeType, "80");
   }
 }

@@ -28,7 +28,10 @@ export function createTestMesh(store: MeshStore = createMemoryStore()) {
       const { name, namespace = "shop" } = options;
       await store.put(keys.service(registry, namespace, name), serviceToEntry(serviceOf(options)));
       for (const [index, address] of options.pods.entries()) {
-        await store.put(keys.workload(registry, namespace, `${name}-${index}`), workloadToEntry(workloadOf(options, index, address)));
+        await store.put(
+          keys.workload(registry, namespace, `${name}-${index}`),
+          workloadToEntry(workloadOf(options, index, address)),
+        );
       }
       return await this.endpoints(options);
     },
@@ -45,7 +48,10 @@ export function createTestMesh(store: MeshStore = createMemoryStore()) {
         const decoded = decodeObject(raw, { origin });
         if (!decoded.ok) throw new Error(decoded.violations.map(({ message }) => message).join("; "));
         const { kind, meta } = decoded.object;
-        const entry = create(EntrySchema, { schemaVersion: 1, value: { case: "config", value: toConfigObject(decoded.object) } });
+        const entry = create(EntrySchema, {
+          schemaVersion: 1,
+          value: { case: "config", value: toConfigObject(decoded.object) },
+        });
         const written = await store.put(keys.config(kind, meta.namespace, meta.name), entry);
         if (written > revision) revision = written; // an equal object keeps its older revision
       }
@@ -58,29 +64,67 @@ export function createTestMesh(store: MeshStore = createMemoryStore()) {
 
 export type TestMesh = ReturnType<typeof createTestMesh>;
 
-function serviceOf({ name, namespace = "shop", port = 80, targetPort = 8080, protocol = "http" }: TestService): Service {
+function serviceOf({
+  name,
+  namespace = "shop",
+  port = 80,
+  targetPort = 8080,
+  protocol = "http",
+}: TestService): Service {
   return {
-    registry, namespace, name, host: `${name}.${namespace}.svc.cluster.local`, addresses: ["10.96.0.10"],
+    registry,
+    namespace,
+    name,
+    host: `${name}.${namespace}.svc.cluster.local`,
+    addresses: ["10.96.0.10"],
     ports: [{ name: protocol, number: port, protocol, targetPort, targetPortName: "" }],
-    labels: {}, annotations: {}, selector: { app: name }, createdAtMs: 0, externalName: "", headless: false, exportTo: [],
+    labels: {},
+    annotations: {},
+    selector: { app: name },
+    createdAtMs: 0,
+    externalName: "",
+    headless: false,
+    exportTo: [],
     origin: { kind: "Service", namespace, name },
   };
 }
 
 function sliceOf({ name, namespace = "shop", targetPort = 8080, protocol = "http", pods }: TestService): EndpointSlice {
   return {
-    registry, namespace, name, serviceHost: `${name}.${namespace}.svc.cluster.local`,
+    registry,
+    namespace,
+    name,
+    serviceHost: `${name}.${namespace}.svc.cluster.local`,
     ports: [{ name: protocol, number: targetPort }],
     endpoints: pods.map((address, index) => ({
-      addresses: [address], ready: true, serving: true, terminating: false, node: "", zone: "", target: `${name}-${index}`, hostname: "",
+      addresses: [address],
+      ready: true,
+      serving: true,
+      terminating: false,
+      node: "",
+      zone: "",
+      target: `${name}-${index}`,
+      hostname: "",
     })),
   };
 }
 
 function workloadOf({ name, namespace = "shop" }: TestService, index: number, address: string): Workload {
   return {
-    registry, namespace, name: `${name}-${index}`, addresses: [address], labels: { app: name, instance: address }, serviceAccount: name,
-    locality: { region: "", zone: "", subzone: "" }, node: "", network: "", cluster: "Kubernetes", mutualTls: false, ports: {},
-    canonicalName: name, canonicalRevision: "latest", workloadName: name,
+    registry,
+    namespace,
+    name: `${name}-${index}`,
+    addresses: [address],
+    labels: { app: name, instance: address },
+    serviceAccount: name,
+    locality: { region: "", zone: "", subzone: "" },
+    node: "",
+    network: "",
+    cluster: "Kubernetes",
+    mutualTls: false,
+    ports: {},
+    canonicalName: name,
+    canonicalRevision: "latest",
+    workloadName: name,
   };
 }

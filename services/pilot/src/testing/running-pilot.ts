@@ -21,7 +21,13 @@ export async function startPilot({ mesh = createTestMesh(), tls, ...options }: R
   const run = pilot.run(stop.signal);
   const channel = openChannel(address, { kind: "plaintext" });
   return {
-    mesh, pilot, registry, server, address, port, channel,
+    mesh,
+    pilot,
+    registry,
+    server,
+    address,
+    port,
+    channel,
     async [Symbol.asyncDispose]() {
       channel.close();
       stop.abort();

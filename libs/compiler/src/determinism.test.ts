@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseNode } from "@lateen/model";
+import type { ProxyNode } from "@lateen/model";
+import { application, listCases } from "@lateen/testkit";
+import type { CaseProxy, MeshObjects } from "@lateen/testkit";
+import {
+  compileEndpoints,
+  compileProxy,
+  createSnapshot,
+  defaultMeshSettings,
+  endpointQueries,
+  scopeKey,
+  scopeOf,
+} from "./index.ts";
+import type { MeshSnapshot, MeshState } from "./index.ts";
+
+const meshConfig = defaultMeshSettings();
+
+function stateOf(mesh: MeshObjects, revision = 1n): MeshState {
+  return { ...mesh, revision, trust: [], meshConfig };
+}
+
+function nodeOf({ id, metadata, extensions }: CaseProxy): ProxyNode {
+  const parsed = parseNode(id, metadata, extensions);
+  assert.ok(parsed.ok);
+  return parsed.node;
+}
+
+function everything(snapshot: MeshSnapshot, node: ProxyNode): string {
+  const scope = scopeOf(snapshot, node);
+  const { value, findings } = compileProxy(snapshot, scope);
+  const endpoints = endpointQueries(value).map((query) => compileEndpoints(snapshot, scope, query));
+  return JSON.stringify([scopeKey(scope), value, endpoints, findings, snapshot.findings]);
+}
+
+const shuffled = <Item>(items: readonly Item[]): fc.Arbitrary<Item[]> =>
+  fc.shuffledSubarray([...items], { minLength: items.length });
+
+for (const scenario of await listCases()) {
+  test(`${scenario.name} compiles the same from its objects in any order`, async () => {
+    const mesh = await scenario.mesh();
+    const node = nodeOf(await scenario.proxy());
+    const expected = everything(createSnapshot(stateOf(mesh)), node);
+    fc.assert(
+      fc.property(
+        shuffled(mesh.configs),
+        shuffled(mesh.services),
+        shuffled(mesh.slices),
+        shuffled(mesh.workloads),
+        (configs, services, slices, workloads) => {
+          assert.equal(everything(createSnapshot(stateOf({ configs, services, slices, workloads })), node), expected);
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+
+  test(`${scenario.name} compiles the same on top of an earlier snapshot`, async () => {
+    const mesh = await scenario.mesh();
+    const node = nodeOf(await scenario.proxy());
+    const expected = everything(createSnapshot(stateOf(mesh)), node);
+    const arbitrary = fc.tuple(
+      fc.subarray([...mesh.configs]),
+      fc.subarray([...mesh.services]),
+      fc.subarray([...mesh.slices]),
+      fc.subarray([...mesh.workloads]),
+    );
+    fc.assert(
+      fc.property(arbitrary, ([configs, services, slices, workloads]) => {
+        const before = createSnapshot(stateOf({ configs, services, slices, workloads }));
+        everything(before, node);
+        assert.equal(everything(createSnapshot(stateOf(mesh, 2n), before), node), expected);
+      }),
+      { numRuns: 10 },
+    );
+  });
+}
+
+const node = nodeOf({
+  id: "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local",
+  metadata: { LABELS: { app: "web" }, PROXY_CONFIG: {} },
+});
+const ports = [{ name: "http", number: 80, protocol: "http" as const }];
+const web = application({
+  name: "web",
+  namespace: "shop",
+  address: "10.1.0.1",
+  ports,
+  workloads: [{ name: "web-1", address: "10.0.0.1" }],
+});
+
+function meshWith(...reviews: { name: string; address: string; serviceAccount?: string }[]): MeshObjects {
+  const other = application({ name: "reviews", namespace: "shop", address: "10.1.0.2", ports, workloads: reviews });
+  return {
+    configs: [],
+    services: [...web.services, ...other.services],
+    slices: [...web.slices, ...other.slices],
+    workloads: [...web.workloads, ...other.workloads],
+  };
+}
+
+test("a change of endpoints leaves the compile lane alone", () => {
+  const mesh = meshWith({ name: "reviews-1", address: "10.0.0.2" });
+  const more = meshWith({ name: "reviews-1", address: "10.0.0.2" }, { name: "reviews-2", address: "10.0.0.3" });
+  const before = createSnapshot(stateOf(mesh));
+  const after = createSnapshot(stateOf({ ...more, services: mesh.services }, 2n), before);
+  assert.equal(after.compileInputs, before.compileInputs);
+  assert.equal(
+    JSON.stringify(compileProxy(after, scopeOf(after, node)).value),
+    JSON.stringify(compileProxy(before, scopeOf(before, node)).value),
+  );
+});
+
+test("a new identity behind a service is a matter for the compile lane", () => {
+  const mesh = meshWith({ name: "reviews-1", address: "10.0.0.2" });
+  const more = meshWith(
+    { name: "reviews-1", address: "10.0.0.2" },
+    { name: "reviews-2", address: "10.0.0.3", serviceAccount: "other" },
+  );
+  const before = createSnapshot(stateOf(mesh));
+  const after = createSnapshot(stateOf({ ...more, services: mesh.services }, 2n), before);
+  assert.notEqual(after.compileInputs, before.compileInputs);
+});
+
+test("endpoints of a service nobody touched are the same object in the next snapshot", () => {
+  const mesh = meshWith({ name: "reviews-1", address: "10.0.0.2" });
+  const more = meshWith({ name: "reviews-1", address: "10.0.0.2" }, { name: "reviews-2", address: "10.0.0.3" });
+  const before = createSnapshot(stateOf(mesh));
+  const after = createSnapshot(
+    stateOf(
+      {
+        ...more,
+        services: mesh.services,
+        slices: [...mesh.slices.slice(0, 1), ...more.slices.slice(1)],
+        workloads: [...mesh.workloads, ...more.workloads.slice(2)],
+      },
+      2n,
+    ),
+    before,
+  );
+  const scope = scopeOf(before, node);
+  const sets = (snapshot: MeshSnapshot) =>
+    endpointQueries(compileProxy(snapshot, scope).value).map((query) => compileEndpoints(snapshot, scope, query));
+  const [firstReviews, firstWeb] = sets(before);
+  const [secondReviews, secondWeb] = sets(after);
+  assert.equal(secondWeb, firstWeb);
+  assert.notEqual(secondReviews, firstReviews);
+});
+
+test("replicas of a workload share a scope", () => {
+  const snapshot = createSnapshot(
+    stateOf(meshWith({ name: "reviews-1", address: "10.0.0.2" }, { name: "reviews-2", address: "10.0.0.3" })),
+  );
+  const replica = (name: string, ip: string, hash: string): ProxyNode =>
+    nodeOf({
+      id: `sidecar~${ip}~${name}.shop~shop.svc.cluster.local`,
+      metadata: { LABELS: { app: "reviews", "pod-template-hash": hash }, PROXY_CONFIG: {} },
+    });
+  assert.equal(
+    scopeKey(scopeOf(snapshot, replica("reviews-1", "10.0.0.2", "a"))),
+    scopeKey(scopeOf(snapshot, replica("reviews-2", "10.0.0.3", "b"))),
+  );
+});
