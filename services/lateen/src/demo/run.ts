@@ -47,7 +47,7 @@ export async function runDemo(options: DemoRun): Promise<void> {
     onReport: (report) => printReport(report, (line) => view.line(line)),
     onLive: (change) => {
       view.live(change);
-      setTimeout(() => board.reset(), settleMs).unref(); // answers to requests from before the change
+      setTimeout(() => board.reset(), settleMs).unref(); // until then answers may be to requests from before the change
     },
   });
   const ended = new AbortController();
@@ -69,7 +69,11 @@ export async function runDemo(options: DemoRun): Promise<void> {
     view.end();
     await processes.stop(12_000);
     planeStop.abort();
-    await running.finally(() => rm(sockets, { recursive: true, force: true }));
+    try {
+      await running;
+    } finally {
+      await rm(sockets, { recursive: true, force: true });
+    }
   }
 }
 
