@@ -29,7 +29,7 @@ export interface DemoRun {
 }
 
 /** Requests after a change before its split is worth printing. */
-const sampleSize = 400;
+const sampleSize = 1000;
 const roundMs = 100;
 const settleMs = 150;
 
