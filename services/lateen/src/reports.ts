@@ -13,6 +13,6 @@ export function printReport(report: Report, print: (line: string) => void): void
 /** What to say of a change that is in force, as in `VirtualService/shop/reviews on all 3 proxies 23 ms after the save`. */
 export function liveText({ objects, proxies, tookMs, revision }: LiveChange): string {
   const names = objects.length > 4 ? `${objects.length} objects` : objects.join(", ");
-  const where = proxies === 0 ? "in the mesh store (no proxy is connected yet)" : `on all ${proxies} proxies`;
-  return `${names} ${where} ${tookMs.toFixed(0)} ms after the save (revision ${revision})`;
+  if (proxies === 0) return `${names} accepted, no proxy is connected yet (revision ${revision})`;
+  return `${names} on all ${proxies} proxies ${tookMs.toFixed(0)} ms after the save (revision ${revision})`;
 }
