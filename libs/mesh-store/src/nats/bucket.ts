@@ -1,11 +1,10 @@
 import { jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstreamManager, type PushConsumer } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MeshStoreError } from "../errors.ts";
-import { type ConnectionState, headersOf } from "./connection.ts";
+import { type ConnectionState, headersOf, type StoreLogger } from "./connection.ts";
+import { ensureStream, isStreamNotFound, streamOf } from "./stream.ts";
 
-const streamNotFound = 10059;
 const wrongLastSequence = new Set([10071, 10164]);
 /** Deletions leave a marker, so that watchers see them; readers that come later than this read the full state anyway. */
 const markerLifetime = "1h";
@@ -19,6 +18,7 @@ export interface BucketOptions {
   readonly replicas: number;
   readonly connectTimeoutMs: number;
   readonly inboxPrefix?: string;
+  readonly logger?: StoreLogger;
 }
 
 /** The last message of a key. `bytes` is absent for a deletion. */
@@ -36,15 +36,21 @@ export class Bucket {
   readonly #client: JetStreamClient;
   readonly inboxPrefix: string | undefined;
   readonly #prefix: string;
+  readonly #options: BucketOptions;
+  #newest = 0;
+  #restoring: Promise<void> | undefined;
+  /** The time of connection in which this user was told that it may not create the bucket. */
+  #refusedWhile: AbortSignal | undefined;
 
   private constructor(state: ConnectionState, manager: JetStreamManager, options: BucketOptions) {
     const { bucket } = options;
+    this.#options = options;
     this.inboxPrefix = options.inboxPrefix;
     this.#state = state;
     this.connection = state.connection;
     this.manager = manager;
     this.#client = jetstream(state.connection, { timeout: writeTimeoutMs });
-    this.stream = `KV_${bucket}`;
+    this.stream = streamOf(bucket);
     this.#prefix = `$KV.${bucket}.`;
   }
 
@@ -54,7 +60,7 @@ export class Bucket {
     for (;;) {
       try {
         const manager = await jetstreamManager(state.connection, { timeout: apiTimeoutMs, checkAPI: false });
-        await ensureStream(state.connection, manager, options);
+        await ensureStream(manager, options);
         return new Bucket(state, manager, options);
       } catch (error) {
         if (Date.now() >= deadline) {
@@ -94,13 +100,44 @@ export class Bucket {
     return this.#client.consumers.getBoundPushConsumer({ deliver_subject: subject, idle_heartbeat: heartbeat });
   }
 
+  /** Of the whole bucket, which is made again first if it is gone. */
   async lastSequence(): Promise<number> {
-    return (await this.manager.streams.info(this.stream)).state.last_seq;
+    const info = () => this.manager.streams.info(this.stream);
+    const { state } = await info().catch(async (error: unknown) => {
+      if (!isStreamNotFound(error)) throw error;
+      await this.#restore();
+      return info();
+    });
+    this.#newest = Math.max(this.#newest, state.last_seq);
+    return state.last_seq;
+  }
+
+  /**
+   * Makes the bucket again after its server lost it: empty, so that its sources fill it. Never rejects: whoever may not
+   * (it is asked once a connection), or fails, goes on trying what it wanted to do, until another replica has made it.
+   */
+  #restore(): Promise<void> {
+    if (this.#refusedWhile === this.#state.whileUp) return Promise.resolve();
+    this.#restoring ??= this.#recreate().finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
+  }
+
+  async #recreate(): Promise<void> {
+    const { bucket, replicas, logger } = this.#options;
+    const { whileUp } = this.#state;
+    try {
+      if (await ensureStream(this.manager, { bucket, replicas, newest: this.#newest })) logger?.warn({ bucket }, "the bucket of the mesh store was gone and is made again, empty");
+    } catch (error) {
+      if (isRefusal(error)) this.#refusedWhile = whileUp;
+      logger?.warn({ bucket, err: error }, "the bucket of the mesh store is gone and cannot be made again here");
+    }
   }
 
   /**
    * Runs a request when the connection is up. Where nothing was done (no responder: JetStream starts, or elects a
-   * leader) or nothing can be (a read), it is asked again, for `requestMs` in all.
+   * leader; no bucket: it is made again) or nothing can be (a read), it is asked again, for `requestMs` in all.
    */
   async #ask<T>(key: string, how: "once" | "repeatable", request: () => Promise<T>): Promise<T> {
     const deadline = Date.now() + requestMs;
@@ -109,7 +146,9 @@ export class Bucket {
         await within(this.#state.up(), deadline);
         return await unlessDown(request(), this.#state.whileUp);
       } catch (error) {
-        const again = isNoResponder(error) || (how === "repeatable" && (error instanceof OutcomeUnknown || isTimeout(error)));
+        const gone = isStreamNotFound(error);
+        if (gone) await this.#restore();
+        const again = gone || isNoResponder(error) || (how === "repeatable" && (error instanceof OutcomeUnknown || isTimeout(error)));
         if (!again || Date.now() >= deadline) throw faultOf(key, error);
       }
       await sleep(wait);
@@ -123,7 +162,9 @@ export class Bucket {
       ...(message.operation === undefined ? {} : { headers: headersOf({ "KV-Operation": message.operation }) }),
     };
     try {
-      return (await this.#ask(key, "once", () => this.#client.publish(this.subjectOf(key), message.bytes, options))).seq;
+      const { seq } = await this.#ask(key, "once", () => this.#client.publish(this.subjectOf(key), message.bytes, options));
+      this.#newest = Math.max(this.#newest, seq);
+      return seq;
     } catch (error) {
       if (error instanceof MeshStoreError && error.cause instanceof JetStreamApiError && wrongLastSequence.has(error.cause.code)) return undefined;
       throw error;
@@ -137,28 +178,9 @@ export function isDeletion(headers: { get(name: string): string } | undefined): 
   return operation === "DEL" || operation === "PURGE" || Boolean(headers?.get("Nats-Marker-Reason"));
 }
 
-async function ensureStream(connection: NatsConnection, manager: JetStreamManager, options: BucketOptions): Promise<void> {
-  try {
-    const info = await manager.streams.info(`KV_${options.bucket}`);
-    if (info.config.max_msgs_per_subject !== 1 || !info.config.allow_msg_ttl) {
-      throw new MeshStoreError("store_misconfigured", `the bucket ${options.bucket} exists with history ${info.config.max_msgs_per_subject} and limit markers ${Boolean(info.config.allow_msg_ttl)}; the mesh store needs history 1 and message TTLs: delete it, the store is rebuilt from its sources`);
-    }
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
-    await new Kvm(connection).create(options.bucket, {
-      description: "Lateen's mesh store",
-      history: 1,
-      replicas: options.replicas,
-      storage: "file",
-      allow_direct: true,
-      markerTTL: 3_600_000,
-    });
-  }
-}
-
 function faultOf(key: string, error: unknown): MeshStoreError {
   const unknown = error instanceof OutcomeUnknown || isTimeout(error) ? " (a write may or may not have been done)" : "";
-  const code = error instanceof JetStreamApiError && !isNoResponder(error) ? "store_conflict" : "store_unavailable";
+  const code = error instanceof JetStreamApiError && !isNoResponder(error) && !isStreamNotFound(error) ? "store_conflict" : "store_unavailable";
   return new MeshStoreError(code, `mesh store request for key ${key} failed: ${String(error)}${unknown}`, error);
 }
 
@@ -194,6 +216,11 @@ class OutcomeUnknown extends Error {}
 function isNoResponder(error: unknown): boolean {
   const names = error instanceof Error ? [error.name, error.cause instanceof Error ? error.cause.name : ""] : [];
   return names.includes("JetStreamNotEnabled") || names.includes("NoRespondersError") || (error instanceof JetStreamApiError && error.status === 503);
+}
+
+function isRefusal(error: unknown): boolean {
+  const names = error instanceof Error ? [error.name, error.cause instanceof Error ? error.cause.name : ""] : [];
+  return names.includes("PermissionViolationError");
 }
 
 function isTimeout(error: unknown): boolean {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { nkeys } from "nats";
 import { readerPermissions } from "./permissions.ts";
 import { openNatsStore } from "./nats-store.ts";
+import { MeshStoreError } from "../errors.ts";
 import { keys } from "../keys.ts";
 import { configEntry, meshStoreContract, NatsServer, Watcher } from "../testing/index.ts";
 
@@ -109,6 +110,45 @@ test("a change made while the watcher was cut off is in the next reset", async (
   await Promise.all([reader.close(), writer.close()]);
 });
 
+test("a server that comes back without its data gets its bucket again: a reset, then writes, and no revision goes back", async () => {
+  await using own = await NatsServer.start();
+  const reader = await openNatsStore({ servers: [own.url] });
+  const writer = await openNatsStore({ servers: [own.url] });
+  await using watcher = new Watcher(reader, "config.", "service.");
+  let before = 0n;
+  for (const name of ["a", "b", "c"]) before = await writer.put(key(name), configEntry(name));
+  await watcher.until("three", (seen) => seen.state.size === 3);
+  for (let round = 1; round <= 2; round += 1) {
+    const resets = watcher.resets;
+    await own.lose();
+    await own.restart();
+    const upAt = performance.now();
+    await watcher.until("an empty reset", (seen) => seen.resets > resets && seen.state.size === 0);
+    assert.ok(performance.now() - upAt < 2_000, `reset after ${performance.now() - upAt} ms`);
+    assert.deepEqual(await writer.list("config."), []);
+    assert.equal(await writer.get(key("a")), undefined);
+    const after = await writer.put(key("a"), configEntry("a", BigInt(round)));
+    assert.ok(after > before, `${after} is not after ${before}`);
+    before = after;
+    await watcher.until("filled again", (seen) => seen.state.get(key("a")) === BigInt(round));
+  }
+  for (let index = 1; index < watcher.batches.length; index += 1) {
+    assert.ok((watcher.batches[index]?.revision ?? 0n) >= (watcher.batches[index - 1]?.revision ?? 0n), "revisions never go back");
+  }
+  await Promise.all([reader.close(), writer.close()]);
+});
+
+test("a bucket that is lost while nobody watches is made again by the first write, by one of many writers", async () => {
+  await using own = await NatsServer.start();
+  const stores = await Promise.all(Array.from({ length: 4 }, () => openNatsStore({ servers: [own.url] })));
+  await stores[0]?.put(key("a"), configEntry("a"));
+  await own.lose();
+  await own.restart();
+  await Promise.all(stores.map((store, index) => store.put(key(`n${index}`), configEntry("n"))));
+  assert.equal((await stores[0]?.list("config."))?.length, 4);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
 async function until(condition: () => boolean): Promise<boolean> {
   for (let left = 500; left > 0 && !condition(); left -= 1) await sleep(10);
   return condition();
@@ -134,5 +174,12 @@ test("an nkey user with the permissions of a replica reads all and writes only i
   assert.ok((await replica.put(keys.status("pilot", "p-0"), configEntry("s"))) > 0n);
   assert.equal((await replica.list("status.")).length, 1);
   await assert.rejects(replica.put(key("b"), configEntry("b")), /key config\.virtualservice\.default\.b .*[Pp]ermissions? [Vv]iolation/);
+  await using both = new Watcher(replica, "config.", "status.");
+  await both.until("two prefixes", (seen) => seen.state.size === 2);
+  await own.lose();
+  await own.restart();
+  await assert.rejects(replica.get(key("a")), (error) => error instanceof MeshStoreError && error.code === "store_unavailable", "it may not make the bucket again");
+  await writer.put(key("again"), configEntry("again"));
+  await both.until("made again by another", (seen) => seen.state.size === 1 && seen.state.has(key("again")));
   await Promise.all([writer.close(), replica.close()]);
 });

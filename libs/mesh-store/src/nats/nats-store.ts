@@ -27,6 +27,7 @@ export async function openNatsStore(options: NatsStoreOptions): Promise<NatsMesh
       replicas: options.replicas ?? 1,
       connectTimeoutMs: options.connectTimeoutMs ?? 30_000,
       ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+      ...(options.logger === undefined ? {} : { logger: options.logger }),
     });
     return new NatsStore(bucket, state, options.logger);
   } catch (error) {

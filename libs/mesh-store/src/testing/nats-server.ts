@@ -56,6 +56,12 @@ export class NatsServer implements AsyncDisposable {
     await gone;
   }
 
+  /** Killed, and all its data deleted, as when its pod is replaced and its volume was an emptyDir. */
+  async lose(): Promise<void> {
+    await this.kill();
+    await rm(join(this.#directory, "data"), { recursive: true, force: true, maxRetries: 5 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });

@@ -1,2 +1,0 @@
-import { bundle } from "./bundle.ts";
-await bundle("/work/main", "pilot", "/tmp/w/pilot-bundle");
