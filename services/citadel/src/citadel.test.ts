@@ -113,6 +113,8 @@ test("the roots are published, citadel's own certificate has its names, and a re
   const bundle = stored?.entry.value;
   assert.ok(bundle?.case === "trust");
   assert.equal(bundle.value.rootCertificatesPem.join(""), target.roots());
+  await target.store.delete(keys.trust("cluster.local"));
+  await eventually("the trust bundle again", async () => (await target.store.get(keys.trust("cluster.local"))) !== undefined);
   const own = leafOf([target.citadel.serving.current?.certificateChainPem ?? ""]);
   for (const name of ["lateen-citadel.istio-system.svc", "istiod.istio-system.svc", "localhost"]) assert.ok(own.dnsNames.includes(name));
   assert.deepEqual(own.ipAddresses, ["127.0.0.1"]);

@@ -1,3 +1,4 @@
+import { createServingIdentity } from "@lateen/identity";
 import { keepWebhookCaBundle, loadClient } from "@lateen/kube";
 import type { KubeClient } from "@lateen/kube";
 import { openNatsStore } from "@lateen/mesh-store";
@@ -5,7 +6,6 @@ import { httpServer } from "@lateen/runtime";
 import type { App, AppContext, Component } from "@lateen/runtime";
 import type { Config } from "./config.ts";
 import { createGalleyValidator } from "./galley-validator.ts";
-import { createServingIdentity } from "./serving-identity.ts";
 
 /** The whole service on one screen. With a folder there is no API server, so there is no webhook either. */
 export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {

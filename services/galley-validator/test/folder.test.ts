@@ -127,7 +127,7 @@ test("objects and files that are deleted leave the store", async () => {
   await expectKeys(running, ["config.virtualservice.default.one", "service.Kubernetes.default.reviews"]);
 });
 
-test("Lists, JSON and mesh configuration are read; other kinds are skipped without a word", async () => {
+test("Lists, JSON and mesh configuration are read; Kubernetes' own kinds are skipped without a word", async () => {
   await using folder = await createFolder();
   const list = {
     apiVersion: "v1",
@@ -181,6 +181,44 @@ status: {podIP: 10.1.1.1, phase: Running}
     "workload.Kubernetes.default.reviews-x",
   ]);
   assert.deepEqual(running.galley.violations(), []);
+});
+
+test("an object of a group that nobody knows is skipped with a warning that names it; manifests of Kubernetes are not", async () => {
+  await using folder = await createFolder();
+  const manifests = [
+    ["v1", "Namespace"],
+    ["batch/v1", "CronJob"],
+    ["autoscaling/v2", "HorizontalPodAutoscaler"],
+    ["policy/v1", "PodDisruptionBudget"],
+    ["rbac.authorization.k8s.io/v1", "Role"],
+    ["networking.k8s.io/v1", "NetworkPolicy"],
+    ["apiextensions.k8s.io/v1", "CustomResourceDefinition"],
+  ].map(([apiVersion, kind]) => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: x}\n`);
+  const things = `apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: one, namespace: shop}\n---\napiVersion: k8s.io.example/v1\nkind: Nameless\n`;
+  await writeFile(folder.path("a.yaml"), [...manifests, rules("reviews"), things].join("---\n"));
+  await using running = start(folder.directory);
+  await expectKeys(running, ["config.virtualservice.default.reviews"]);
+  const found = running.galley.violations();
+  assert.deepEqual(
+    found.map(({ object, severity, code }) => [object.kind, object.namespace, object.name, severity, code]),
+    [
+      ["Thing", "shop", "one", "warning", "foreign-kind"],
+      ["Nameless", "", "", "warning", "foreign-kind"],
+    ],
+  );
+  assert.match(found[0]?.message ?? "", /^example.com\/v1 Thing is not configuration of the mesh, so it is skipped/);
+  assert.equal(found[0]?.object.file, "a.yaml");
+  assert.ok((found[0]?.line ?? 0) > 20);
+});
+
+test("a store that lost everything is filled again at once", async () => {
+  await using folder = await createFolder();
+  await writeFile(folder.path("a.yaml"), rules("reviews"));
+  const lossy = createLossyStore();
+  await using running = start(folder.directory, lossy.store);
+  await expectKeys(running, ["config.virtualservice.default.reviews"]);
+  await lossy.lose();
+  await eventually(async () => assert.equal(await timeoutOf(running.store, "reviews"), 1), 1_000);
 });
 
 test("of two objects with one name the first file's counts, and both are told", async () => {

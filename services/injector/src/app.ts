@@ -1,3 +1,4 @@
+import { createServingIdentity } from "@lateen/identity";
 import { loadClient } from "@lateen/kube";
 import type { App, AppContext } from "@lateen/runtime";
 import { createClusterFacts } from "./cluster-facts.ts";
@@ -5,7 +6,6 @@ import type { Config } from "./config.ts";
 import type { InjectorSettings } from "./inject.ts";
 import { createInjector } from "./injector.ts";
 import { registerInjectorMetrics } from "./metrics.ts";
-import { createServingIdentity } from "./serving-identity.ts";
 
 /** The whole service on one screen. */
 export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {

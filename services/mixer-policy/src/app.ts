@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { obtainIdentity } from "@lateen/identity";
+import { createServingIdentity } from "@lateen/identity";
 import { openNatsStore } from "@lateen/mesh-store";
-import { createGrpcServer, type GrpcServer } from "@lateen/rpc";
-import { type App, type AppContext, type Logger, type Server, serverOf } from "@lateen/runtime";
-import type { Config, IdentityConfig } from "./config.ts";
+import { createGrpcServer, type GrpcServer, type TlsSource } from "@lateen/rpc";
+import { type App, type AppContext, type Server, serverOf } from "@lateen/runtime";
+import type { Config } from "./config.ts";
 import { createMixerPolicy } from "./mixer-policy.ts";
 import { countedSubject } from "./rate-limit/exchange.ts";
 
@@ -17,9 +16,11 @@ export async function createApp(config: Config, { logger, registry }: AppContext
   });
   const server = createGrpcServer({ services: mixerPolicy.rpc, logger });
   const grpc = serverOf("grpc", server, { address: `0.0.0.0:${config.grpcPort}` });
+  const identity = config.identity && createServingIdentity({ ...config.identity, logger });
   return {
-    components: [mixerPolicy],
-    servers: config.identity === undefined ? [grpc] : [grpc, tlsListener(server, config.grpcTlsPort, config.identity, logger)],
+    // Not part of readiness: with citadel away, the plaintext port still serves.
+    components: identity === undefined ? [mixerPolicy] : [mixerPolicy, { ...identity, checks: [] }],
+    servers: identity === undefined ? [grpc] : [grpc, tlsListener(server, config.grpcTlsPort, identity.tls)],
     adminPort: config.adminPort,
     drainMs: config.drainMs,
     close: () => store.close(),
@@ -27,18 +28,12 @@ export async function createApp(config: Config, { logger, registry }: AppContext
 }
 
 /** Listens at once; connections succeed when the first certificate is there. The server itself is closed by `grpc`. */
-function tlsListener(server: GrpcServer, port: number, identity: IdentityConfig, logger: Logger): Server {
+function tlsListener(server: GrpcServer, port: number, tls: TlsSource): Server {
   return {
     name: "grpc-tls",
-    async start(signal) {
-      const { caAddress, ttlSeconds, trustDomain } = identity;
-      const client = obtainIdentity({
-        caAddress, ttlSeconds, trustDomain, signal, logger,
-        roots: () => readFileSync(identity.rootFile, "utf8"),
-        token: () => readFileSync(identity.tokenFile, "utf8").trim(),
-      });
-      await server.listen({ address: `0.0.0.0:${port}`, tls: client.source });
-      return () => client.done;
+    async start() {
+      await server.listen({ address: `0.0.0.0:${port}`, tls });
+      return undefined;
     },
   };
 }

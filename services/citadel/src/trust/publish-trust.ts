@@ -18,24 +18,40 @@ const retryMs = 1_000;
 
 /**
  * Keeps `trust.<trust domain>` equal to the CA's roots, until `signal` aborts. Every replica does: they have the same
- * CA, and storing an equal value changes nothing. Repeated, so that a deleted key comes back.
+ * CA, and storing an equal value changes nothing. A key that is gone, also with the whole store, comes back at once.
  */
 export async function publishTrust({ store, authority, trustDomain, logger }: PublishTrustOptions, signal: AbortSignal): Promise<void> {
+  const key = keys.trust(trustDomain);
   let changed = new AbortController();
   const stop = authority.onChange(() => changed.abort());
-  while (!signal.aborted) {
-    changed = new AbortController();
-    const published = await publish();
-    await sleep(published ? repeatMs : retryMs, undefined, { signal: AbortSignal.any([signal, changed.signal]) }).catch(() => undefined);
+  try {
+    await Promise.all([keepPublished(), mindLoss()]);
+  } finally {
+    stop();
   }
-  stop();
+
+  async function keepPublished(): Promise<void> {
+    while (!signal.aborted) {
+      changed = new AbortController();
+      const published = await publish();
+      await sleep(published ? repeatMs : retryMs, undefined, { signal: AbortSignal.any([signal, changed.signal]) }).catch(() => undefined);
+    }
+  }
+
+  /** Another value is not answered: two replicas that differ for a moment would overwrite each other without end. */
+  async function mindLoss(): Promise<void> {
+    for await (const { reset, changes } of store.watch([keys.prefix("trust")], signal)) {
+      const last = changes.find((change) => change.key === key);
+      if (last?.type === "delete" || (reset && last === undefined)) changed.abort();
+    }
+  }
 
   async function publish(): Promise<boolean> {
     const roots = authority.current?.material.rootsPem;
     if (roots === undefined) return true; // the change will wake us
     try {
       const value = create(TrustBundleSchema, { trustDomain, rootCertificatesPem: splitPem(roots) });
-      await store.put(keys.trust(trustDomain), create(EntrySchema, { value: { case: "trust", value } }));
+      await store.put(key, create(EntrySchema, { value: { case: "trust", value } }));
       return true;
     } catch (error) {
       logger.warn({ [fields.error]: error, [fields.trustDomain]: trustDomain }, "cannot publish the trust bundle, retrying");

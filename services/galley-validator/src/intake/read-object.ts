@@ -38,7 +38,7 @@ export interface RawObject {
   readonly positions?: PositionIndex;
 }
 
-/** Judges any object: what it claims in the store, or what is wrong with it. What is none of the mesh's business is nothing. */
+/** Judges any object: what it claims in the store, or what is wrong with it. What is Kubernetes' own business is nothing. */
 export function readObject(object: RawObject, options: IntakeOptions): Intake {
   const { apiVersion, kind, metadata } = fieldsOf(object.raw);
   if (apiVersion === undefined && kind === undefined) return notAnObject(object);
@@ -63,7 +63,16 @@ function readConfig(
   options: IntakeOptions,
 ): Intake {
   const resolution = resolveKind(apiVersion, kind);
-  if (resolution.is === "foreign") return nothing;
+  if (resolution.is === "foreign")
+    return ofKubernetes(apiVersion)
+      ? nothing
+      : skipped(
+          nameable(metadata)
+            ? { ...object.origin, kind, ...nameOf(metadata, object.origin, options) }
+            : { ...object.origin, kind },
+          "foreign-kind",
+          `${apiVersion} ${kind} is not configuration of the mesh, so it is skipped; if it is meant to be, check its apiVersion`,
+        );
   const result = decodeObject(object.raw, { ...object, defaultNamespace: options.defaultNamespace ?? "default" });
   const known = kinds.some((definition) => definition.kind === kind) && nameable(metadata);
   if (known && (resolution.is === "built" || resolution.code === "unknown-version")) {
@@ -88,23 +97,28 @@ function unreadable(result: DecodeResult): Intake {
   return { claims: [], violations: result.ok ? result.warnings : result.violations, broken: true };
 }
 
-/** Other YAML lies around, too: said once, not held against it. */
 function notAnObject({ origin }: RawObject): Intake {
-  const message = "has neither apiVersion nor kind, so it is skipped; if it is configuration, add them";
-  return {
-    claims: [],
-    broken: false,
-    violations: [
-      {
-        object: origin,
-        path: "",
-        severity: "warning",
-        code: "not-an-object",
-        message,
-        ...(origin.line === undefined ? {} : { line: origin.line }),
-      },
-    ],
-  };
+  return skipped(
+    origin,
+    "not-an-object",
+    "has neither apiVersion nor kind, so it is skipped; if it is configuration, add them",
+  );
+}
+
+/** Other YAML lies around, too: said once, not held against it. */
+function skipped(object: Origin, code: string, message: string): Intake {
+  const line = object.line === undefined ? {} : { line: object.line };
+  return { claims: [], broken: false, violations: [{ object, path: "", severity: "warning", code, message, ...line }] };
+}
+
+/** Groups without a domain of their own that Kubernetes serves; what has a domain ends with .k8s.io. */
+const kubernetesGroups = new Set(["", "apps", "autoscaling", "batch", "extensions", "policy"]);
+
+/** Manifests lie beside the mesh's configuration as a matter of course: they are skipped without a word. */
+function ofKubernetes(apiVersion: string): boolean {
+  const slash = apiVersion.indexOf("/");
+  const group = slash < 0 ? "" : apiVersion.slice(0, slash);
+  return kubernetesGroups.has(group) || group.endsWith(".k8s.io");
 }
 
 interface Name {

@@ -65,17 +65,33 @@ export class Publisher {
     this.#wake.resolve();
   }
 
-  /** Reconciles the whole store, then follows the ledger until `signal` aborts. A failing store is tried again for ever. */
+  /**
+   * Reconciles the whole store, then follows the ledger until `signal` aborts; reconciles again whenever the store may
+   * have lost something. A failing store is tried again for ever.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const wake = (): void => this.#wake.resolve();
     signal.addEventListener("abort", wake, { once: true });
     this.#reconcileWanted = true;
+    await Promise.all([this.#follow(signal), this.#mindResets(signal)]);
+    signal.removeEventListener("abort", wake);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#dirty.size === 0 && !this.#reconcileWanted) await this.#wake.promise;
       this.#wake = Promise.withResolvers();
       await this.#retrying(signal, () => (this.#reconcileWanted ? this.#reconcileAll(signal) : this.#flush(signal)));
     }
-    signal.removeEventListener("abort", wake);
+  }
+
+  /** A full state comes after each outage, and after one the store may be empty. Leases are few: it costs nothing to read them. */
+  async #mindResets(signal: AbortSignal): Promise<void> {
+    let first = true;
+    for await (const batch of this.#options.store.watch([keys.prefix("lease")], signal)) {
+      if (batch.reset && !first) this.reconcile();
+      first = false;
+    }
   }
 
   async #reconcileAll(signal: AbortSignal): Promise<void> {
