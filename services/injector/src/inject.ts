@@ -87,16 +87,15 @@ interface Parts {
 }
 
 /**
- * Order matters. A native sidecar comes first, so other init containers find it running; `istio-init` comes last, so
- * that init containers before it reach the network even where there is no proxy yet. The application stays the first
- * container: it is what `kubectl exec` and `logs` mean.
+ * Order matters. With a native sidecar `istio-init` comes first and the sidecar right after it, so that the pod's own
+ * init containers find the mesh, and no connection of the agent's is older than the redirection: the rules would take
+ * its next packet for a new one and send it astray. Without, `istio-init` comes last, so that the init containers
+ * before it reach the network where there is no proxy yet. The application stays the first container: it is what
+ * `kubectl exec` and `logs` mean.
  */
 function specWith(spec: PodSpec, { containers, proxy, init, native, settings }: Parts): PodSpec {
-  const initContainers = [
-    ...(native ? [{ ...proxy, restartPolicy: "Always" }] : []),
-    ...(spec.initContainers ?? []),
-    ...init,
-  ];
+  const own = spec.initContainers ?? [];
+  const initContainers = native ? [...init, { ...proxy, restartPolicy: "Always" }, ...own] : [...own, ...init];
   const names = new Set(settings.imagePullSecrets);
   for (const { name } of spec.imagePullSecrets ?? []) names.delete(name);
   const pullSecrets = [...(spec.imagePullSecrets ?? []), ...[...names].map((name) => ({ name }))];
@@ -127,7 +126,7 @@ function metadataWith(
     apps: readonly Container[];
   },
 ): Pod["metadata"] {
-  const initContainers = [...(native ? ["istio-proxy"] : []), ...init.map(({ name }) => name)];
+  const initContainers = [...init.map(({ name }) => name), ...(native ? ["istio-proxy"] : [])];
   const volumes = proxyVolumes("").map(({ name }) => name);
   const status = {
     initContainers,
