@@ -211,16 +211,6 @@ test("an object of a group that nobody knows is skipped with a warning that name
   assert.ok((found[0]?.line ?? 0) > 20);
 });
 
-test("a store that lost everything is filled again at once", async () => {
-  await using folder = await createFolder();
-  await writeFile(folder.path("a.yaml"), rules("reviews"));
-  const lossy = createLossyStore();
-  await using running = start(folder.directory, lossy.store);
-  await expectKeys(running, ["config.virtualservice.default.reviews"]);
-  await lossy.lose();
-  await eventually(async () => assert.equal(await timeoutOf(running.store, "reviews"), 1), 1_000);
-});
-
 test("of two objects with one name the first file's counts, and both are told", async () => {
   await using folder = await createFolder();
   await writeFile(folder.path("b.yaml"), rules("reviews", "reviews", "2s"));

@@ -11,7 +11,10 @@ import { countedSubject } from "./rate-limit/exchange.ts";
 export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {
   const store = await openNatsStore({ ...config.nats, name: "mixer-policy", logger });
   const mixerPolicy = createMixerPolicy({
-    ...config, store, logger, registry,
+    ...config,
+    store,
+    logger,
+    registry,
     counts: { channel: store.broadcast(countedSubject), replica: `${hostname()}/${process.pid}/${Date.now()}` },
   });
   const server = createGrpcServer({ services: mixerPolicy.rpc, logger });

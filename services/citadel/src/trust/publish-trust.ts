@@ -20,7 +20,10 @@ const retryMs = 1_000;
  * Keeps `trust.<trust domain>` equal to the CA's roots, until `signal` aborts. Every replica does: they have the same
  * CA, and storing an equal value changes nothing. A key that is gone, also with the whole store, comes back at once.
  */
-export async function publishTrust({ store, authority, trustDomain, logger }: PublishTrustOptions, signal: AbortSignal): Promise<void> {
+export async function publishTrust(
+  { store, authority, trustDomain, logger }: PublishTrustOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const key = keys.trust(trustDomain);
   let changed = new AbortController();
   const stop = authority.onChange(() => changed.abort());
@@ -34,7 +37,9 @@ export async function publishTrust({ store, authority, trustDomain, logger }: Pu
     while (!signal.aborted) {
       changed = new AbortController();
       const published = await publish();
-      await sleep(published ? repeatMs : retryMs, undefined, { signal: AbortSignal.any([signal, changed.signal]) }).catch(() => undefined);
+      await sleep(published ? repeatMs : retryMs, undefined, {
+        signal: AbortSignal.any([signal, changed.signal]),
+      }).catch(() => undefined);
     }
   }
 
@@ -54,7 +59,10 @@ export async function publishTrust({ store, authority, trustDomain, logger }: Pu
       await store.put(key, create(EntrySchema, { value: { case: "trust", value } }));
       return true;
     } catch (error) {
-      logger.warn({ [fields.error]: error, [fields.trustDomain]: trustDomain }, "cannot publish the trust bundle, retrying");
+      logger.warn(
+        { [fields.error]: error, [fields.trustDomain]: trustDomain },
+        "cannot publish the trust bundle, retrying",
+      );
       return false;
     }
   }
