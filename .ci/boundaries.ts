@@ -31,7 +31,6 @@ const mayKnow: Readonly<Record<string, readonly string[]>> = {
 /** Third-party packages that only these libraries may hold: one adapter for each outside system. */
 const onlyIn: Readonly<Record<string, readonly string[]>> = {
   nats: ["mesh-store"],
-  "@nats-io/kv": ["mesh-store"],
   "@nats-io/jetstream": ["mesh-store"],
   "@kubernetes/client-node": ["kube"],
   "@grpc/grpc-js": ["rpc"],
