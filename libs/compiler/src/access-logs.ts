@@ -111,40 +111,51 @@ function logOf(context: Context, choice: Choice, role: LogRole, site: LogSite): 
   return cluster === undefined ? [] : grpcLog(context, cluster, { role, site, logName: "", condition });
 }
 
-function definedLog(context: Context, { name, provider }: ExtensionProvider, site: DefinedSite): readonly ir.AccessLog[] {
+function definedLog(
+  context: Context,
+  { name, provider }: ExtensionProvider,
+  role: LogRole,
+  site: LogSite & { condition: { condition?: ir.LogCondition } },
+): readonly ir.AccessLog[] {
   switch (provider.case) {
     case "envoyFileAccessLog": {
       const { path, logFormat, omitEmptyValues } = provider.value;
-      const omit = omitEmptyValues ? { omitEmptyValues } : {};
-      return [{ ...fileLog(context, path, fileFormat(logFormat?.logFormat)), ...omit, ...site.condition }];
+      return [
+        {
+          kind: "file",
+          path: path || "/dev/stdout",
+          format: fileFormat(logFormat?.logFormat),
+          ...(omitEmptyValues ? { omitEmptyValues } : {}),
+          ...site.condition,
+        },
+      ];
     }
     case "envoyHttpAls":
-    case "envoyTcpAls":
+    case "envoyTcpAls": {
       if ((provider.case === "envoyHttpAls") !== site.http && name !== metricsProvider) return [];
-      return serviceLog(context, name, provider.value, site);
+      const cluster = providerCluster(context, provider.value);
+      if (cluster !== undefined)
+        return grpcLog(context, cluster, {
+          role,
+          site,
+          logName: name === metricsProvider ? "" : provider.value.logName || name,
+          condition: site.condition,
+        });
+      context.findings.warn(
+        proxyRef(context),
+        "provider-unusable",
+        `the access log provider "${name}" names the service "${provider.value.service}" port ${provider.value.port}, which this proxy cannot see; it gets no logs`,
+      );
+      return [];
+    }
     default:
-      unusable(context, name, `is of a kind (${provider.case ?? "empty"}) that is not built for access logs`);
+      context.findings.warn(
+        proxyRef(context),
+        "provider-unusable",
+        `the provider "${name}" (${provider.case ?? "empty"}) is not built for access logs; it gets none`,
+      );
       return [];
   }
-}
-
-function serviceLog(
-  context: Context,
-  name: string,
-  provider: { readonly service: string; readonly port: number; readonly logName: string },
-  site: DefinedSite,
-): readonly ir.AccessLog[] {
-  const cluster = providerCluster(context, provider);
-  if (cluster === undefined) {
-    unusable(context, name, `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`);
-    return [];
-  }
-  const logName = name === metricsProvider ? "" : provider.logName || name;
-  return grpcLog(context, cluster, { role: site.role, site, logName, condition: site.condition });
-}
-
-function unusable(context: Context, name: string, problem: string): void {
-  context.findings.warn(proxyRef(context), "provider-unusable", `the access log provider "${name}" ${problem}; it gets no logs`);
 }
 
 function grpcLog(

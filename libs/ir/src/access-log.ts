@@ -4,10 +4,7 @@ export type AccessLog = FileAccessLog | GrpcAccessLog;
 
 export interface FileAccessLog {
   readonly kind: "file";
-  /** The proxy's own output, or the path of a file. */
-  readonly output:
-    | { readonly kind: "stdout" | "stderr" }
-    | { readonly kind: "path"; readonly path: string };
+  readonly path: string;
   readonly format:
     | { readonly kind: "text"; readonly value: string }
     | { readonly kind: "json"; readonly fields: Readonly<Record<string, JsonValue>> };
@@ -21,8 +18,6 @@ export interface GrpcAccessLog {
   readonly cluster: ClusterRef;
   /** Fixed facts about the listener that the log's reader cannot see otherwise. */
   readonly tags: Readonly<Record<string, string>>;
-  /** Facts about each call, as Envoy's format strings. */
-  readonly formats: Readonly<Record<string, string>>;
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
   readonly condition?: LogCondition;

@@ -110,7 +110,9 @@ export class Lease {
     const ours = this.#entry(this.#options.holder);
     if (current === undefined) return this.#store.create(this.#key, ours);
     const lease = current.entry.value.case === "lease" ? current.entry.value.value : undefined;
-    const free = lease === undefined || lease.holder === "" || performance.now() - unchangedSince > lease.durationMs;
+    // One of our own name was left by the process before this one: replicas differ in their names.
+    const left = lease === undefined || lease.holder === "" || lease.holder === this.#options.holder;
+    const free = left || performance.now() - unchangedSince > lease.durationMs;
     return free ? this.#store.replace(this.#key, ours, current.revision) : undefined;
   }
 
