@@ -32,6 +32,13 @@ export function leaseContract(check: Check): void {
     assert.ok(performance.now() - startedAt >= 550);
     await next.stop();
   });
+  check("a holder that was killed has its lease back at once when it comes again under its name", async (store) => {
+    const signal = new AbortController().signal;
+    assert.ok((await new Lease(store, { durationMs: 60_000, name: "leader", holder: "a" }).acquire(signal)) !== undefined);
+    const again = contend(store, "a");
+    await until("the same holder", () => again.holding);
+    await again.stop();
+  });
   check("a lease that someone took away ends the term", async (store) => {
     const holder = contend(store, "a");
     await until("holder", () => holder.holding);
