@@ -87,7 +87,7 @@ export function bootstrapOf(options: BootstrapOptions): object {
 }
 
 /** A pilot that restarts is back within a second: ask soon, and never wait long. */
-const reconnect = { retry_back_off: { base_interval: "0.1s", max_interval: "2s" } };
+const reconnect = { retry_back_off: { base_interval: "0.1s", max_interval: "0.5s" } };
 
 const http2 = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -1,0 +1,74 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { type Case, fromEnvoyJson } from "@lateen/testkit";
+import type { ServerCertificate } from "./certificates.ts";
+import type { StaticResource } from "./static-ads.ts";
+
+/** What an Envoy is served for one case, and the types it must say yes to. */
+export interface GoldenResources {
+  readonly resources: readonly StaticResource[];
+  readonly types: ReadonlySet<string>;
+}
+
+const prefix = "type.googleapis.com/";
+const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
+
+export interface Credentials {
+  readonly certificate: ServerCertificate;
+  /** The same as files, in place of those that a case names. */
+  readonly files: { readonly certificate: string; readonly privateKey: string; readonly root: string };
+}
+
+/**
+ * The goldens of a case as they are, but for what depends on the machine: listeners do not bind, files named in a case
+ * are the test's, and the secrets that a control plane would fetch are there.
+ */
+export async function goldenResources(scenario: Case, credentials: Credentials): Promise<GoldenResources> {
+  const golden = await Promise.all(
+    ["cds", "eds", "lds", "rds"].map(
+      async (type) => (await scenario.readYaml(`xds/${type}.golden.yaml`)) as { resources?: JsonObject[] } | null,
+    ),
+  );
+  const all = golden.flatMap((file) => file?.resources ?? []);
+  const served = all.map((resource) => withFiles(withoutBinding(resource), credentials));
+  const secrets = secretsOf(served, credentials.certificate);
+  const text = JSON.stringify(served);
+  const types = new Set(
+    ["envoy.config.cluster.v3.Cluster", "envoy.config.listener.v3.Listener"].map((name) => prefix + name),
+  );
+  if (text.includes('"eds_cluster_config"')) types.add(`${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`);
+  if (text.includes('"route_config_name"')) types.add(`${prefix}envoy.config.route.v3.RouteConfiguration`);
+  return { resources: [...served, ...secrets].map(fromEnvoyJson), types };
+}
+
+function withoutBinding(resource: JsonObject): JsonObject {
+  return String(resource["@type"]).endsWith(".Listener") ? { ...resource, bind_to_port: false } : resource;
+}
+
+function withFiles(resource: JsonObject, { files }: Credentials): JsonObject {
+  const renamed = JSON.stringify(resource)
+    .replace(/"private_key":\{"filename":"[^"]*"\}/g, `"private_key":{"filename":"${files.privateKey}"}`)
+    .replace(/"certificate_chain":\{"filename":"[^"]*"\}/g, `"certificate_chain":{"filename":"${files.certificate}"}`)
+    .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":"${files.root}"}`);
+  return JSON.parse(renamed) as JsonObject;
+}
+
+/** One secret for each name that a TLS context asks for, of the kind it asks for. */
+function secretsOf(resources: readonly JsonObject[], certificate: ServerCertificate): readonly JsonObject[] {
+  const inline = (text: string): JsonObject => ({ inline_string: text });
+  const { certificate: chain, privateKey, rootPem } = certificate;
+  const found = new Map<string, JsonObject>();
+  const visit = (value: JsonValue | undefined): void => {
+    if (Array.isArray(value)) value.forEach(visit);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+    for (const config of (value["tls_certificate_sds_secret_configs"] ?? []) as JsonObject[])
+      found.set(String(config["name"]), {
+        tls_certificate: { certificate_chain: inline(chain), private_key: inline(privateKey) },
+      });
+    const validation = value["validation_context_sds_secret_config"] as JsonObject | undefined;
+    if (validation !== undefined)
+      found.set(String(validation["name"]), { validation_context: { trusted_ca: inline(rootPem) } });
+    Object.values(value).forEach(visit);
+  };
+  resources.forEach(visit);
+  return [...found].map(([name, secret]) => ({ "@type": secretType, name, ...secret }));
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { after, before, suite, test } from "node:test";
+import { envoyBinary } from "@lateen/binaries";
+import { adsBootstrap, eventually, startEnvoy, TempDir } from "@lateen/e2e-harness";
+import { listCases, validateCase } from "@lateen/testkit";
+import { issueServerCertificate } from "./certificates.ts";
+import { type Credentials, goldenResources } from "./golden-resources.ts";
+import { StaticAds } from "./static-ads.ts";
+
+const cases = await listCases();
+
+/** Every golden in front of a real Envoy, without the compiler or the xDS server of the product. */
+suite("goldens", { concurrency: 2 }, () => {
+  const owned = new AsyncDisposableStack();
+  let credentials: Credentials;
+
+  before(async () => {
+    const directory = owned.use(await TempDir.create());
+    const certificate = await issueServerCertificate(["case.example.com"]);
+    const files = {
+      certificate: directory.join("cert.pem"),
+      privateKey: directory.join("key.pem"),
+      root: directory.join("root.pem"),
+    };
+    await writeFile(files.certificate, certificate.certificate);
+    await writeFile(files.privateKey, certificate.privateKey);
+    await writeFile(files.root, certificate.rootPem);
+    credentials = { certificate, files };
+  });
+  after(() => owned.disposeAsync());
+
+  test("there are cases", () => assert.ok(cases.length >= 10, `${cases.length} cases`));
+
+  for (const scenario of cases) {
+    test(`${scenario.name}: envoy --mode validate accepts it`, async () => {
+      const { accepted, output } = await validateCase(scenario.folder, await envoyBinary());
+      assert.ok(accepted, output);
+    });
+
+    test(`${scenario.name}: a running Envoy says yes to every type`, async () => {
+      const { resources, types } = await goldenResources(scenario, credentials);
+      await using ads = await StaticAds.start(resources);
+      await using envoy = await startEnvoy({
+        name: scenario.name,
+        bootstrap: bootstrapFor(ads.port),
+        waitUntilLive: false,
+      });
+      const isRefused = (): boolean => ads.verdicts.some(({ refused }) => refused !== undefined);
+      const isComplete = (): boolean =>
+        ads.pending.size === 0 && [...types].every((type) => ads.verdicts.some(({ typeUrl }) => typeUrl === type));
+      await eventually(() => isRefused() || isComplete(), { what: `a verdict on ${[...types].join(", ")}` });
+      assert.deepEqual(
+        ads.verdicts.filter(({ refused }) => refused !== undefined),
+        [],
+      );
+      assert.equal((await envoy.admin.updates()).rejected, 0, envoy.process.tail());
+    });
+  }
+
+  test("the way the cases are served shows a refusal", async () => {
+    const bad = {
+      name: "bad",
+      typeUrl: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+      value: new Uint8Array([0xff]),
+    };
+    await using ads = await StaticAds.start([bad]);
+    await using _envoy = await startEnvoy({ name: "bad", bootstrap: bootstrapFor(ads.port), waitUntilLive: false });
+    await eventually(() => ads.verdicts.some(({ refused }) => refused !== undefined), { what: "a refusal" });
+  });
+});
+
+/** A plain bootstrap plus what an agent would add, with names that do not resolve failing at once. */
+function bootstrapFor(port: number): object {
+  const node = { type: "sidecar", address: "127.0.0.1", pod: "case", namespace: "default" } as const;
+  const bootstrap = adsBootstrap({ node, xds: { address: "127.0.0.1", port }, protocol: "GRPC" }) as {
+    static_resources: { clusters: { name: string }[] };
+  };
+  const [xds] = bootstrap.static_resources.clusters;
+  const clusters = [...bootstrap.static_resources.clusters, { ...xds, name: "sds-grpc" }];
+  return { ...bootstrap, static_resources: { clusters }, typed_dns_resolver_config: deadResolver };
+}
+
+const deadResolver = {
+  name: "envoy.network.dns_resolver.cares",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+    resolvers: [{ socket_address: { address: "127.0.0.1", port_value: 9 } }],
+    dns_resolver_options: { use_tcp_for_dns_lookups: true, no_default_search_domain: true },
+  },
+};
