@@ -89,12 +89,17 @@ trust; both may make the bucket, since either can be the first.
 {{- define "lateen.writerSubjects" -}}
 {{- $bucket := .Values.nats.bucket -}}
 {{- $key := printf "$KV.%s" $bucket -}}
-{{- $create := list "$JS.API.INFO" (printf "$JS.API.STREAM.CREATE.KV_%s" $bucket) -}}
+{{- $create := list (printf "$JS.API.STREAM.CREATE.KV_%s" $bucket) -}}
 {{- $writers := dict
   "galley-validator" (concat $create (list (print $key ".config.>") (print $key ".service.>") (print $key ".endpoint.>") (print $key ".workload.>") (print $key ".status.galley-validator.>") (print $key ".lease.galley-validator")))
   "citadel" (concat $create (list (print $key ".trust.>") (print $key ".status.citadel.>") (print $key ".lease.citadel-root-cert")))
   "pilot" (list (print $key ".status.pilot.>"))
-  "mixer-policy" (list (print $key ".status.mixer-policy.>"))
+  "mixer-policy" (list (print $key ".status.mixer-policy.>") "mesh.policy.v1.counted")
 -}}
 {{- toYaml $writers -}}
+{{- end }}
+
+{{/* What each user may hear besides the answers to itself: replicas of mixer-policy tell each other what they counted. */}}
+{{- define "lateen.heardSubjects" -}}
+{{- dict "mixer-policy" (list "mesh.policy.v1.counted") | toYaml -}}
 {{- end }}

@@ -33,7 +33,11 @@ export function requestFrom(options: CertificateClientOptions): RequestCertifica
       const request = create(IstioCertificateRequestSchema, { csr: csrPem, validityDuration: BigInt(ttlSeconds) });
       const metadata = token ? { authorization: `Bearer ${token}` } : {};
       const client = createClient(IstioCertificateService, channel);
-      const answer = await client.createCertificate(request, { signal, metadata, timeoutMs: options.timeoutMs ?? 10_000 });
+      const answer = await client.createCertificate(request, {
+        signal,
+        metadata,
+        timeoutMs: options.timeoutMs ?? 10_000,
+      });
       return answer.certChain;
     } finally {
       channel.close();

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import {
-  type CertificateAuthority, createKeyAndCsr, createRootCa, issueWorkloadCertificate, joinPem, openCertificateAuthority, parseCertificates,
+  type CertificateAuthority,
+  createKeyAndCsr,
+  createRootCa,
+  issueWorkloadCertificate,
+  joinPem,
+  openCertificateAuthority,
+  parseCertificates,
   verifyChain,
 } from "@lateen/pki";
 import { IstioCertificateResponseSchema, IstioCertificateService } from "@lateen/protos/security/v1alpha1/ca_pb.js";
@@ -40,7 +46,10 @@ test("the first certificate verifies and is rotated half-way through its life", 
   const stop = stopAfter(context);
   const seen: string[] = [];
   const client = keepIdentity({
-    requestCertificate: issuer(() => authority), ttlSeconds: 1, signal: stop.signal, logger: silent,
+    requestCertificate: issuer(() => authority),
+    ttlSeconds: 1,
+    signal: stop.signal,
+    logger: silent,
     onRotated: (certificate) => seen.push(certificate.serialNumber),
   });
   await client.ready;
@@ -59,7 +68,9 @@ test("the last good certificate stays while the CA is away, and attempts go on",
   let attempts = 0;
   const issue = issuer(() => authority);
   const client = keepIdentity({
-    ttlSeconds: 3600, signal: stop.signal, logger: silent,
+    ttlSeconds: 3600,
+    signal: stop.signal,
+    logger: silent,
     requestCertificate: async (request) => {
       attempts += 1;
       if (!available) throw new Error("the CA is away");
@@ -86,12 +97,20 @@ test("changed roots are trusted at once and answered with a new certificate", as
   let roots = old.material.rootsPem;
   const stop = stopAfter(context);
   const client = keepIdentity({
-    requestCertificate: issuer(() => current), roots: () => roots, rootsIntervalMs: 20, ttlSeconds: 3600, signal: stop.signal, logger: silent,
+    requestCertificate: issuer(() => current),
+    roots: () => roots,
+    rootsIntervalMs: 20,
+    ttlSeconds: 3600,
+    signal: stop.signal,
+    logger: silent,
   });
   await client.ready;
   current = next;
   roots = joinPem(old.material.rootsPem, next.material.rootsPem);
-  await until(() => verifyChain(client.source.current?.certificateChainPem ?? "", next.material.rootsPem).valid, "a leaf of the new CA");
+  await until(
+    () => verifyChain(client.source.current?.certificateChainPem ?? "", next.material.rootsPem).valid,
+    "a leaf of the new CA",
+  );
   assert.equal(parseCertificates(client.source.current?.rootsPem ?? "").length, 2);
   stop.abort();
   await client.done;
@@ -120,7 +139,12 @@ test("a certificate of another trust domain or another key is refused", async (c
 test("over the wire: the bearer token and the client certificate reach the CA, a refusal carries its reason", async (context) => {
   const authority = await newAuthority();
   const { csrPem, privateKeyPem } = await createKeyAndCsr();
-  const serving = await issueWorkloadCertificate(authority, { csrPem, identity, dnsNames: ["localhost"], ttlSeconds: 60 });
+  const serving = await issueWorkloadCertificate(authority, {
+    csrPem,
+    identity,
+    dnsNames: ["localhost"],
+    ttlSeconds: 60,
+  });
   const rootsPem = authority.material.rootsPem;
   const seen: string[] = [];
   const service = defineService(IstioCertificateService, {
@@ -129,18 +153,31 @@ test("over the wire: the bearer token and the client certificate reach the CA, a
       const peer = call.peer.kind === "tls" ? call.peer.spiffeId : undefined;
       if (token !== "Bearer good") throw new RpcError(RpcCode.UNAUTHENTICATED, `token ${token} is unknown`);
       seen.push(`${token} ${peer}`);
-      const certChain = await issuer(() => authority)({ csrPem: request.csr, ttlSeconds: Number(request.validityDuration) });
+      const certChain = await issuer(() => authority)({
+        csrPem: request.csr,
+        ttlSeconds: Number(request.validityDuration),
+      });
       return create(IstioCertificateResponseSchema, { certChain: [...certChain] });
     },
   });
   const server = createGrpcServer({ services: [service] });
   context.after(() => server.close(100));
-  const { port } = await server.listen({ address: "127.0.0.1:0", tls: new TlsSource({ certificateChainPem: serving.chain[0] ?? "", privateKeyPem, rootsPem }) });
+  const { port } = await server.listen({
+    address: "127.0.0.1:0",
+    tls: new TlsSource({ certificateChainPem: serving.chain[0] ?? "", privateKeyPem, rootsPem }),
+  });
   const stop = stopAfter(context);
   let token = "bad";
   const client = obtainIdentity({
-    caAddress: `127.0.0.1:${port}`, serverName: "localhost", roots: () => rootsPem, token: () => token,
-    identity: () => client.source.current, trustDomain: "cluster.local", ttlSeconds: 60, signal: stop.signal, logger: silent,
+    caAddress: `127.0.0.1:${port}`,
+    serverName: "localhost",
+    roots: () => rootsPem,
+    token: () => token,
+    identity: () => client.source.current,
+    trustDomain: "cluster.local",
+    ttlSeconds: 60,
+    signal: stop.signal,
+    logger: silent,
   });
   await until(() => client.problem !== undefined, "a refusal");
   assert.match(client.problem ?? "", /token Bearer bad is unknown/);

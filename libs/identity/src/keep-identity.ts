@@ -118,7 +118,10 @@ class IdentityKeeper implements IdentityClient {
     this.source.update(material); // throws, and keeps the old, if key and certificate do not match
     this.certificate = certificate;
     this.problem = undefined;
-    logger.info({ spiffe_id: certificate.uris[0], expires: new Date(certificate.notAfterMs).toISOString() }, "certificate obtained");
+    logger.info(
+      { spiffe_id: certificate.uris[0], expires: new Date(certificate.notAfterMs).toISOString() },
+      "certificate obtained",
+    );
     onRotated?.(certificate);
     this.#first.resolve();
   }
@@ -128,7 +131,11 @@ class IdentityKeeper implements IdentityClient {
     if (chain.length < 2) throw new Error(`the CA answered ${chain.length} certificates: expected a leaf and a root`);
     this.#rootsAnswered = rootsPem;
     this.#rootsFollowed = this.#knownRoots();
-    return { certificateChainPem: joinPem(...chain.slice(0, -1)), privateKeyPem, rootsPem: joinPem(this.#rootsFollowed, rootsPem) };
+    return {
+      certificateChainPem: joinPem(...chain.slice(0, -1)),
+      privateKeyPem,
+      rootsPem: joinPem(this.#rootsFollowed, rootsPem),
+    };
   }
 
   /** Names in a request are a courtesy: the CA takes none of them. */
@@ -141,7 +148,9 @@ class IdentityKeeper implements IdentityClient {
     if (trustDomain === undefined) return;
     const expected = `spiffe://${trustDomain}/`;
     if (certificate.uris.some((uri) => uri.startsWith(expected))) return;
-    throw new Error(`the CA issued a certificate for ${certificate.uris.join(", ") || "nobody"}, not for trust domain ${trustDomain}: set TRUST_DOMAIN to the CA's`);
+    throw new Error(
+      `the CA issued a certificate for ${certificate.uris.join(", ") || "nobody"}, not for trust domain ${trustDomain}: set TRUST_DOMAIN to the CA's`,
+    );
   }
 
   /** A problem is logged when it is new, and again each tenth time. */
@@ -150,7 +159,10 @@ class IdentityKeeper implements IdentityClient {
     const problem = error instanceof Error ? error.message : String(error);
     const expires = this.certificate && new Date(this.certificate.notAfterMs).toISOString();
     if (problem !== this.problem || failures % 10 === 0) {
-      logger.warn({ reason: problem, count: failures, ...(expires && { expires }) }, "cannot obtain a certificate, retrying");
+      logger.warn(
+        { reason: problem, count: failures, ...(expires && { expires }) },
+        "cannot obtain a certificate, retrying",
+      );
     }
     this.problem = problem;
     onFailed?.(error);
@@ -159,15 +171,21 @@ class IdentityKeeper implements IdentityClient {
   /** Until the rotation moment (or the backoff's end), a call of `rotate`, changed roots, or the end. */
   async #pause(failures: number): Promise<void> {
     const { signal, maxBackoffMs = 30_000, jitter = 0.01, rootsIntervalMs = 10_000 } = this.#options;
-    const backoff = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(failures - 1, 20)) * (0.75 + Math.random() / 2);
+    const backoff =
+      Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(failures - 1, 20)) * (0.75 + Math.random() / 2);
     const issuedAtMs = Date.now();
     const notAfterMs = this.certificate?.notAfterMs ?? issuedAtMs;
-    const wakeAt = failures > 0 ? issuedAtMs + backoff : rotationMoment({ issuedAtMs, notAfterMs }, (Math.random() * 2 - 1) * jitter);
+    const wakeAt =
+      failures > 0
+        ? issuedAtMs + backoff
+        : rotationMoment({ issuedAtMs, notAfterMs }, (Math.random() * 2 - 1) * jitter);
     const stop = AbortSignal.any([signal, this.#hurry.signal]);
     while (!stop.aborted) {
       const left = wakeAt - Date.now();
       if (left <= 0) return;
-      await sleep(Math.min(left, this.#options.roots ? rootsIntervalMs : maxTimerMs), undefined, { signal: stop }).catch(() => undefined);
+      await sleep(Math.min(left, this.#options.roots ? rootsIntervalMs : maxTimerMs), undefined, {
+        signal: stop,
+      }).catch(() => undefined);
       if (this.#knownRoots() !== this.#rootsFollowed) {
         this.#followRoots();
         return;

@@ -1,7 +1,9 @@
 import { type CertificateClientOptions, requestFrom } from "./certificate-client.ts";
 import { type IdentityClient, type KeepIdentityOptions, keepIdentity } from "./keep-identity.ts";
 
-export interface ObtainIdentityOptions extends CertificateClientOptions, Omit<KeepIdentityOptions, "requestCertificate" | "roots"> {}
+export interface ObtainIdentityOptions
+  extends CertificateClientOptions,
+    Omit<KeepIdentityOptions, "requestCertificate" | "roots"> {}
 
 /**
  * Gets a certificate from the CA at `caAddress` and keeps it fresh until `signal` aborts. Returns at once:

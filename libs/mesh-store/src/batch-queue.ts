@@ -34,9 +34,10 @@ export class BatchQueue {
     try {
       while (!signal.aborted) {
         if (this.#reset || this.#changes.size > 0) yield this.#take();
-        else await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
       }
     } finally {
       signal.removeEventListener("abort", onAbort);

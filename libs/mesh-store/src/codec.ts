@@ -21,7 +21,10 @@ export function decodeEntry(bytes: Uint8Array): Decoded {
     return { ok: false, reason: `no mesh.store.v1.Entry: ${String(error)}` };
   }
   if (entry.schemaVersion > schemaVersion) {
-    return { ok: false, reason: `schema_version ${entry.schemaVersion} is newer than ${schemaVersion}: upgrade this service` };
+    return {
+      ok: false,
+      reason: `schema_version ${entry.schemaVersion} is newer than ${schemaVersion}: upgrade this service`,
+    };
   }
   return { ok: true, entry };
 }

@@ -1,5 +1,11 @@
 /** Codes of the faults of a store. A code is never reused for another meaning. */
-export type MeshStoreCode = "invalid_key" | "value_too_large" | "store_unavailable" | "store_closed" | "store_conflict" | "store_misconfigured";
+export type MeshStoreCode =
+  | "invalid_key"
+  | "value_too_large"
+  | "store_unavailable"
+  | "store_closed"
+  | "store_conflict"
+  | "store_misconfigured";
 
 export class MeshStoreError extends Error {
   readonly code: MeshStoreCode;

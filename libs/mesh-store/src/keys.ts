@@ -3,7 +3,12 @@ import { MeshStoreError } from "./errors.ts";
 /** What a key says about its entry. */
 export type ParsedKey =
   | { readonly type: "config"; readonly kind: string; readonly namespace: string; readonly name: string }
-  | { readonly type: "service" | "workload"; readonly registry: string; readonly namespace: string; readonly name: string }
+  | {
+      readonly type: "service" | "workload";
+      readonly registry: string;
+      readonly namespace: string;
+      readonly name: string;
+    }
   | { readonly type: "endpoint"; readonly registry: string; readonly namespace: string; readonly slice: string }
   | { readonly type: "trust"; readonly trustDomain: string }
   | { readonly type: "status"; readonly service: string; readonly replica: string }
@@ -32,14 +37,22 @@ function parse(key: string): ParsedKey | undefined {
   const [type, ...rest] = key.split(".").map(unescapeToken);
   const [a = "", b = "", c = ""] = rest;
   switch (`${type}/${rest.length}`) {
-    case "config/3": return { type: "config", kind: a, namespace: b, name: c };
-    case "service/3": return { type: "service", registry: a, namespace: b, name: c };
-    case "workload/3": return { type: "workload", registry: a, namespace: b, name: c };
-    case "endpoint/3": return { type: "endpoint", registry: a, namespace: b, slice: c };
-    case "trust/1": return { type: "trust", trustDomain: a };
-    case "status/2": return { type: "status", service: a, replica: b };
-    case "lease/1": return { type: "lease", name: a };
-    default: return undefined;
+    case "config/3":
+      return { type: "config", kind: a, namespace: b, name: c };
+    case "service/3":
+      return { type: "service", registry: a, namespace: b, name: c };
+    case "workload/3":
+      return { type: "workload", registry: a, namespace: b, name: c };
+    case "endpoint/3":
+      return { type: "endpoint", registry: a, namespace: b, slice: c };
+    case "trust/1":
+      return { type: "trust", trustDomain: a };
+    case "status/2":
+      return { type: "status", service: a, replica: b };
+    case "lease/1":
+      return { type: "lease", name: a };
+    default:
+      return undefined;
   }
 }
 
@@ -58,8 +71,13 @@ function escapeToken(token: string): string {
 function unescapeToken(token: string): string {
   if (!token.includes("=")) return token;
   if (token === "=") return "";
-  const bytes = token.split("=").flatMap((part, index) =>
-    index === 0 ? [Buffer.from(part)] : [Buffer.from([Number.parseInt(part.slice(0, 2), 16)]), Buffer.from(part.slice(2))]);
+  const bytes = token
+    .split("=")
+    .flatMap((part, index) =>
+      index === 0
+        ? [Buffer.from(part)]
+        : [Buffer.from([Number.parseInt(part.slice(0, 2), 16)]), Buffer.from(part.slice(2))],
+    );
   return Buffer.concat(bytes).toString("utf8");
 }
 
@@ -68,7 +86,10 @@ const validKey = /^[-_=a-zA-Z0-9]+(\.[-_=a-zA-Z0-9]+)*$/;
 /** Refuses a key that `keys` did not make, with the reason. */
 export function checkKey(key: string): void {
   if (!validKey.test(key)) {
-    throw new MeshStoreError("invalid_key", `invalid store key ${JSON.stringify(key)}: make keys with keys.config(...) and its siblings, which escape names`);
+    throw new MeshStoreError(
+      "invalid_key",
+      `invalid store key ${JSON.stringify(key)}: make keys with keys.config(...) and its siblings, which escape names`,
+    );
   }
 }
 
@@ -77,7 +98,10 @@ export function normalizePrefixes(prefixes: readonly string[]): readonly string[
   for (const prefix of prefixes) {
     if (prefix === "") continue;
     if (!prefix.endsWith(".")) {
-      throw new MeshStoreError("invalid_key", `invalid store prefix ${JSON.stringify(prefix)}: it must be empty or end with a dot`);
+      throw new MeshStoreError(
+        "invalid_key",
+        `invalid store prefix ${JSON.stringify(prefix)}: it must be empty or end with a dot`,
+      );
     }
     checkKey(prefix.slice(0, -1));
   }

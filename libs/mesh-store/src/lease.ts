@@ -70,7 +70,8 @@ export class Lease {
     while (!signal.aborted) {
       try {
         const current = await this.#store.get(this.#key);
-        if (current !== undefined && current.revision !== seen?.revision) seen = { revision: current.revision, since: performance.now() };
+        if (current !== undefined && current.revision !== seen?.revision)
+          seen = { revision: current.revision, since: performance.now() };
         const revision = await this.#take(current, seen?.since ?? 0);
         if (revision !== undefined) return revision;
       } catch (error) {
@@ -95,7 +96,8 @@ export class Lease {
         ours = outcome;
         renewedAt = startedAt;
         wait = this.#durationMs / 3;
-      } else if (performance.now() - renewedAt > this.#durationMs * 0.7) return undefined; // well before others may take it
+      } else if (performance.now() - renewedAt > this.#durationMs * 0.7)
+        return undefined; // well before others may take it
       else wait = this.#durationMs / 20;
     }
   }
@@ -103,7 +105,9 @@ export class Lease {
   /** Lets the others have it at once. Best effort: they wait for the expiry otherwise. */
   async release(revision: bigint | undefined): Promise<void> {
     if (revision === undefined) return;
-    await this.#store.replace(this.#key, this.#entry(""), revision).catch((error: unknown) => this.#options.onError?.(error));
+    await this.#store
+      .replace(this.#key, this.#entry(""), revision)
+      .catch((error: unknown) => this.#options.onError?.(error));
   }
 
   async #take(current: StoredEntry | undefined, unchangedSince: number): Promise<bigint | undefined> {
@@ -117,8 +121,12 @@ export class Lease {
   }
 
   async #renewOnce(revision: bigint, giveUp: AbortSignal): Promise<bigint | "lost" | "unknown"> {
-    const late = new Promise<"unknown">((resolve) => giveUp.addEventListener("abort", () => resolve("unknown"), { once: true }));
-    const renewed = this.#store.replace(this.#key, this.#entry(this.#options.holder), revision).then((next) => next ?? this.#reclaim());
+    const late = new Promise<"unknown">((resolve) =>
+      giveUp.addEventListener("abort", () => resolve("unknown"), { once: true }),
+    );
+    const renewed = this.#store
+      .replace(this.#key, this.#entry(this.#options.holder), revision)
+      .then((next) => next ?? this.#reclaim());
     return Promise.race([late, renewed]).catch((error: unknown) => {
       this.#options.onError?.(error);
       return "unknown" as const;
@@ -129,7 +137,9 @@ export class Lease {
   async #reclaim(): Promise<bigint | "lost"> {
     const current = await this.#store.get(this.#key);
     const lease = current?.entry.value;
-    return current !== undefined && lease?.case === "lease" && lease.value.holder === this.#options.holder ? current.revision : "lost";
+    return current !== undefined && lease?.case === "lease" && lease.value.holder === this.#options.holder
+      ? current.revision
+      : "lost";
   }
 
   #entry(holder: string) {

@@ -24,7 +24,10 @@ export function createMemoryStore(): MeshStore {
 
   const write = (key: string, bytes: Uint8Array | undefined): bigint => {
     sequence += 1n;
-    const slot: Slot = bytes === undefined ? { revision: sequence } : { revision: sequence, value: { bytes, stored: read(key, sequence, bytes) } };
+    const slot: Slot =
+      bytes === undefined
+        ? { revision: sequence }
+        : { revision: sequence, value: { bytes, stored: read(key, sequence, bytes) } };
     slots.set(key, slot);
     for (const watcher of watchers) if (matches(watcher.prefixes, key)) watcher.queue.push(changeOf(key, slot));
     return sequence;
@@ -38,7 +41,9 @@ export function createMemoryStore(): MeshStore {
   return {
     async *watch(prefixes, signal) {
       const watcher = { prefixes: normalizePrefixes(prefixes), queue: new BatchQueue() };
-      const state = [...slots].filter(([key]) => matches(watcher.prefixes, key)).map(([key, slot]) => changeOf(key, slot));
+      const state = [...slots]
+        .filter(([key]) => matches(watcher.prefixes, key))
+        .map(([key, slot]) => changeOf(key, slot));
       watcher.queue.reset(state, sequence);
       watchers.add(watcher);
       try {
@@ -72,7 +77,10 @@ export function createMemoryStore(): MeshStore {
       return slot?.value === undefined ? (slot?.revision ?? 0n) : write(key, undefined);
     },
     connected: () => !closed.signal.aborted,
-    skipped: () => [...slots.values()].map((slot) => slot.value?.stored).filter((stored) => stored !== undefined && "reason" in stored) as SkippedEntry[],
+    skipped: () =>
+      [...slots.values()]
+        .map((slot) => slot.value?.stored)
+        .filter((stored) => stored !== undefined && "reason" in stored) as SkippedEntry[],
     async close() {
       closed.abort();
     },

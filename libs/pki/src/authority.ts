@@ -46,13 +46,19 @@ export async function renewRootCa(material: CaMaterial, options: RootCaOptions):
  */
 export async function openCertificateAuthority(material: CaMaterial): Promise<CertificateAuthority> {
   const certificate = parseCertificate(material.certificatePem);
-  if (!certificate.isCa) throw new PkiError("authority-invalid", "the CA certificate is not a CA: basicConstraints lacks CA:TRUE");
+  if (!certificate.isCa)
+    throw new PkiError("authority-invalid", "the CA certificate is not a CA: basicConstraints lacks CA:TRUE");
   const signingKey = await importSigningKey(material.privateKeyPem);
   if (!certificateMatchesKey(material.certificatePem, material.privateKeyPem)) {
     throw new PkiError("authority-invalid", "the CA's private key does not belong to its certificate");
   }
-  const verdict = verifyChain(joinPem(material.certificatePem, material.intermediatesPem), material.rootsPem, certificate.notBeforeMs);
-  if (!verdict.valid) throw new PkiError("authority-invalid", `the CA certificate does not lead to its root: ${verdict.reason}`);
+  const verdict = verifyChain(
+    joinPem(material.certificatePem, material.intermediatesPem),
+    material.rootsPem,
+    certificate.notBeforeMs,
+  );
+  if (!verdict.valid)
+    throw new PkiError("authority-invalid", `the CA certificate does not lead to its root: ${verdict.reason}`);
   return { material, certificate, signingKey };
 }
 
@@ -80,7 +86,9 @@ async function selfSign(privateKeyPem: string, options: RootCaOptions): Promise<
 
 async function importPublicKey(privateKeyPem: string, privateKey: webcrypto.CryptoKey): Promise<webcrypto.CryptoKey> {
   const spki = createPublicKey(createPrivateKey(privateKeyPem)).export({ type: "spki", format: "der" });
-  return webcrypto.subtle.importKey("spki", spki, privateKey.algorithm as webcrypto.EcKeyImportParams, true, ["verify"]);
+  return webcrypto.subtle.importKey("spki", spki, privateKey.algorithm as webcrypto.EcKeyImportParams, true, [
+    "verify",
+  ]);
 }
 
 /** 128 random bits, positive, as Istio's. */

@@ -29,13 +29,19 @@ export interface IssuedCertificate {
  * Signs the request's public key for `identity`. The certificate ends with the CA at the latest.
  * Throws `request-invalid`, `identity-invalid`, or `authority-expired` when the CA has no life left to give.
  */
-export async function issueWorkloadCertificate(authority: CertificateAuthority, request: WorkloadCertificateRequest): Promise<IssuedCertificate> {
+export async function issueWorkloadCertificate(
+  authority: CertificateAuthority,
+  request: WorkloadCertificateRequest,
+): Promise<IssuedCertificate> {
   const x509 = await loadX509();
   const publicKey = await verifiedPublicKey(x509, request.csrPem);
   const nowMs = request.nowMs ?? Date.now();
   const notAfterMs = Math.min(nowMs + request.ttlSeconds * 1000, authority.certificate.notAfterMs);
   if (notAfterMs <= nowMs) {
-    throw new PkiError("authority-expired", `the CA certificate expired at ${new Date(authority.certificate.notAfterMs).toISOString()}: renew or replace it`);
+    throw new PkiError(
+      "authority-expired",
+      `the CA certificate expired at ${new Date(authority.certificate.notAfterMs).toISOString()}: renew or replace it`,
+    );
   }
   const serialNumber = randomSerial();
   const issuer = new x509.X509Certificate(authority.material.certificatePem);
@@ -60,7 +66,11 @@ function above({ certificatePem, intermediatesPem, rootsPem }: CaMaterial): stri
 }
 
 /** As Istio's leaf: empty subject, so the SAN is critical (RFC 5280 4.2.1.6); client and server in one. */
-async function extensions(x509: X509, issuer: InstanceType<X509["X509Certificate"]>, request: WorkloadCertificateRequest) {
+async function extensions(
+  x509: X509,
+  issuer: InstanceType<X509["X509Certificate"]>,
+  request: WorkloadCertificateRequest,
+) {
   const usages = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment;
   const names = [
     { type: "url" as const, value: formatSpiffeId(request.identity) },
@@ -97,7 +107,11 @@ async function verifySignature(request: { verify(): Promise<boolean> }): Promise
   try {
     return await request.verify();
   } catch (cause) {
-    throw new PkiError("request-invalid", "the key of the certificate request is not supported: use RSA or ECDSA P-256, P-384, P-521", { cause });
+    throw new PkiError(
+      "request-invalid",
+      "the key of the certificate request is not supported: use RSA or ECDSA P-256, P-384, P-521",
+      { cause },
+    );
   }
 }
 
@@ -106,5 +120,8 @@ function refuseWeakKey(spki: Buffer): void {
   const key = createPublicKey({ key: spki, type: "spki", format: "der" });
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
   if (key.asymmetricKeyType === "ec" || (key.asymmetricKeyType === "rsa" && bits >= 2048)) return;
-  throw new PkiError("request-invalid", `a key of type ${key.asymmetricKeyType} ${bits || ""} is not accepted: use ECDSA or RSA of 2048 bits or more`);
+  throw new PkiError(
+    "request-invalid",
+    `a key of type ${key.asymmetricKeyType} ${bits || ""} is not accepted: use ECDSA or RSA of 2048 bits or more`,
+  );
 }

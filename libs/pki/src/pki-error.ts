@@ -6,7 +6,11 @@
  * - `identity-invalid`: namespace, service account or trust domain cannot be part of a SPIFFE id
  */
 export type PkiErrorCode =
-  | "request-invalid" | "certificate-invalid" | "authority-invalid" | "authority-expired" | "identity-invalid";
+  | "request-invalid"
+  | "certificate-invalid"
+  | "authority-invalid"
+  | "authority-expired"
+  | "identity-invalid";
 
 /** A fault in certificate material. `message` is safe to send to the caller: it never holds key material. */
 export class PkiError extends Error {

@@ -6,15 +6,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
-  PkiError, certificateMatchesKey, createKeyAndCsr, createRootCa, issueWorkloadCertificate, joinPem, openCertificateAuthority,
-  parseCertificate, renewRootCa, rotationMoment, verifyChain,
+  PkiError,
+  certificateMatchesKey,
+  createKeyAndCsr,
+  createRootCa,
+  issueWorkloadCertificate,
+  joinPem,
+  openCertificateAuthority,
+  parseCertificate,
+  renewRootCa,
+  rotationMoment,
+  verifyChain,
 } from "./index.ts";
 
 const identity = { trustDomain: "cluster.local", namespace: "default", serviceAccount: "reviews" };
 const id = "spiffe://cluster.local/ns/default/sa/reviews";
 
 async function newAuthority(ttlSeconds?: number) {
-  return openCertificateAuthority(await createRootCa({ organization: "cluster.local", ...(ttlSeconds ? { ttlSeconds } : {}) }));
+  return openCertificateAuthority(
+    await createRootCa({ organization: "cluster.local", ...(ttlSeconds ? { ttlSeconds } : {}) }),
+  );
 }
 
 function openssl(...args: readonly string[]): string {
@@ -36,7 +47,13 @@ function inFolder(body: (file: (name: string, content: string) => string) => voi
 test("an issued chain verifies, and carries the caller's identity only", async () => {
   const authority = await newAuthority();
   const { csrPem, privateKeyPem } = await createKeyAndCsr({ uris: ["spiffe://cluster.local/ns/kube-system/sa/admin"] });
-  const issued = await issueWorkloadCertificate(authority, { csrPem, identity, dnsNames: ["a.b.svc"], ipAddresses: ["127.0.0.1"], ttlSeconds: 3600 });
+  const issued = await issueWorkloadCertificate(authority, {
+    csrPem,
+    identity,
+    dnsNames: ["a.b.svc"],
+    ipAddresses: ["127.0.0.1"],
+    ttlSeconds: 3600,
+  });
   const verdict = verifyChain(issued.chain.join(""), authority.material.rootsPem);
   assert.ok(verdict.valid);
   assert.deepEqual(verdict.leaf.uris, [id]);
@@ -65,7 +82,18 @@ test("openssl reads the request and verifies the chain for server and client", a
     assert.match(csrText, new RegExp(`URI:${id}, DNS:reviews.default.svc`));
     const leaf = file("leaf.pem", issued.chain[0] ?? "");
     for (const purpose of ["sslserver", "sslclient"]) {
-      assert.match(openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", file("root.pem", authority.material.rootsPem), leaf), /OK/);
+      assert.match(
+        openssl(
+          "verify",
+          "-x509_strict",
+          "-purpose",
+          purpose,
+          "-CAfile",
+          file("root.pem", authority.material.rootsPem),
+          leaf,
+        ),
+        /OK/,
+      );
     }
     const text = openssl("x509", "-in", leaf, "-noout", "-text");
     assert.match(text, /Subject Alternative Name: critical\s+URI:spiffe/);
@@ -76,9 +104,10 @@ test("openssl reads the request and verifies the chain for server and client", a
 
 test("requests and CA keys made by openssl are accepted: RSA in PKCS #1, P-384 in SEC 1", async () => {
   for (const algorithm of ["rsa", "ec"] as const) {
-    const { privateKey } = algorithm === "rsa"
-      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
-      : generateKeyPairSync("ec", { namedCurve: "P-384" });
+    const { privateKey } =
+      algorithm === "rsa"
+        ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+        : generateKeyPairSync("ec", { namedCurve: "P-384" });
     const keyPem = privateKey.export({ type: algorithm === "rsa" ? "pkcs1" : "sec1", format: "pem" }).toString();
     let certificatePem = "";
     let csrPem = "";
@@ -87,24 +116,49 @@ test("requests and CA keys made by openssl are accepted: RSA in PKCS #1, P-384 i
       certificatePem = openssl("req", "-x509", "-new", "-key", key, "-subj", "/O=plugged", "-days", "10");
       csrPem = openssl("req", "-new", "-key", key, "-subj", "/CN=ignored");
     });
-    const authority = await openCertificateAuthority({ certificatePem, privateKeyPem: keyPem, intermediatesPem: "", rootsPem: certificatePem });
+    const authority = await openCertificateAuthority({
+      certificatePem,
+      privateKeyPem: keyPem,
+      intermediatesPem: "",
+      rootsPem: certificatePem,
+    });
     const issued = await issueWorkloadCertificate(authority, { csrPem, identity, ttlSeconds: 3600 });
     assert.ok(verifyChain(issued.chain.join(""), certificatePem).valid);
     const renewed = await openCertificateAuthority(await renewRootCa(authority.material, { organization: "plugged" }));
-    assert.ok(verifyChain(issued.chain[0] ?? "", renewed.material.rootsPem).valid, "renewing a root keeps what it signed valid");
+    assert.ok(
+      verifyChain(issued.chain[0] ?? "", renewed.material.rootsPem).valid,
+      "renewing a root keeps what it signed valid",
+    );
   }
 });
 
 test("an intermediate CA answers leaf, intermediate, root", async () => {
   let intermediate = { certificatePem: "", privateKeyPem: "", intermediatesPem: "", rootsPem: "" };
   inFolder((file) => {
-    const ecKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const ecKey = () =>
+      generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const rootKey = file("root-key.pem", ecKey());
     const privateKeyPem = ecKey();
     const rootsPem = openssl("req", "-x509", "-new", "-key", rootKey, "-subj", "/O=Root", "-days", "10");
-    const csr = file("ca.csr", openssl("req", "-new", "-key", file("ca-key.pem", privateKeyPem), "-subj", "/O=Intermediate"));
+    const csr = file(
+      "ca.csr",
+      openssl("req", "-new", "-key", file("ca-key.pem", privateKeyPem), "-subj", "/O=Intermediate"),
+    );
     const extensions = file("ext", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n");
-    const certificatePem = openssl("x509", "-req", "-in", csr, "-CA", file("root.pem", rootsPem), "-CAkey", rootKey, "-days", "5", "-extfile", extensions);
+    const certificatePem = openssl(
+      "x509",
+      "-req",
+      "-in",
+      csr,
+      "-CA",
+      file("root.pem", rootsPem),
+      "-CAkey",
+      rootKey,
+      "-days",
+      "5",
+      "-extfile",
+      extensions,
+    );
     intermediate = { certificatePem, privateKeyPem, intermediatesPem: joinPem(certificatePem, rootsPem), rootsPem };
   });
   const authority = await openCertificateAuthority(intermediate);
@@ -113,7 +167,10 @@ test("an intermediate CA answers leaf, intermediate, root", async () => {
   assert.deepEqual(issued.chain.slice(1), [intermediate.certificatePem, intermediate.rootsPem]);
   assert.ok(verifyChain(issued.chain.slice(0, 2).join(""), intermediate.rootsPem).valid);
   const withoutIntermediate = verifyChain(issued.chain[0] ?? "", intermediate.rootsPem);
-  assert.match(withoutIntermediate.valid ? "" : withoutIntermediate.reason, /no trusted root issued certificate spiffe:/);
+  assert.match(
+    withoutIntermediate.valid ? "" : withoutIntermediate.reason,
+    /no trusted root issued certificate spiffe:/,
+  );
 });
 
 const refusedRequests = [
@@ -171,7 +228,12 @@ test("verifyChain refuses another root, an expired leaf and a leaf posing as CA"
   assert.equal(verifyChain(chain.join(""), authority.material.rootsPem, Date.now() + 120_000).valid, false);
   assert.equal(verifyChain("", authority.material.rootsPem).valid, false);
   await assert.rejects(
-    openCertificateAuthority({ certificatePem: chain[0] ?? "", privateKeyPem, intermediatesPem: "", rootsPem: chain[0] ?? "" }),
+    openCertificateAuthority({
+      certificatePem: chain[0] ?? "",
+      privateKeyPem,
+      intermediatesPem: "",
+      rootsPem: chain[0] ?? "",
+    }),
     /not a CA/,
   );
 });

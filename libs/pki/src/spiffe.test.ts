@@ -10,8 +10,17 @@ test("format and parse are each other's inverse", () => {
 });
 
 const notIds = [
-  "", "spiffe://td", "spiffe://td/ns/a", "spiffe://td/ns/a/sa/", "spiffe://td/ns//sa/b", "spiffe://td/ns/a/sa/b/c",
-  "https://td/ns/a/sa/b", "spiffe://td/ns/../sa/b", "spiffe://td/ns/a/sa/..", "spiffe://t d/ns/a/sa/b", " spiffe://td/ns/a/sa/b",
+  "",
+  "spiffe://td",
+  "spiffe://td/ns/a",
+  "spiffe://td/ns/a/sa/",
+  "spiffe://td/ns//sa/b",
+  "spiffe://td/ns/a/sa/b/c",
+  "https://td/ns/a/sa/b",
+  "spiffe://td/ns/../sa/b",
+  "spiffe://td/ns/a/sa/..",
+  "spiffe://t d/ns/a/sa/b",
+  " spiffe://td/ns/a/sa/b",
   "spiffe://td/ns/a/sa/b\n",
 ];
 for (const text of notIds) {
@@ -19,6 +28,9 @@ for (const text of notIds) {
 }
 
 test("a part that would change the structure is refused by name", () => {
-  assert.throws(() => formatSpiffeId({ trustDomain: "td", namespace: "a/sa/root", serviceAccount: "x" }), /namespace "a\/sa\/root"/);
+  assert.throws(
+    () => formatSpiffeId({ trustDomain: "td", namespace: "a/sa/root", serviceAccount: "x" }),
+    /namespace "a\/sa\/root"/,
+  );
   assert.throws(() => formatSpiffeId({ trustDomain: "td", namespace: "a", serviceAccount: "" }), /serviceAccount/);
 });

@@ -12,7 +12,10 @@ export function formatSpiffeId(identity: WorkloadIdentity): string {
   const trustDomain = identity.trustDomain.replaceAll("@", ".");
   for (const [field, value] of Object.entries({ ...identity, trustDomain })) {
     if (!segment.test(value)) {
-      throw new PkiError("identity-invalid", `${field} "${value}" cannot be part of a SPIFFE id: use letters, digits, ".", "_", "-"`);
+      throw new PkiError(
+        "identity-invalid",
+        `${field} "${value}" cannot be part of a SPIFFE id: use letters, digits, ".", "_", "-"`,
+      );
     }
   }
   return `spiffe://${trustDomain}/ns/${identity.namespace}/sa/${identity.serviceAccount}`;
@@ -28,4 +31,5 @@ export function parseSpiffeId(uri: string): WorkloadIdentity | undefined {
 
 /** What SPIFFE allows in a path segment, without "." and ".."; Kubernetes names are a subset. */
 const segment = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
-const spiffeId = /^spiffe:\/\/((?!\.{1,2}\/)[A-Za-z0-9._-]+)\/ns\/((?!\.{1,2}\/)[A-Za-z0-9._-]+)\/sa\/((?!\.{1,2}$)[A-Za-z0-9._-]+)$/;
+const spiffeId =
+  /^spiffe:\/\/((?!\.{1,2}\/)[A-Za-z0-9._-]+)\/ns\/((?!\.{1,2}\/)[A-Za-z0-9._-]+)\/sa\/((?!\.{1,2}$)[A-Za-z0-9._-]+)$/;

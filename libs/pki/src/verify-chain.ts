@@ -18,7 +18,11 @@ export function verifyChain(chainPem: string, rootsPem: string, nowMs = Date.now
   }
 }
 
-function walk(leaf: Certificate, intermediates: readonly Certificate[], trust: { roots: readonly Certificate[]; nowMs: number }): ChainVerdict {
+function walk(
+  leaf: Certificate,
+  intermediates: readonly Certificate[],
+  trust: { roots: readonly Certificate[]; nowMs: number },
+): ChainVerdict {
   let current = leaf;
   const unused = new Set(intermediates);
   for (;;) {
@@ -41,8 +45,10 @@ function issuedBy(certificate: Certificate, issuer: Certificate): boolean {
 }
 
 function outsideValidity(certificate: Certificate, nowMs: number): string | undefined {
-  if (nowMs < certificate.notBeforeMs) return `${describe(certificate)} is not valid before ${new Date(certificate.notBeforeMs).toISOString()}`;
-  if (nowMs > certificate.notAfterMs) return `${describe(certificate)} expired at ${new Date(certificate.notAfterMs).toISOString()}`;
+  if (nowMs < certificate.notBeforeMs)
+    return `${describe(certificate)} is not valid before ${new Date(certificate.notBeforeMs).toISOString()}`;
+  if (nowMs > certificate.notAfterMs)
+    return `${describe(certificate)} expired at ${new Date(certificate.notAfterMs).toISOString()}`;
   return undefined;
 }
 

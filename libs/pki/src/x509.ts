@@ -27,7 +27,9 @@ function readPrivateKey(pem: string) {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
-    throw new PkiError("authority-invalid", "the CA's private key cannot be read: expected an unencrypted PEM key", { cause });
+    throw new PkiError("authority-invalid", "the CA's private key cannot be read: expected an unencrypted PEM key", {
+      cause,
+    });
   }
 }
 
@@ -40,7 +42,10 @@ function algorithmOf(type: string | undefined, curve: string | undefined) {
     const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
     return { importAs: rsa, signAs: rsa };
   }
-  throw new PkiError("authority-invalid", `a CA key of type ${type} ${curve ?? ""} is not supported: use RSA or ECDSA P-256, P-384, P-521`);
+  throw new PkiError(
+    "authority-invalid",
+    `a CA key of type ${type} ${curve ?? ""} is not supported: use RSA or ECDSA P-256, P-384, P-521`,
+  );
 }
 
 const curves: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" };

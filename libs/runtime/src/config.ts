@@ -47,13 +47,21 @@ export const settings = {
   flag: (fallback: boolean) => z.stringbool({ error: "must be true or false" }).default(fallback),
   /** Comma-separated words, without empty ones. */
   list: (fallback: readonly string[] = []) =>
-    z.string().transform(splitList).default([...fallback]),
+    z
+      .string()
+      .transform(splitList)
+      .default([...fallback]),
   logLevel: () =>
-    z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
-      error: "must be trace, debug, info, warn, error, fatal or silent",
-    }).default("info"),
+    z
+      .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
+        error: "must be trace, debug, info, warn, error, fatal or silent",
+      })
+      .default("info"),
 } as const;
 
 function splitList(text: string): string[] {
-  return text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+  return text
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
 }

@@ -31,7 +31,8 @@ export function httpServer(options: HttpServerOptions): Server {
       const app = createApp(options);
       app.setErrorHandler<Error & { statusCode?: number }>(async (error, _request, reply) => {
         const status = error.statusCode ?? 500;
-        if (status >= 500) options.logger.error({ [fields.error]: error, [fields.listener]: options.name }, "request failed");
+        if (status >= 500)
+          options.logger.error({ [fields.error]: error, [fields.listener]: options.name }, "request failed");
         return reply.code(status).send({ error: status >= 500 ? "internal error" : error.message });
       });
       await options.routes(app);

@@ -26,7 +26,10 @@ export function runTasks(parts: readonly (Component | Server)[], stop: AbortCont
         failure = toError(error);
         stop.abort(failure);
       } else if (toError(error).name !== "AbortError" && error !== stop.signal.reason) {
-        logger.warn({ [fields.component]: part.name, [fields.error]: toError(error) }, "component failed while stopping");
+        logger.warn(
+          { [fields.component]: part.name, [fields.error]: toError(error) },
+          "component failed while stopping",
+        );
       }
     } finally {
       running.delete(part.name);

@@ -21,7 +21,10 @@ class Child implements AsyncDisposable {
   #seen = Promise.withResolvers<void>();
 
   constructor(behaviour: string, env: Record<string, string> = {}) {
-    this.process = spawn(process.execPath, [program, behaviour], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    this.process = spawn(process.execPath, [program, behaviour], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.exited = once(this.process, "close").then(([code]) => code as number | null);
     createInterface({ input: this.process.stdout as NodeJS.ReadableStream }).on("line", (text) => {
       this.lines.push(JSON.parse(text) as Line);
@@ -34,7 +37,10 @@ class Child implements AsyncDisposable {
     for (;;) {
       const found = this.lines.find((line) => line.msg === message);
       if (found) return found;
-      await Promise.race([this.#seen.promise, this.exited.then((code) => assert.fail(`exited ${code} before "${message}"`))]);
+      await Promise.race([
+        this.#seen.promise,
+        this.exited.then((code) => assert.fail(`exited ${code} before "${message}"`)),
+      ]);
     }
   }
 
@@ -47,17 +53,22 @@ class Child implements AsyncDisposable {
 test("serves the admin port and stops on SIGTERM with 0", async () => {
   await using child = new Child("normal");
   const { address } = await child.line("listening");
-  const [metrics, health, ready, version] = await Promise.all(["/metrics", "/healthz", "/readyz", "/version"].map(async (path) => {
-    const response = await fetch(`${address}${path}`);
-    return { status: response.status, text: await response.text() };
-  }));
+  const [metrics, health, ready, version] = await Promise.all(
+    ["/metrics", "/healthz", "/readyz", "/version"].map(async (path) => {
+      const response = await fetch(`${address}${path}`);
+      return { status: response.status, text: await response.text() };
+    }),
+  );
   assert.match(metrics?.text ?? "", /lateen_build_info\{service="lifecycle",version="dev"\} 1/);
   assert.deepEqual([health?.status, ready?.status], [200, 200]);
   assert.match(ready?.text ?? "", /"steady"/);
   assert.match(version?.text ?? "", /"service":"lifecycle"/);
   child.process.kill("SIGTERM");
   assert.equal(await child.exited, 0);
-  assert.deepEqual(child.lines.map((line) => line.msg), ["service started", "listening", "signal received", "service stopping", "closed", "service stopped"]);
+  assert.deepEqual(
+    child.lines.map((line) => line.msg),
+    ["service started", "listening", "signal received", "service stopping", "closed", "service stopped"],
+  );
 });
 
 test("readiness is red while draining, and the process still answers", async () => {
@@ -74,7 +85,11 @@ test("readiness is red while draining, and the process still answers", async () 
 
 const failures = [
   { name: "a component that fails stops the rest, exit 1", behaviour: "fail", message: /broken on purpose/ },
-  { name: "a component that ends by itself is a failure", behaviour: "end", message: /component subject ended although nothing stopped it/ },
+  {
+    name: "a component that ends by itself is a failure",
+    behaviour: "end",
+    message: /component subject ended although nothing stopped it/,
+  },
   { name: "an exception nobody caught is a failure", behaviour: "throw-elsewhere", message: /nobody caught this/ },
 ] as const;
 for (const { name, behaviour, message } of failures) {
@@ -91,7 +106,10 @@ test("a component that does not stop is named after the bounded shutdown", async
   await child.line("listening");
   child.process.kill("SIGTERM");
   assert.equal(await child.exited, 1);
-  assert.match(child.lines.find((line) => line.level === "fatal")?.err?.message ?? "", /did not stop within 500 ms, still running: subject/);
+  assert.match(
+    child.lines.find((line) => line.level === "fatal")?.err?.message ?? "",
+    /did not stop within 500 ms, still running: subject/,
+  );
 });
 
 test("a bad configuration names every variable, exit 2", async () => {

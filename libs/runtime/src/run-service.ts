@@ -54,7 +54,11 @@ export async function runService(options: ServiceOptions): Promise<void> {
   adminWork.ended.catch(onFault); // it could not listen
   logger.info({ [fields.component]: options.components.map((component) => component.name) }, "service started");
   try {
-    await Promise.race([aborted(request.signal), aborted(stop.signal), ...(options.signal ? [aborted(options.signal)] : [])]);
+    await Promise.race([
+      aborted(request.signal),
+      aborted(stop.signal),
+      ...(options.signal ? [aborted(options.signal)] : []),
+    ]);
     health.startDraining();
     logger.info({ [fields.reason]: stop.signal.aborted ? "failure" : "requested" }, "service stopping");
     if (options.drainMs) await pause(options.drainMs, AbortSignal.any([stop.signal, hurry.signal]));

@@ -8,7 +8,12 @@ import { startTracing, traceHeaders, withRemoteTrace, withSpan } from "./index.t
 test("without an endpoint spans cost nothing and errors pass", async () => {
   const tracing = await startTracing("quiet");
   assert.equal(await withSpan("stage", { revision: 1n }, () => 42), 42);
-  await assert.rejects(withSpan("stage", {}, () => { throw new Error("no"); }), /no/);
+  await assert.rejects(
+    withSpan("stage", {}, () => {
+      throw new Error("no");
+    }),
+    /no/,
+  );
   assert.deepEqual(traceHeaders(), {});
   await tracing.shutdown();
 });
@@ -29,10 +34,14 @@ test("with an endpoint exports over OTLP and continues a W3C trace", async () =>
     const tracing = await startTracing("traced");
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const sent = await withRemoteTrace({ traceparent: `00-${traceId}-b7ad6b7169203331-01` }, () =>
-      withSpan("compile", { revision: 7n }, () => traceHeaders()));
+      withSpan("compile", { revision: 7n }, () => traceHeaders()),
+    );
     assert.match(sent["traceparent"] ?? "", new RegExp(`^00-${traceId}-`));
     await tracing.shutdown();
-    assert.deepEqual(requests.map((request) => request.path), ["/v1/traces"]);
+    assert.deepEqual(
+      requests.map((request) => request.path),
+      ["/v1/traces"],
+    );
     assert.ok(requests[0]?.body.includes("compile") && requests[0].body.includes("traced"));
   } finally {
     delete process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];

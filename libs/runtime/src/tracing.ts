@@ -1,6 +1,4 @@
-import {
-  type Attributes, context, propagation, type Span, SpanStatusCode, trace,
-} from "@opentelemetry/api";
+import { type Attributes, context, propagation, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { toError } from "./errors.ts";
 
 /** Facts about a stage; what is undefined is left out. */

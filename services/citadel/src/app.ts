@@ -18,10 +18,14 @@ import { createRootConfigMaps } from "./trust/root-config-maps.ts";
 
 /** The whole service on one screen: key store and authenticators → citadel → one TLS port. */
 export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {
-  const platform = config.KEY_STORE === "kubernetes" ? await onKubernetes(config, logger) : await inFolder(config, logger);
+  const platform =
+    config.KEY_STORE === "kubernetes" ? await onKubernetes(config, logger) : await inFolder(config, logger);
   const store = await openNatsStore({ ...config.nats, name: "citadel", logger });
   const citadel = createCitadel({
-    ...platform, store, logger, registry,
+    ...platform,
+    store,
+    logger,
+    registry,
     trustDomain: config.TRUST_DOMAIN,
     rootNamespace: config.ROOT_NAMESPACE,
     serviceAccount: config.SERVICE_ACCOUNT,
@@ -34,7 +38,9 @@ export async function createApp(config: Config, { logger, registry }: AppContext
   });
   const { client } = platform;
   const { rootsPem, onRootsChanged } = citadel;
-  const rootConfigMaps = client ? [createRootConfigMaps({ client, store, holder: config.POD_NAME, rootsPem, onRootsChanged, logger })] : [];
+  const rootConfigMaps = client
+    ? [createRootConfigMaps({ client, store, holder: config.POD_NAME, rootsPem, onRootsChanged, logger })]
+    : [];
   const server = createGrpcServer({ services: citadel.rpc, logger });
   return {
     components: [citadel, ...rootConfigMaps],
@@ -65,8 +71,12 @@ async function onKubernetes(config: Config, logger: Logger): Promise<Platform> {
   };
 }
 
-async function inFolder({ STATE_DIR: directory, SECRETS_DIR, TRUST_DOMAIN }: Config, logger: Logger): Promise<Platform> {
-  if (directory === undefined) throw new MeshError(citadelCodes.caIncomplete, "STATE_DIR is not set: KEY_STORE=directory keeps the CA there");
+async function inFolder(
+  { STATE_DIR: directory, SECRETS_DIR, TRUST_DOMAIN }: Config,
+  logger: Logger,
+): Promise<Platform> {
+  if (directory === undefined)
+    throw new MeshError(citadelCodes.caIncomplete, "STATE_DIR is not set: KEY_STORE=directory keeps the CA there");
   const tokens = await openLocalTokenIssuer(directory);
   return {
     keyStore: createDirectoryKeyStore(directory),

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  type CertificateAuthority, type IssuedCertificate, type WorkloadCertificateRequest, createRootCa, issueWorkloadCertificate,
-  openCertificateAuthority, renewRootCa,
+  type CertificateAuthority,
+  type IssuedCertificate,
+  type WorkloadCertificateRequest,
+  createRootCa,
+  issueWorkloadCertificate,
+  openCertificateAuthority,
+  renewRootCa,
 } from "@lateen/pki";
 import { type HealthCheck, type Logger, MeshError, fields } from "@lateen/runtime";
 import { citadelCodes } from "./errors.ts";
@@ -61,7 +66,10 @@ export class Authority {
       } catch (error) {
         failures += 1;
         this.#problem = `cannot load the CA from ${keyStore.description}: ${error instanceof Error ? error.message : String(error)}`;
-        logger.error({ [fields.error]: error, [fields.store]: keyStore.description }, "cannot load the certificate authority");
+        logger.error(
+          { [fields.error]: error, [fields.store]: keyStore.description },
+          "cannot load the certificate authority",
+        );
       }
       const waitMs = failures > 0 ? Math.min(checkIntervalMs, 100 * 2 ** failures) : checkIntervalMs;
       await sleep(waitMs * (0.8 + Math.random() * 0.4), undefined, { signal }).catch(() => undefined);
@@ -71,7 +79,11 @@ export class Authority {
   /** One look at the key store. */
   async #step(): Promise<void> {
     const { keyStore, trustDomain, rootTtlSeconds } = this.#options;
-    const options = { organization: trustDomain, nowMs: this.#now(), ...(rootTtlSeconds !== undefined && { ttlSeconds: rootTtlSeconds }) };
+    const options = {
+      organization: trustDomain,
+      nowMs: this.#now(),
+      ...(rootTtlSeconds !== undefined && { ttlSeconds: rootTtlSeconds }),
+    };
     const stored = await keyStore.loadOrCreate(() => createRootCa(options));
     await this.#take(stored);
     if (!stored.selfSigned || !this.#isOld()) return;
@@ -88,7 +100,10 @@ export class Authority {
     const first = this.#current === undefined;
     this.#current = next;
     const expires = new Date(next.certificate.notAfterMs).toISOString();
-    this.#options.logger.info({ fingerprint: next.certificate.fingerprint, expires }, first ? "certificate authority loaded" : "certificate authority changed");
+    this.#options.logger.info(
+      { fingerprint: next.certificate.fingerprint, expires },
+      first ? "certificate authority loaded" : "certificate authority changed",
+    );
     for (const listener of this.#listeners) listener();
   }
 

@@ -1,7 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { PkiError, type PkiErrorCode, type WorkloadIdentity } from "@lateen/pki";
 import {
-  type IstioCertificateRequest, IstioCertificateResponseSchema, IstioCertificateService,
+  type IstioCertificateRequest,
+  IstioCertificateResponseSchema,
+  IstioCertificateService,
 } from "@lateen/protos/security/v1alpha1/ca_pb.js";
 import { RpcCode, RpcError, type RpcService, defineService } from "@lateen/rpc";
 import { MeshError } from "@lateen/runtime";
@@ -38,7 +40,11 @@ export function certificateService(options: CertificateServiceOptions): RpcServi
   });
 }
 
-async function sign(options: CertificateServiceOptions, request: IstioCertificateRequest, identity: WorkloadIdentity): Promise<readonly string[]> {
+async function sign(
+  options: CertificateServiceOptions,
+  request: IstioCertificateRequest,
+  identity: WorkloadIdentity,
+): Promise<readonly string[]> {
   try {
     const dnsNames = options.dnsNames[`${identity.namespace}/${identity.serviceAccount}`] ?? [];
     const ttlSeconds = clampTtl(request.validityDuration, options);
@@ -66,7 +72,10 @@ const statusOf: Readonly<Record<PkiErrorCode, RpcCode>> = {
 };
 
 /** None asked for: the default. Too much: the maximum. */
-export function clampTtl(seconds: bigint, { defaultTtlSeconds, maxTtlSeconds }: { defaultTtlSeconds: number; maxTtlSeconds: number }): number {
+export function clampTtl(
+  seconds: bigint,
+  { defaultTtlSeconds, maxTtlSeconds }: { defaultTtlSeconds: number; maxTtlSeconds: number },
+): number {
   if (seconds <= 0n) return Math.min(defaultTtlSeconds, maxTtlSeconds);
   return seconds > BigInt(maxTtlSeconds) ? maxTtlSeconds : Number(seconds);
 }
@@ -77,6 +86,9 @@ function refuseUnbuilt({ metadata = {} }: IstioCertificateRequest, identity: Wor
   for (const [field, value] of Object.entries(metadata)) {
     if (value === "" || value === null) continue; // Istio's agent sends an empty CertSigner
     if (field === "ImpersonatedIdentity" && value === own) continue;
-    throw new RpcError(RpcCode.UNIMPLEMENTED, `metadata.${field} is not supported by this CA: certificates are issued to the authenticated caller (${own}) by the mesh's own CA only`);
+    throw new RpcError(
+      RpcCode.UNIMPLEMENTED,
+      `metadata.${field} is not supported by this CA: certificates are issued to the authenticated caller (${own}) by the mesh's own CA only`,
+    );
   }
 }

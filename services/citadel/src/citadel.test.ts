@@ -18,12 +18,26 @@ interface Ask {
   readonly metadata?: Record<string, string>;
 }
 
-async function ask(target: TestCitadel, { token, identity, ttl = 0n, metadata, ...rest }: Ask): Promise<{ chain: string[]; privateKeyPem: string }> {
+async function ask(
+  target: TestCitadel,
+  { token, identity, ttl = 0n, metadata, ...rest }: Ask,
+): Promise<{ chain: string[]; privateKeyPem: string }> {
   const { csrPem, privateKeyPem } = await createKeyAndCsr({ uris: ["spiffe://cluster.local/ns/evil/sa/admin"] });
-  const channel = openChannel(target.address, { kind: "tls", roots: target.roots, ...(identity && { identity: () => identity }) });
+  const channel = openChannel(target.address, {
+    kind: "tls",
+    roots: target.roots,
+    ...(identity && { identity: () => identity }),
+  });
   try {
-    const request = create(IstioCertificateRequestSchema, { csr: rest.csr ?? csrPem, validityDuration: ttl, ...(metadata && { metadata }) });
-    const answer = await createClient(IstioCertificateService, channel).createCertificate(request, token ? { metadata: { authorization: `Bearer ${token}` } } : {});
+    const request = create(IstioCertificateRequestSchema, {
+      csr: rest.csr ?? csrPem,
+      validityDuration: ttl,
+      ...(metadata && { metadata }),
+    });
+    const answer = await createClient(IstioCertificateService, channel).createCertificate(
+      request,
+      token ? { metadata: { authorization: `Bearer ${token}` } } : {},
+    );
     return { chain: answer.certChain, privateKeyPem };
   } finally {
     channel.close();
@@ -54,7 +68,12 @@ test("a token buys a certificate for its owner, whatever the request says, and t
 test("lifetimes: the default where none is asked for, at most the maximum", async (context) => {
   const target = await startCitadel(context);
   const token = await target.tokens.mintToken(workload);
-  const cases = [{ ttl: 0n, days: 1 }, { ttl: -5n, days: 1 }, { ttl: 3600n, days: 1 / 24 }, { ttl: 10n ** 12n, days: 90 }];
+  const cases = [
+    { ttl: 0n, days: 1 },
+    { ttl: -5n, days: 1 },
+    { ttl: 3600n, days: 1 / 24 },
+    { ttl: 10n ** 12n, days: 90 },
+  ];
   for (const { ttl, days } of cases) {
     const left = leafOf((await ask(target, { token, ttl })).chain).notAfterMs - Date.now();
     assert.ok(Math.abs(left - days * day) < 60_000, `asked ${ttl}, got ${left} ms`);
@@ -64,9 +83,13 @@ test("lifetimes: the default where none is asked for, at most the maximum", asyn
 test("DNS names are given to configured accounts only", async (context) => {
   const dnsNames = { "istio-system/lateen-pilot": ["istiod.istio-system.svc"] };
   const target = await startCitadel(context, { dnsNames });
-  const pilot = await ask(target, { token: await target.tokens.mintToken({ namespace: "istio-system", serviceAccount: "lateen-pilot" }) });
+  const pilot = await ask(target, {
+    token: await target.tokens.mintToken({ namespace: "istio-system", serviceAccount: "lateen-pilot" }),
+  });
   assert.deepEqual(leafOf(pilot.chain).dnsNames, ["istiod.istio-system.svc"]);
-  const other = await ask(target, { token: await target.tokens.mintToken({ namespace: "default", serviceAccount: "lateen-pilot" }) });
+  const other = await ask(target, {
+    token: await target.tokens.mintToken({ namespace: "default", serviceAccount: "lateen-pilot" }),
+  });
   assert.deepEqual(leafOf(other.chain).dnsNames, []);
 });
 
@@ -81,7 +104,10 @@ test("who cannot prove anything is told what was tried", async (context) => {
     { token: expired, message: /local token: "exp" claim timestamp check failed/ },
   ];
   for (const { token, message } of cases) {
-    await assert.rejects(ask(target, { token }), (error) => error instanceof RpcError && error.code === RpcCode.UNAUTHENTICATED && message.test(error.message));
+    await assert.rejects(
+      ask(target, { token }),
+      (error) => error instanceof RpcError && error.code === RpcCode.UNAUTHENTICATED && message.test(error.message),
+    );
   }
   assert.match(await target.registry.metrics(), /citadel_server_authentication_failure_count 4/);
 });
@@ -90,17 +116,30 @@ test("a certificate of another CA, or of another trust domain, is no identity", 
   const target = await startCitadel(context);
   const stranger = await startCitadel(context);
   const foreign = await ask(stranger, { token: await stranger.tokens.mintToken(workload) });
-  await assert.rejects(ask(target, { identity: { certificateChainPem: foreign.chain[0] ?? "", privateKeyPem: foreign.privateKeyPem } }), /none that this CA's roots vouch for/);
+  await assert.rejects(
+    ask(target, { identity: { certificateChainPem: foreign.chain[0] ?? "", privateKeyPem: foreign.privateKeyPem } }),
+    /none that this CA's roots vouch for/,
+  );
   const { csrPem, privateKeyPem } = await createKeyAndCsr();
   const [leaf = ""] = await target.citadel.issue({ csrPem, identity: { ...workload, trustDomain: "elsewhere" } });
-  await assert.rejects(ask(target, { identity: { certificateChainPem: leaf, privateKeyPem } }), /of trust domain elsewhere, this CA is of cluster.local/);
+  await assert.rejects(
+    ask(target, { identity: { certificateChainPem: leaf, privateKeyPem } }),
+    /of trust domain elsewhere, this CA is of cluster.local/,
+  );
 });
 
 test("a bad request and what is not built are refused by name", async (context) => {
   const target = await startCitadel(context);
   const token = await target.tokens.mintToken(workload);
-  await assert.rejects(ask(target, { token, csr: "x" }), (error) => error instanceof RpcError && error.code === RpcCode.INVALID_ARGUMENT && /CSR signing error/.test(error.message));
-  await assert.rejects(ask(target, { token, metadata: { ImpersonatedIdentity: "spiffe://cluster.local/ns/a/sa/b" } }), /metadata.ImpersonatedIdentity is not supported/);
+  await assert.rejects(
+    ask(target, { token, csr: "x" }),
+    (error) =>
+      error instanceof RpcError && error.code === RpcCode.INVALID_ARGUMENT && /CSR signing error/.test(error.message),
+  );
+  await assert.rejects(
+    ask(target, { token, metadata: { ImpersonatedIdentity: "spiffe://cluster.local/ns/a/sa/b" } }),
+    /metadata.ImpersonatedIdentity is not supported/,
+  );
   await ask(target, { token, metadata: { CertSigner: "" } });
   assert.match(await target.registry.metrics(), /citadel_server_csr_sign_err_count\{error="request-invalid"\} 1/);
 });
@@ -114,9 +153,13 @@ test("the roots are published, citadel's own certificate has its names, and a re
   assert.ok(bundle?.case === "trust");
   assert.equal(bundle.value.rootCertificatesPem.join(""), target.roots());
   await target.store.delete(keys.trust("cluster.local"));
-  await eventually("the trust bundle again", async () => (await target.store.get(keys.trust("cluster.local"))) !== undefined);
+  await eventually(
+    "the trust bundle again",
+    async () => (await target.store.get(keys.trust("cluster.local"))) !== undefined,
+  );
   const own = leafOf([target.citadel.serving.current?.certificateChainPem ?? ""]);
-  for (const name of ["lateen-citadel.istio-system.svc", "istiod.istio-system.svc", "localhost"]) assert.ok(own.dnsNames.includes(name));
+  for (const name of ["lateen-citadel.istio-system.svc", "istiod.istio-system.svc", "localhost"])
+    assert.ok(own.dnsNames.includes(name));
   assert.deepEqual(own.ipAddresses, ["127.0.0.1"]);
   assert.deepEqual(own.uris, ["spiffe://cluster.local/ns/istio-system/sa/lateen-citadel"]);
   const again = await startCitadel(context, { keyStore });
@@ -138,7 +181,8 @@ test("a replaced CA is taken over while running; a broken one leaves the last go
   let override: (() => Promise<typeof next>) | undefined;
   const keyStore: typeof memory = {
     ...memory,
-    loadOrCreate: async (make) => (override ? { material: await override(), selfSigned: false, version: "x" } : memory.loadOrCreate(make)),
+    loadOrCreate: async (make) =>
+      override ? { material: await override(), selfSigned: false, version: "x" } : memory.loadOrCreate(make),
   };
   const target = await startCitadel(context, { keyStore, checkIntervalMs: 20 });
   const before = target.roots();
@@ -148,7 +192,10 @@ test("a replaced CA is taken over while running; a broken one leaves the last go
   assert.ok(target.citadel.checks[0]?.check().ready);
   override = async () => next;
   await eventually("the new CA signs", () => target.roots() === next.rootsPem);
-  await eventually("citadel's own certificate follows", () => verifyChain(target.citadel.serving.current?.certificateChainPem ?? "", next.rootsPem).valid);
+  await eventually(
+    "citadel's own certificate follows",
+    () => verifyChain(target.citadel.serving.current?.certificateChainPem ?? "", next.rootsPem).valid,
+  );
   await openCertificateAuthority(next);
 });
 
@@ -158,8 +205,14 @@ test("obtainIdentity works against citadel: token first, then its own certificat
   context.after(() => stop.abort());
   let token = await target.tokens.mintToken(workload);
   const client = obtainIdentity({
-    caAddress: target.address, roots: target.roots, token: () => token, identity: () => client.source.current,
-    trustDomain: "cluster.local", ttlSeconds: 2, signal: stop.signal, logger: silentLogger(),
+    caAddress: target.address,
+    roots: target.roots,
+    token: () => token,
+    identity: () => client.source.current,
+    trustDomain: "cluster.local",
+    ttlSeconds: 2,
+    signal: stop.signal,
+    logger: silentLogger(),
   });
   await client.ready;
   const first = client.certificate?.serialNumber;

@@ -63,7 +63,10 @@ const day = 86_400;
 /** The mesh's CA. Built without I/O; `run` loads the key, serves its own certificate and publishes the roots. */
 export function createCitadel(options: CitadelOptions): Citadel {
   const { store, logger, trustDomain, rootNamespace = "istio-system", dnsNames = {} } = options;
-  const ttls = { defaultTtlSeconds: options.defaultTtlSeconds ?? day, maxTtlSeconds: options.maxTtlSeconds ?? 90 * day };
+  const ttls = {
+    defaultTtlSeconds: options.defaultTtlSeconds ?? day,
+    maxTtlSeconds: options.maxTtlSeconds ?? 90 * day,
+  };
   const authority = new Authority(options);
   const metrics = registerCitadelMetrics(options.registry, () => authority.current);
   const authenticators = [clientCertificate(trustDomain), ...options.authenticators];
@@ -71,7 +74,14 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const secrets = options.secrets ?? noSecrets;
   const issue: Citadel["issue"] = async ({ csrPem, identity, ttlSeconds = 0 }) => {
     const names = dnsNames[`${identity.namespace}/${identity.serviceAccount}`] ?? [];
-    return (await authority.issue({ csrPem, identity, dnsNames: names, ttlSeconds: clampTtl(BigInt(Math.round(ttlSeconds)), ttls) })).chain;
+    return (
+      await authority.issue({
+        csrPem,
+        identity,
+        dnsNames: names,
+        ttlSeconds: clampTtl(BigInt(Math.round(ttlSeconds)), ttls),
+      })
+    ).chain;
   };
   return {
     name: "citadel",
@@ -80,7 +90,15 @@ export function createCitadel(options: CitadelOptions): Citadel {
     rpc: [
       certificateService({ authority, authenticators, metrics, dnsNames, ...ttls }),
       ...(options.secrets
-        ? [gatewaySecretsService({ source: options.secrets, authenticators, metrics, logger, readers: options.secretReaders ?? [] })]
+        ? [
+            gatewaySecretsService({
+              source: options.secrets,
+              authenticators,
+              metrics,
+              logger,
+              readers: options.secretReaders ?? [],
+            }),
+          ]
         : []),
     ],
     rootsPem: () => authority.current?.material.rootsPem,
@@ -88,7 +106,11 @@ export function createCitadel(options: CitadelOptions): Citadel {
     issue,
     watchSecret: (ref, signal) => watchMaterial(secrets, ref, signal),
     async run(signal) {
-      const identity = { trustDomain, namespace: rootNamespace, serviceAccount: options.serviceAccount ?? "lateen-citadel" };
+      const identity = {
+        trustDomain,
+        namespace: rootNamespace,
+        serviceAccount: options.serviceAccount ?? "lateen-citadel",
+      };
       await runAll(signal, [
         (stop) => authority.run(stop),
         (stop) => keepServingCertificate({ authority, serving, identity, logger, names: servingNames(options) }, stop),
@@ -107,7 +129,10 @@ interface ServingCertificateOptions {
   readonly logger: Logger;
 }
 
-async function keepServingCertificate({ authority, serving, identity, names, logger }: ServingCertificateOptions, signal: AbortSignal): Promise<void> {
+async function keepServingCertificate(
+  { authority, serving, identity, names, logger }: ServingCertificateOptions,
+  signal: AbortSignal,
+): Promise<void> {
   if (!authority.current) await firstCa(authority, signal);
   if (signal.aborted) return;
   const keeper = keepIdentity({
@@ -150,14 +175,16 @@ function servingCheck(serving: TlsSource): HealthCheck {
 async function runAll(signal: AbortSignal, parts: readonly ((stop: AbortSignal) => Promise<void>)[]): Promise<void> {
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const outcomes = await Promise.allSettled(parts.map(async (part) => {
-    try {
-      await part(stop);
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    }
-  }));
+  const outcomes = await Promise.allSettled(
+    parts.map(async (part) => {
+      try {
+        await part(stop);
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
+    }),
+  );
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
   if (failure) throw failure.reason;
 }

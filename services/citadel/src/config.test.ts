@@ -13,7 +13,11 @@ test("defaults are Istio's names and lifetimes", () => {
 });
 
 test("names follow the root namespace and can be given", () => {
-  assert.ok(loadConfig({ NATS_URL, ROOT_NAMESPACE: "mesh" }).DNS_NAMES["mesh/lateen-injector"]?.includes("lateen-injector.mesh.svc"));
+  assert.ok(
+    loadConfig({ NATS_URL, ROOT_NAMESPACE: "mesh" }).DNS_NAMES["mesh/lateen-injector"]?.includes(
+      "lateen-injector.mesh.svc",
+    ),
+  );
   assert.deepEqual(loadConfig({ NATS_URL, DNS_NAMES: '{"a/b":["c"]}' }).DNS_NAMES, { "a/b": ["c"] });
 });
 

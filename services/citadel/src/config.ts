@@ -35,11 +35,17 @@ const environment = z
     SECRET_READERS: settings.list(),
     NATS_URL: z.string("the NATS servers of the mesh store, as in nats://nats:4222"),
   })
-  .refine((env) => env.KEY_STORE !== "directory" || env.STATE_DIR !== undefined, { path: ["STATE_DIR"], error: "is required for KEY_STORE=directory" })
+  .refine((env) => env.KEY_STORE !== "directory" || env.STATE_DIR !== undefined, {
+    path: ["STATE_DIR"],
+    error: "is required for KEY_STORE=directory",
+  })
   .transform((env) => ({
     ...env,
     DNS_NAMES: env.DNS_NAMES ?? controlPlaneNames(env.ROOT_NAMESPACE),
-    SECRET_READERS: env.SECRET_READERS.length > 0 ? env.SECRET_READERS : [`spiffe://${env.TRUST_DOMAIN}/ns/${env.ROOT_NAMESPACE}/sa/lateen-pilot`],
+    SECRET_READERS:
+      env.SECRET_READERS.length > 0
+        ? env.SECRET_READERS
+        : [`spiffe://${env.TRUST_DOMAIN}/ns/${env.ROOT_NAMESPACE}/sa/lateen-pilot`],
     logLevel: env.LOG_LEVEL,
   }));
 
@@ -54,8 +60,18 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
  * of an Istio installation have in their configuration.
  */
 export function controlPlaneNames(rootNamespace: string): Readonly<Record<string, readonly string[]>> {
-  const services = { "lateen-pilot": ["lateen-pilot", "istiod"], "lateen-mixer-policy": ["lateen-mixer-policy"], "lateen-injector": ["lateen-injector"], "lateen-galley-validator": ["lateen-galley-validator"] };
-  return Object.fromEntries(Object.entries(services).map(([account, names]) => [`${rootNamespace}/${account}`, names.flatMap((name) => dnsNamesOf(name, rootNamespace))]));
+  const services = {
+    "lateen-pilot": ["lateen-pilot", "istiod"],
+    "lateen-mixer-policy": ["lateen-mixer-policy"],
+    "lateen-injector": ["lateen-injector"],
+    "lateen-galley-validator": ["lateen-galley-validator"],
+  };
+  return Object.fromEntries(
+    Object.entries(services).map(([account, names]) => [
+      `${rootNamespace}/${account}`,
+      names.flatMap((name) => dnsNamesOf(name, rootNamespace)),
+    ]),
+  );
 }
 
 function dnsNamesOf(service: string, namespace: string): string[] {
@@ -66,9 +82,15 @@ function parseDnsNames(text: string, context: z.RefinementCtx): Readonly<Record<
   try {
     const parsed = z.record(z.string().regex(/^[^/]+\/[^/]+$/), z.array(z.string())).safeParse(JSON.parse(text));
     if (parsed.success) return parsed.data;
-    context.addIssue({ code: "custom", message: `must map <namespace>/<service account> to lists of names: ${z.prettifyError(parsed.error)}` });
+    context.addIssue({
+      code: "custom",
+      message: `must map <namespace>/<service account> to lists of names: ${z.prettifyError(parsed.error)}`,
+    });
   } catch {
-    context.addIssue({ code: "custom", message: 'must be JSON, e.g. {"istio-system/lateen-pilot":["istiod.istio-system.svc"]}' });
+    context.addIssue({
+      code: "custom",
+      message: 'must be JSON, e.g. {"istio-system/lateen-pilot":["istiod.istio-system.svc"]}',
+    });
   }
   return z.NEVER;
 }

@@ -20,7 +20,12 @@ const skip = api === undefined ? "no kube-apiserver and etcd on this machine; se
 
 describe("against a real kube-apiserver", { skip }, () => {
   const client = api?.client() as KubeClient;
-  const rootIn = async (namespace: string) => ((await client.get(configMaps, { namespace, name: "istio-ca-root-cert" }))?.["data"] as Record<string, string> | undefined)?.["root-cert.pem"];
+  const rootIn = async (namespace: string) =>
+    (
+      (await client.get(configMaps, { namespace, name: "istio-ca-root-cert" }))?.["data"] as
+        | Record<string, string>
+        | undefined
+    )?.["root-cert.pem"];
 
   test("every namespace gets the roots, edits are undone, new roots follow", async (context) => {
     const [one, next] = [await createRootCa({ organization: "one" }), await createRootCa({ organization: "next" })];
@@ -28,12 +33,16 @@ describe("against a real kube-apiserver", { skip }, () => {
     let tell = () => {};
     const stop = new AbortController();
     const common = { client, store: createMemoryStore(), rootsPem: () => roots, logger: silentLogger() };
-    const writers = ["a", "b"].map((holder) => createRootConfigMaps({
-      ...common, holder, onRootsChanged: (listener) => {
-        tell = listener;
-        return () => {};
-      },
-    }));
+    const writers = ["a", "b"].map((holder) =>
+      createRootConfigMaps({
+        ...common,
+        holder,
+        onRootsChanged: (listener) => {
+          tell = listener;
+          return () => {};
+        },
+      }),
+    );
     const running = Promise.all(writers.map((writer) => writer.run(stop.signal)));
     context.after(async () => {
       stop.abort();
@@ -43,13 +52,20 @@ describe("against a real kube-apiserver", { skip }, () => {
     await client.create(namespaces, namespace("shop"));
     await eventually("a new namespace", async () => (await rootIn("shop")) === one.rootsPem);
     assert.equal(await rootIn("kube-system"), undefined);
-    await client.patch(configMaps, { namespace: "shop", name: "istio-ca-root-cert" }, { data: { "root-cert.pem": "mine" } });
+    await client.patch(
+      configMaps,
+      { namespace: "shop", name: "istio-ca-root-cert" },
+      { data: { "root-cert.pem": "mine" } },
+    );
     await eventually("an edit is undone", async () => (await rootIn("shop")) === one.rootsPem);
     await client.delete(configMaps, { namespace: "shop", name: "istio-ca-root-cert" });
     await eventually("a deletion is undone", async () => (await rootIn("shop")) === one.rootsPem);
     roots = next.rootsPem;
     tell();
-    await eventually("new roots", async () => (await rootIn("shop")) === next.rootsPem && (await rootIn("default")) === next.rootsPem);
+    await eventually(
+      "new roots",
+      async () => (await rootIn("shop")) === next.rootsPem && (await rootIn("default")) === next.rootsPem,
+    );
   });
 
   test("a projected token names its pod's account; other audiences and users are refused", async () => {
@@ -58,8 +74,15 @@ describe("against a real kube-apiserver", { skip }, () => {
     await client.create(serviceAccounts, { apiVersion: "v1", kind: "ServiceAccount", metadata: account });
     const authenticators = [kubernetesToken({ client, trustDomain: "cluster.local" })];
     const who = (token: string) => authenticate(authenticators, contextWith(token));
-    assert.deepEqual(await who(await tokenFor(account, "istio-ca")), { trustDomain: "cluster.local", namespace: "tokens", serviceAccount: "reviews" });
-    await assert.rejects(who(await tokenFor(account, "https://kubernetes.default.svc")), /kubernetes token: .*(audience|istio-ca|not known|invalid)/);
+    assert.deepEqual(await who(await tokenFor(account, "istio-ca")), {
+      trustDomain: "cluster.local",
+      namespace: "tokens",
+      serviceAccount: "reviews",
+    });
+    await assert.rejects(
+      who(await tokenFor(account, "https://kubernetes.default.svc")),
+      /kubernetes token: .*(audience|istio-ca|not known|invalid)/,
+    );
     await assert.rejects(who("nonsense"), /kubernetes token: /);
     await assert.rejects(who(api?.token ?? ""), /kubernetes token: /);
   });
@@ -80,7 +103,12 @@ describe("against a real kube-apiserver", { skip }, () => {
   });
 
   async function tokenFor(account: { namespace: string; name: string }, audience: string): Promise<string> {
-    const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", metadata: account, spec: { audiences: [audience], expirationSeconds: 600 } };
+    const request = {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      metadata: account,
+      spec: { audiences: [audience], expirationSeconds: 600 },
+    };
     const path = { apiVersion: "v1", plural: `serviceaccounts/${account.name}/token` };
     const answer = await client.create(path, request);
     return (answer["status"] as { token: string }).token;
@@ -89,7 +117,10 @@ describe("against a real kube-apiserver", { skip }, () => {
 
 test("without an API server the caller is told to try again", async () => {
   const broken = { create: () => Promise.reject(new Error("connect ECONNREFUSED")) } as unknown as KubeClient;
-  await assert.rejects(authenticate([kubernetesToken({ client: broken, trustDomain: "t" })], contextWith("x")), /kubernetes token cannot be checked now/);
+  await assert.rejects(
+    authenticate([kubernetesToken({ client: broken, trustDomain: "t" })], contextWith("x")),
+    /kubernetes token cannot be checked now/,
+  );
 });
 
 function namespace(name: string): KubeObject {

@@ -13,17 +13,45 @@ export interface CitadelMetrics {
 }
 
 /** Those that begin with `citadel_server` are Istio's. */
-export function registerCitadelMetrics(registry: Registry, authority: () => CertificateAuthority | undefined): CitadelMetrics {
+export function registerCitadelMetrics(
+  registry: Registry,
+  authority: () => CertificateAuthority | undefined,
+): CitadelMetrics {
   const registers = [registry];
   registerExpiries(registry, authority);
   return {
     csrCount: new Counter({ name: "citadel_server_csr_count", help: "Certificate requests received.", registers }),
-    authenticationFailures: new Counter({ name: "citadel_server_authentication_failure_count", help: "Callers that could not prove who they are.", registers }),
-    csrParsingFailures: new Counter({ name: "citadel_server_csr_parsing_err_count", help: "Certificate requests that could not be read or were too weak.", registers }),
-    signFailures: new Counter({ name: "citadel_server_csr_sign_err_count", help: "Certificate requests that were not signed, by the reason.", labelNames: ["error"], registers }),
-    issued: new Counter({ name: "citadel_server_success_cert_issuance_count", help: "Certificates issued.", registers }),
-    secretWatches: new Gauge({ name: "citadel_gateway_secret_watches", help: "Gateway secrets that are being watched.", registers }),
-    secretRefusals: new Counter({ name: "citadel_gateway_secret_refusals_total", help: "Callers that asked for gateway secrets and may not have them.", registers }),
+    authenticationFailures: new Counter({
+      name: "citadel_server_authentication_failure_count",
+      help: "Callers that could not prove who they are.",
+      registers,
+    }),
+    csrParsingFailures: new Counter({
+      name: "citadel_server_csr_parsing_err_count",
+      help: "Certificate requests that could not be read or were too weak.",
+      registers,
+    }),
+    signFailures: new Counter({
+      name: "citadel_server_csr_sign_err_count",
+      help: "Certificate requests that were not signed, by the reason.",
+      labelNames: ["error"],
+      registers,
+    }),
+    issued: new Counter({
+      name: "citadel_server_success_cert_issuance_count",
+      help: "Certificates issued.",
+      registers,
+    }),
+    secretWatches: new Gauge({
+      name: "citadel_gateway_secret_watches",
+      help: "Gateway secrets that are being watched.",
+      registers,
+    }),
+    secretRefusals: new Counter({
+      name: "citadel_gateway_secret_refusals_total",
+      help: "Callers that asked for gateway secrets and may not have them.",
+      registers,
+    }),
   };
 }
 

@@ -1,6 +1,12 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createCitadel, createDirectoryKeyStore, FolderSecrets, type LocalTokenIssuer, openLocalTokenIssuer } from "@lateen/citadel";
+import {
+  createCitadel,
+  createDirectoryKeyStore,
+  FolderSecrets,
+  type LocalTokenIssuer,
+  openLocalTokenIssuer,
+} from "@lateen/citadel";
 import { createGalleyValidator, type Report } from "@lateen/galley-validator";
 import { createMemoryStore, type MeshStore } from "@lateen/mesh-store";
 import { createMixerPolicy } from "@lateen/mixer-policy";
@@ -145,7 +151,10 @@ async function checkConfigDirectory(directory: string): Promise<void> {
     (cause: unknown) => String(cause),
   );
   if (problem !== undefined)
-    throw new MeshError("cli_config", `cannot follow ${directory}: ${problem}; name a folder of manifests with --config`);
+    throw new MeshError(
+      "cli_config",
+      `cannot follow ${directory}: ${problem}; name a folder of manifests with --config`,
+    );
 }
 
 /** Makes the state folder, and in it the key of local tokens. */

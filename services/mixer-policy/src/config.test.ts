@@ -4,9 +4,15 @@ import { loadConfig } from "./config.ts";
 
 test("defaults need nothing but the store; a CA opens the TLS port", () => {
   const plain = loadConfig({ NATS_URL: "nats://nats:4222" });
-  assert.deepEqual([plain.grpcPort, plain.grpcTlsPort, plain.adminPort, plain.failOpen, plain.identity], [9091, 15004, 15014, false, undefined]);
+  assert.deepEqual(
+    [plain.grpcPort, plain.grpcTlsPort, plain.adminPort, plain.failOpen, plain.identity],
+    [9091, 15004, 15014, false, undefined],
+  );
   const secured = loadConfig({ NATS_URL: "nats://nats:4222", CA_ADDR: "citadel:15012", POLICY_FAIL_OPEN: "true" });
-  assert.deepEqual([secured.identity?.caAddress, secured.identity?.ttlSeconds, secured.failOpen], ["citadel:15012", 86_400, true]);
+  assert.deepEqual(
+    [secured.identity?.caAddress, secured.identity?.ttlSeconds, secured.failOpen],
+    ["citadel:15012", 86_400, true],
+  );
 });
 
 test("bad variables are named", () => {

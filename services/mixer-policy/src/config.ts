@@ -47,13 +47,18 @@ export interface Config {
 /** The environment as a configuration; see the README for what each variable means. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = parse(schema, env);
-  const identity = values.CA_ADDR === undefined ? {} : { identity: {
-    caAddress: values.CA_ADDR,
-    rootFile: values.CA_ROOT_FILE,
-    tokenFile: values.TOKEN_FILE,
-    ttlSeconds: values.CERTIFICATE_TTL_SECONDS,
-    trustDomain: values.TRUST_DOMAIN,
-  } };
+  const identity =
+    values.CA_ADDR === undefined
+      ? {}
+      : {
+          identity: {
+            caAddress: values.CA_ADDR,
+            rootFile: values.CA_ROOT_FILE,
+            tokenFile: values.TOKEN_FILE,
+            ttlSeconds: values.CERTIFICATE_TTL_SECONDS,
+            trustDomain: values.TRUST_DOMAIN,
+          },
+        };
   return {
     logLevel: values.LOG_LEVEL,
     grpcPort: values.GRPC_PORT,

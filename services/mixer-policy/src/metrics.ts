@@ -20,10 +20,29 @@ export interface MeasuredSizes {
 /** This service's own metrics; the mesh's traffic is in `access-log/traffic-metrics.ts`. */
 export function registerMixerMetrics(registry: Registry): MixerMetrics {
   const registers = [registry];
-  const checks = new Counter({ name: "lateen_policy_checks_total", help: "Authorization questions of proxies.", labelNames: ["result", "allowed"], registers });
-  const limits = new Counter({ name: "lateen_rate_limit_descriptors_total", help: "Rate limit descriptors of requests by rule.", labelNames: ["rule", "result"], registers });
-  const entries = new Counter({ name: "lateen_access_log_entries_total", help: "Access log entries of proxies.", labelNames: ["kind", "outcome"], registers });
-  const overflows = new Counter({ name: "lateen_traffic_series_overflow_total", help: "Entries counted as `other` because MAX_SERIES was reached.", registers });
+  const checks = new Counter({
+    name: "lateen_policy_checks_total",
+    help: "Authorization questions of proxies.",
+    labelNames: ["result", "allowed"],
+    registers,
+  });
+  const limits = new Counter({
+    name: "lateen_rate_limit_descriptors_total",
+    help: "Rate limit descriptors of requests by rule.",
+    labelNames: ["rule", "result"],
+    registers,
+  });
+  const entries = new Counter({
+    name: "lateen_access_log_entries_total",
+    help: "Access log entries of proxies.",
+    labelNames: ["kind", "outcome"],
+    registers,
+  });
+  const overflows = new Counter({
+    name: "lateen_traffic_series_overflow_total",
+    help: "Entries counted as `other` because MAX_SERIES was reached.",
+    registers,
+  });
   return {
     policyChecked: (result, allowed) => checks.inc({ result, allowed: String(allowed) }),
     rateLimitDecided: (decision) => {
@@ -39,7 +58,14 @@ export function registerMixerMetrics(registry: Registry): MixerMetrics {
 /** Gauges over what the component holds; read when scraped. */
 export function registerSizes(registry: Registry, sizes: MeasuredSizes): void {
   const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({ name, help, registers: [registry], collect() { this.set(read()); } });
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
   };
   gauge("lateen_rate_limit_counters", "Counters of running windows.", sizes.counters);
   gauge("lateen_traffic_series", "Label tuples of the mesh's traffic.", sizes.series);

@@ -5,21 +5,38 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { createMemoryStore, keys, type MeshStore } from "@lateen/mesh-store";
 import { AccessLogService, StreamAccessLogsMessageSchema } from "@lateen/protos/envoy/service/accesslog/v3/als_pb.js";
 import { Authorization, CheckRequestSchema } from "@lateen/protos/envoy/service/auth/v3/external_auth_pb.js";
-import { RateLimitRequestSchema, RateLimitResponse_Code, RateLimitService } from "@lateen/protos/envoy/service/ratelimit/v3/rls_pb.js";
+import {
+  RateLimitRequestSchema,
+  RateLimitResponse_Code,
+  RateLimitService,
+} from "@lateen/protos/envoy/service/ratelimit/v3/rls_pb.js";
 import { Limit_Unit, RateLimitSchema } from "@lateen/protos/mesh/policy/v1alpha1/rate_limit_pb.js";
 import { type ConfigObjectSchema, EntrySchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
-import { AuthorizationPolicy_Action, AuthorizationPolicySchema } from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
+import {
+  AuthorizationPolicy_Action,
+  AuthorizationPolicySchema,
+} from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
 import { createClient, createGrpcServer, openChannel } from "@lateen/rpc";
 import { silentLogger } from "@lateen/runtime";
 import { Registry } from "prom-client";
 import { createMixerPolicy } from "./index.ts";
 
-async function putConfig(store: MeshStore, object: MessageInitShape<typeof ConfigObjectSchema> & { kind: string; name: string }): Promise<void> {
+async function putConfig(
+  store: MeshStore,
+  object: MessageInitShape<typeof ConfigObjectSchema> & { kind: string; name: string },
+): Promise<void> {
   const value = { apiVersion: "x/v1", namespace: "shop", ...object };
-  await store.put(keys.config(object.kind, "shop", object.name), create(EntrySchema, { value: { case: "config", value } }));
+  await store.put(
+    keys.config(object.kind, "shop", object.name),
+    create(EntrySchema, { value: { case: "config", value } }),
+  );
 }
 
-const rateLimit = (requests: number) => toBinary(RateLimitSchema, create(RateLimitSchema, { rules: [{ name: "all", limit: { requests, unit: Limit_Unit.DAY } }] }));
+const rateLimit = (requests: number) =>
+  toBinary(
+    RateLimitSchema,
+    create(RateLimitSchema, { rules: [{ name: "all", limit: { requests, unit: Limit_Unit.DAY } }] }),
+  );
 
 test("answers all three services over gRPC, follows the store, and stops", async () => {
   const store = createMemoryStore();
@@ -28,8 +45,16 @@ test("answers all three services over gRPC, follows the store, and stops", async
   assert.equal(component.checks[0]?.check().ready, false, "nothing read yet");
   await putConfig(store, { kind: "RateLimit", name: "cart", spec: rateLimit(1) });
   await putConfig(store, {
-    kind: "AuthorizationPolicy", name: "token", annotations: { "policy.lateen.dev/require-header": "x-token" },
-    spec: toBinary(AuthorizationPolicySchema, create(AuthorizationPolicySchema, { action: AuthorizationPolicy_Action.CUSTOM, actionDetail: { case: "provider", value: { name: "lateen-policy" } } })),
+    kind: "AuthorizationPolicy",
+    name: "token",
+    annotations: { "policy.lateen.dev/require-header": "x-token" },
+    spec: toBinary(
+      AuthorizationPolicySchema,
+      create(AuthorizationPolicySchema, {
+        action: AuthorizationPolicy_Action.CUSTOM,
+        actionDetail: { case: "provider", value: { name: "lateen-policy" } },
+      }),
+    ),
   });
   const stop = new AbortController();
   const running = component.run(stop.signal);
@@ -41,15 +66,25 @@ test("answers all three services over gRPC, follows the store, and stops", async
 
     const authorization = createClient(Authorization, channel);
     const check = (headers: Record<string, string>) =>
-      authorization.check(create(CheckRequestSchema, { attributes: { request: { http: { headers } }, contextExtensions: { authz_policy: "shop/token" } } }));
+      authorization.check(
+        create(CheckRequestSchema, {
+          attributes: { request: { http: { headers } }, contextExtensions: { authz_policy: "shop/token" } },
+        }),
+      );
     const denied = await check({});
     assert.equal(denied.status?.code, 7);
     assert.equal(denied.httpResponse.case === "deniedResponse" && denied.httpResponse.value.status?.code, 403);
     const allowed = await check({ "x-token": "1" });
-    assert.equal(allowed.httpResponse.case === "okResponse" && allowed.httpResponse.value.headers[0]?.header?.value, "allowed");
+    assert.equal(
+      allowed.httpResponse.case === "okResponse" && allowed.httpResponse.value.headers[0]?.header?.value,
+      "allowed",
+    );
 
     const limits = createClient(RateLimitService, channel);
-    const request = create(RateLimitRequestSchema, { domain: "lateen", descriptors: [{ entries: [{ key: "rule", value: "shop/cart/all" }] }] });
+    const request = create(RateLimitRequestSchema, {
+      domain: "lateen",
+      descriptors: [{ entries: [{ key: "rule", value: "shop/cart/all" }] }],
+    });
     const ask = async () => (await limits.shouldRateLimit(request)).overallCode;
     assert.deepEqual([await ask(), await ask()], [RateLimitResponse_Code.OK, RateLimitResponse_Code.OVER_LIMIT]);
     await putConfig(store, { kind: "RateLimit", name: "cart", spec: rateLimit(100) });
@@ -59,10 +94,19 @@ test("answers all three services over gRPC, follows the store, and stops", async
     assert.equal(await ask(), RateLimitResponse_Code.OK, "a rule that is gone limits nothing");
 
     const logs = createClient(AccessLogService, channel);
-    await logs.streamAccessLogs((async function* () {
-      yield create(StreamAccessLogsMessageSchema, { identifier: { logName: "lateen-inbound", node: { id: "sidecar~10.0.0.2~cart-1.shop~x" } } });
-      yield create(StreamAccessLogsMessageSchema, { logEntries: { case: "httpLogs", value: { logEntry: [{ commonProperties: {}, response: { responseCode: 200 } }] } } });
-    })());
+    await logs.streamAccessLogs(
+      (async function* () {
+        yield create(StreamAccessLogsMessageSchema, {
+          identifier: { logName: "lateen-inbound", node: { id: "sidecar~10.0.0.2~cart-1.shop~x" } },
+        });
+        yield create(StreamAccessLogsMessageSchema, {
+          logEntries: {
+            case: "httpLogs",
+            value: { logEntry: [{ commonProperties: {}, response: { responseCode: 200 } }] },
+          },
+        });
+      })(),
+    );
     assert.match(await registry.metrics(), /istio_requests_total\{.*destination_workload="cart-1".*\} 1/);
   } finally {
     channel.close();

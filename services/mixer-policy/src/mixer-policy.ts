@@ -24,7 +24,7 @@ export interface MixerPolicyOptions {
   /** Rate limit counters kept; default 200000. */
   readonly maxCounters?: number;
   /** Where replicas tell each other what they counted; without it this replica counts alone. */
-  readonly counts?: { readonly channel: CountChannel; /** Unique among the replicas. */ readonly replica: string };
+  readonly counts?: { readonly channel: CountChannel /** Unique among the replicas. */; readonly replica: string };
   /** Unix milliseconds; default the system's clock. */
   readonly now?: () => number;
 }
@@ -33,18 +33,34 @@ const seriesIdleMs = 3_600_000;
 const sweepIntervalMs = 5_000;
 
 /** Policy and telemetry for proxies: ext_authz, rate limits, access logs. Built without I/O; `run` follows the store. */
-export function createMixerPolicy(options: MixerPolicyOptions): Component<RpcService> & { readonly rpc: readonly RpcService[] } {
+export function createMixerPolicy(
+  options: MixerPolicyOptions,
+): Component<RpcService> & { readonly rpc: readonly RpcService[] } {
   const { store, logger, registry, now = Date.now } = options;
   const metrics = registerMixerMetrics(registry);
   const mirror = new MeshMirror(store, logger);
   const counters = new Counters({ now, maxCounters: options.maxCounters ?? 200_000 });
-  const traffic = new TrafficMetrics(registry, { maxSeries: options.maxSeries ?? 2_000, idleMs: seriesIdleMs, now, onOverflow: metrics.seriesOverflowed });
-  registerSizes(registry, { counters: () => counters.size, series: () => traffic.size, revision: () => mirror.revision });
+  const traffic = new TrafficMetrics(registry, {
+    maxSeries: options.maxSeries ?? 2_000,
+    idleMs: seriesIdleMs,
+    now,
+    onOverflow: metrics.seriesOverflowed,
+  });
+  registerSizes(registry, {
+    counters: () => counters.size,
+    series: () => traffic.size,
+    revision: () => mirror.revision,
+  });
   return {
     name: "mixer-policy",
     checks: [mirror.check],
     rpc: [
-      authorizationService({ mirror, metrics, rootNamespace: options.rootNamespace ?? "istio-system", failOpen: options.failOpen ?? false }),
+      authorizationService({
+        mirror,
+        metrics,
+        rootNamespace: options.rootNamespace ?? "istio-system",
+        failOpen: options.failOpen ?? false,
+      }),
       rateLimitService({ rules: () => mirror.rules, counters, metrics }),
       accessLogService({ mesh: mirror, traffic, metrics }),
     ],

@@ -36,7 +36,10 @@ export function broadcastOver(connection: NatsConnection, subject: string, conne
         while (!signal.aborted) {
           const next = waiting.shift();
           if (next !== undefined) yield next;
-          else await new Promise<void>((resolve) => { wake = resolve; });
+          else
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
         }
       } finally {
         signal.removeEventListener("abort", onAbort);

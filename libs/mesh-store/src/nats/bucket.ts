@@ -1,4 +1,11 @@
-import { jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstreamManager, type PushConsumer } from "@nats-io/jetstream";
+import {
+  jetstream,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstreamManager,
+  type PushConsumer,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MeshStoreError } from "../errors.ts";
@@ -64,7 +71,11 @@ export class Bucket {
         return new Bucket(state, manager, options);
       } catch (error) {
         if (Date.now() >= deadline) {
-          throw new MeshStoreError("store_misconfigured", `cannot open the bucket ${options.bucket}: ${String(error)}; JetStream must be enabled and this user allowed to use the bucket, or to create it`, error);
+          throw new MeshStoreError(
+            "store_misconfigured",
+            `cannot open the bucket ${options.bucket}: ${String(error)}; JetStream must be enabled and this user allowed to use the bucket, or to create it`,
+            error,
+          );
         }
         await sleep(250);
       }
@@ -81,7 +92,9 @@ export class Bucket {
 
   /** From the stream's leader: reads what was written. */
   async read(key: string): Promise<RawValue | undefined> {
-    const message = await this.#ask(key, "repeatable", () => this.manager.streams.getMessage(this.stream, { last_by_subj: this.subjectOf(key) }));
+    const message = await this.#ask(key, "repeatable", () =>
+      this.manager.streams.getMessage(this.stream, { last_by_subj: this.subjectOf(key) }),
+    );
     if (message === null) return undefined;
     return isDeletion(message.header) ? { revision: message.seq } : { revision: message.seq, bytes: message.data };
   }
@@ -128,7 +141,8 @@ export class Bucket {
     const { bucket, replicas, logger } = this.#options;
     const { whileUp } = this.#state;
     try {
-      if (await ensureStream(this.manager, { bucket, replicas, newest: this.#newest })) logger?.warn({ bucket }, "the bucket of the mesh store was gone and is made again, empty");
+      if (await ensureStream(this.manager, { bucket, replicas, newest: this.#newest }))
+        logger?.warn({ bucket }, "the bucket of the mesh store was gone and is made again, empty");
     } catch (error) {
       if (isRefusal(error)) this.#refusedWhile = whileUp;
       logger?.warn({ bucket, err: error }, "the bucket of the mesh store is gone and cannot be made again here");
@@ -148,25 +162,38 @@ export class Bucket {
       } catch (error) {
         const gone = isStreamNotFound(error);
         if (gone) await this.#restore();
-        const again = gone || isNoResponder(error) || (how === "repeatable" && (error instanceof OutcomeUnknown || isTimeout(error)));
+        const again =
+          gone ||
+          isNoResponder(error) ||
+          (how === "repeatable" && (error instanceof OutcomeUnknown || isTimeout(error)));
         if (!again || Date.now() >= deadline) throw faultOf(key, error);
       }
       await sleep(wait);
     }
   }
 
-  async #publish(key: string, message: { bytes: Uint8Array; expected?: number; ttl?: string; operation?: string }): Promise<number | undefined> {
+  async #publish(
+    key: string,
+    message: { bytes: Uint8Array; expected?: number; ttl?: string; operation?: string },
+  ): Promise<number | undefined> {
     const options = {
       ...(message.expected === undefined ? {} : { expect: { lastSubjectSequence: message.expected } }),
       ...(message.ttl === undefined ? {} : { ttl: message.ttl }),
       ...(message.operation === undefined ? {} : { headers: headersOf({ "KV-Operation": message.operation }) }),
     };
     try {
-      const { seq } = await this.#ask(key, "once", () => this.#client.publish(this.subjectOf(key), message.bytes, options));
+      const { seq } = await this.#ask(key, "once", () =>
+        this.#client.publish(this.subjectOf(key), message.bytes, options),
+      );
       this.#newest = Math.max(this.#newest, seq);
       return seq;
     } catch (error) {
-      if (error instanceof MeshStoreError && error.cause instanceof JetStreamApiError && wrongLastSequence.has(error.cause.code)) return undefined;
+      if (
+        error instanceof MeshStoreError &&
+        error.cause instanceof JetStreamApiError &&
+        wrongLastSequence.has(error.cause.code)
+      )
+        return undefined;
       throw error;
     }
   }
@@ -180,7 +207,10 @@ export function isDeletion(headers: { get(name: string): string } | undefined): 
 
 function faultOf(key: string, error: unknown): MeshStoreError {
   const unknown = error instanceof OutcomeUnknown || isTimeout(error) ? " (a write may or may not have been done)" : "";
-  const code = error instanceof JetStreamApiError && !isNoResponder(error) && !isStreamNotFound(error) ? "store_conflict" : "store_unavailable";
+  const code =
+    error instanceof JetStreamApiError && !isNoResponder(error) && !isStreamNotFound(error)
+      ? "store_conflict"
+      : "store_unavailable";
   return new MeshStoreError(code, `mesh store request for key ${key} failed: ${String(error)}${unknown}`, error);
 }
 
@@ -215,7 +245,11 @@ class OutcomeUnknown extends Error {}
 
 function isNoResponder(error: unknown): boolean {
   const names = error instanceof Error ? [error.name, error.cause instanceof Error ? error.cause.name : ""] : [];
-  return names.includes("JetStreamNotEnabled") || names.includes("NoRespondersError") || (error instanceof JetStreamApiError && error.status === 503);
+  return (
+    names.includes("JetStreamNotEnabled") ||
+    names.includes("NoRespondersError") ||
+    (error instanceof JetStreamApiError && error.status === 503)
+  );
 }
 
 function isRefusal(error: unknown): boolean {
@@ -224,5 +258,8 @@ function isRefusal(error: unknown): boolean {
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === "TimeoutError" || (error.cause instanceof Error && error.cause.name === "TimeoutError"));
+  return (
+    error instanceof Error &&
+    (error.name === "TimeoutError" || (error.cause instanceof Error && error.cause.name === "TimeoutError"))
+  );
 }

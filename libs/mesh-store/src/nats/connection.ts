@@ -1,5 +1,12 @@
 import {
-  type Authenticator, connect, credsAuthenticator, headers, type MsgHdrs, type NatsConnection, nkeyAuthenticator, type NodeConnectionOptions,
+  type Authenticator,
+  connect,
+  credsAuthenticator,
+  headers,
+  type MsgHdrs,
+  type NatsConnection,
+  nkeyAuthenticator,
+  type NodeConnectionOptions,
   usernamePasswordAuthenticator,
 } from "nats";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,8 +14,8 @@ import { MeshStoreError } from "../errors.ts";
 
 /** Who this process is to NATS. */
 export type NatsCredentials =
-  | { readonly kind: "nkey"; /** The seed, SU...; read anew for each connection. */ readonly seed: () => string }
-  | { readonly kind: "creds"; /** The content of a .creds file. */ readonly content: () => string }
+  | { readonly kind: "nkey" /** The seed, SU...; read anew for each connection. */; readonly seed: () => string }
+  | { readonly kind: "creds" /** The content of a .creds file. */; readonly content: () => string }
   | { readonly kind: "password"; readonly user: string; readonly password: () => string };
 
 /** PEM texts or files; files are read anew by each connection, so that certificates can be rotated. */
@@ -53,7 +60,11 @@ export async function connectNats(options: NatsConnectOptions): Promise<NatsConn
     } catch (error) {
       options.signal?.throwIfAborted();
       if (Date.now() >= deadline) {
-        throw new MeshStoreError("store_unavailable", `cannot connect to NATS at ${where}: ${String(error)}; check that it runs and that the credentials and CA are right`, error);
+        throw new MeshStoreError(
+          "store_unavailable",
+          `cannot connect to NATS at ${where}: ${String(error)}; check that it runs and that the credentials and CA are right`,
+          error,
+        );
       }
       if (attempt === 1) options.logger?.warn({ err: error, address: where }, "nats is not reachable, retrying");
       await sleep(250, undefined, options.signal ? { signal: options.signal } : {});
@@ -83,9 +94,15 @@ function connectionOptions(options: NatsConnectOptions): NodeConnectionOptions {
 function authenticatorOf(credentials: NatsCredentials): Authenticator {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text.trim());
   switch (credentials.kind) {
-    case "nkey": return nkeyAuthenticator(() => bytes(credentials.seed()));
-    case "creds": return credsAuthenticator(() => bytes(credentials.content()));
-    case "password": return usernamePasswordAuthenticator(() => credentials.user, () => credentials.password().trim());
+    case "nkey":
+      return nkeyAuthenticator(() => bytes(credentials.seed()));
+    case "creds":
+      return credsAuthenticator(() => bytes(credentials.content()));
+    case "password":
+      return usernamePasswordAuthenticator(
+        () => credentials.user,
+        () => credentials.password().trim(),
+      );
   }
 }
 

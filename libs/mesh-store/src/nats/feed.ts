@@ -22,7 +22,12 @@ const heartbeatMs = 1_000;
  * for certain that it has seen everything (a gap, silence, a deleted consumer) or `signal` aborts; the caller then
  * starts anew from the full state. Rejects if the consumer cannot be created.
  */
-export async function feed(bucket: Bucket, prefixes: readonly string[], reader: FeedReader, signal: AbortSignal): Promise<void> {
+export async function feed(
+  bucket: Bucket,
+  prefixes: readonly string[],
+  reader: FeedReader,
+  signal: AbortSignal,
+): Promise<void> {
   const config = consumerConfig(bucket, prefixes);
   const upTo = await bucket.lastSequence(); // what the state will cover, also where the last messages were deletions
   const info = await bucket.manager.consumers.add(bucket.stream, config);
@@ -50,7 +55,10 @@ export async function feed(bucket: Bucket, prefixes: readonly string[], reader: 
   }
 }
 
-function consumerConfig(bucket: Bucket, prefixes: readonly string[]): Partial<ConsumerConfig> & { deliver_subject: string } {
+function consumerConfig(
+  bucket: Bucket,
+  prefixes: readonly string[],
+): Partial<ConsumerConfig> & { deliver_subject: string } {
   const subjects = prefixes.map((prefix) => bucket.subjectOf(`${prefix}>`));
   return {
     name: `mesh_${nuid.next()}`,
@@ -93,7 +101,11 @@ class Assembly {
       return;
     }
     this.#delivered = deliverySequence;
-    const change: RawChange = { key: this.#bucket.keyOf(message.subject), revision: message.seq, ...(isDeletion(message.headers) ? {} : { bytes: message.data }) };
+    const change: RawChange = {
+      key: this.#bucket.keyOf(message.subject),
+      revision: message.seq,
+      ...(isDeletion(message.headers) ? {} : { bytes: message.data }),
+    };
     if (this.#state === undefined) {
       this.#reader.change(change);
       return;

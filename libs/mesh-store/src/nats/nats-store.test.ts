@@ -27,8 +27,10 @@ meshStoreContract("nats", async () => {
 
 test("a value that the server would refuse is refused with the object, the sizes and the remedy", async () => {
   const store = await open();
-  await assert.rejects(store.put(keys.config("EnvoyFilter", "default", "huge"), configEntry("huge", 1n, { x: "y".repeat(9_000_000) })),
-    /config envoyfilter default huge .* is 90000\d\d bytes, more than the 8388096 .*raise max_payload/);
+  await assert.rejects(
+    store.put(keys.config("EnvoyFilter", "default", "huge"), configEntry("huge", 1n, { x: "y".repeat(9_000_000) })),
+    /config envoyfilter default huge .* is 90000\d\d bytes, more than the 8388096 .*raise max_payload/,
+  );
   await store.close();
 });
 
@@ -38,7 +40,10 @@ test("writers of one bucket see each other, and an unreachable server is named",
   await one.put(key("a"), configEntry("a"));
   await watcher.until("a", (seen) => seen.state.size === 1);
   await Promise.all([one.close(), two.close()]);
-  await assert.rejects(openNatsStore({ servers: ["nats://127.0.0.1:1"], connectTimeoutMs: 100 }), /cannot connect to NATS at nats:\/\/127\.0\.0\.1:1/);
+  await assert.rejects(
+    openNatsStore({ servers: ["nats://127.0.0.1:1"], connectTimeoutMs: 100 }),
+    /cannot connect to NATS at nats:\/\/127\.0\.0\.1:1/,
+  );
 });
 
 test("a broadcast reaches who listens", async () => {
@@ -46,12 +51,16 @@ test("a broadcast reaches who listens", async () => {
   const stop = new AbortController();
   const heard: string[] = [];
   const listening = (async () => {
-    for await (const bytes of two.broadcast("mesh.test.v1.said").messages(stop.signal)) heard.push(Buffer.from(bytes).toString());
+    for await (const bytes of two.broadcast("mesh.test.v1.said").messages(stop.signal))
+      heard.push(Buffer.from(bytes).toString());
   })();
-  assert.equal(await until(() => {
-    one.broadcast("mesh.test.v1.said").publish(Buffer.from("hello"));
-    return heard.length > 0;
-  }), true);
+  assert.equal(
+    await until(() => {
+      one.broadcast("mesh.test.v1.said").publish(Buffer.from("hello"));
+      return heard.length > 0;
+    }),
+    true,
+  );
   assert.equal(heard[0], "hello");
   stop.abort();
   await Promise.all([listening, one.close(), two.close()]);
@@ -69,7 +78,9 @@ test("a server killed and restarted mid-watch loses nothing, and the watch resum
   }
   await watcher.until("before", (seen) => seen.state.size === 200);
   for (let round = 1; round <= 3; round += 1) {
-    const racing = Promise.allSettled(Array.from({ length: 50 }, (_, index) => writer.put(key(`r${round}-${index}`), configEntry("n", 2n))));
+    const racing = Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) => writer.put(key(`r${round}-${index}`), configEntry("n", 2n))),
+    );
     await sleep(3);
     await own.kill();
     assert.equal(watcher.state.has(key("n0")), round === 1 || expected.has(key("n0")), "serves from memory while down");
@@ -87,7 +98,10 @@ test("a server killed and restarted mid-watch loses nothing, and the watch resum
   }
   assert.deepEqual(new Map([...watcher.state].sort()), new Map([...expected].sort()));
   for (let index = 1; index < watcher.batches.length; index += 1) {
-    assert.ok((watcher.batches[index]?.revision ?? 0n) >= (watcher.batches[index - 1]?.revision ?? 0n), "revisions never go back");
+    assert.ok(
+      (watcher.batches[index]?.revision ?? 0n) >= (watcher.batches[index - 1]?.revision ?? 0n),
+      "revisions never go back",
+    );
   }
   await Promise.all([reader.close(), writer.close()]);
 });
@@ -133,7 +147,10 @@ test("a server that comes back without its data gets its bucket again: a reset, 
     await watcher.until("filled again", (seen) => seen.state.get(key("a")) === BigInt(round));
   }
   for (let index = 1; index < watcher.batches.length; index += 1) {
-    assert.ok((watcher.batches[index]?.revision ?? 0n) >= (watcher.batches[index - 1]?.revision ?? 0n), "revisions never go back");
+    assert.ok(
+      (watcher.batches[index]?.revision ?? 0n) >= (watcher.batches[index - 1]?.revision ?? 0n),
+      "revisions never go back",
+    );
   }
   await Promise.all([reader.close(), writer.close()]);
 });
@@ -157,12 +174,17 @@ async function until(condition: () => boolean): Promise<boolean> {
 test("an nkey user with the permissions of a replica reads all and writes only its own status", async () => {
   const user = nkeys.createUser();
   const admin = nkeys.createUser();
-  const seedOf = (pair: nkeys.KeyPair) => ({ kind: "nkey" as const, seed: () => new TextDecoder().decode(pair.getSeed()) });
+  const seedOf = (pair: nkeys.KeyPair) => ({
+    kind: "nkey" as const,
+    seed: () => new TextDecoder().decode(pair.getSeed()),
+  });
   await using own = await NatsServer.start({
     config: `authorization { users: [
       { nkey: ${admin.getPublicKey()} }
       { nkey: ${user.getPublicKey()}, permissions: {
-        publish: { allow: [${readerPermissions("mesh").map((subject) => JSON.stringify(subject)).join(", ")}, "$KV.mesh.status.>"] }
+        publish: { allow: [${readerPermissions("mesh")
+          .map((subject) => JSON.stringify(subject))
+          .join(", ")}, "$KV.mesh.status.>"] }
         subscribe: { allow: ["_INBOX_pilot.>"] } } } ] }`,
   });
   await assert.rejects(openNatsStore({ servers: [own.url], connectTimeoutMs: 50 }), /authorization/i);
@@ -173,12 +195,19 @@ test("an nkey user with the permissions of a replica reads all and writes only i
   await watcher.until("a", (seen) => seen.state.has(key("a")));
   assert.ok((await replica.put(keys.status("pilot", "p-0"), configEntry("s"))) > 0n);
   assert.equal((await replica.list("status.")).length, 1);
-  await assert.rejects(replica.put(key("b"), configEntry("b")), /key config\.virtualservice\.default\.b .*[Pp]ermissions? [Vv]iolation/);
+  await assert.rejects(
+    replica.put(key("b"), configEntry("b")),
+    /key config\.virtualservice\.default\.b .*[Pp]ermissions? [Vv]iolation/,
+  );
   await using both = new Watcher(replica, "config.", "status.");
   await both.until("two prefixes", (seen) => seen.state.size === 2);
   await own.lose();
   await own.restart();
-  await assert.rejects(replica.get(key("a")), (error) => error instanceof MeshStoreError && error.code === "store_unavailable", "it may not make the bucket again");
+  await assert.rejects(
+    replica.get(key("a")),
+    (error) => error instanceof MeshStoreError && error.code === "store_unavailable",
+    "it may not make the bucket again",
+  );
   await writer.put(key("again"), configEntry("again"));
   await both.until("made again by another", (seen) => seen.state.size === 1 && seen.state.has(key("again")));
   await Promise.all([writer.close(), replica.close()]);

@@ -75,8 +75,14 @@ class NatsStore implements NatsMeshStore {
     };
     const prefixes = normalizePrefixes([prefix]);
     await this.#state.up();
-    await feed(this.#bucket, prefixes, { state, change: () => undefined }, AbortSignal.any([done.signal, this.#closed.signal, this.#state.whileUp]));
-    if (!done.signal.aborted) throw new MeshStoreError("store_unavailable", `listing ${prefix} was interrupted: NATS disconnected`);
+    await feed(
+      this.#bucket,
+      prefixes,
+      { state, change: () => undefined },
+      AbortSignal.any([done.signal, this.#closed.signal, this.#state.whileUp]),
+    );
+    if (!done.signal.aborted)
+      throw new MeshStoreError("store_unavailable", `listing ${prefix} was interrupted: NATS disconnected`);
     return (await found.promise).sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
@@ -86,16 +92,23 @@ class NatsStore implements NatsMeshStore {
       const current = await this.#read(key);
       if (current?.bytes !== undefined && Buffer.compare(current.bytes, bytes) === 0) return BigInt(current.revision);
       // Compare-and-swap: a plain put could undo, after a reconnect, what was written since.
-      const revision = await this.#bucket.write(key, bytes, current?.revision ?? 0).catch((error: unknown) => again(error, attempt));
+      const revision = await this.#bucket
+        .write(key, bytes, current?.revision ?? 0)
+        .catch((error: unknown) => again(error, attempt));
       if (revision !== undefined) return BigInt(revision);
     }
-    throw new MeshStoreError("store_conflict", `key ${key} is written by others all the time; is there a second writer?`);
+    throw new MeshStoreError(
+      "store_conflict",
+      `key ${key} is written by others all the time; is there a second writer?`,
+    );
   }
 
   async create(key: string, entry: Entry): Promise<bigint | undefined> {
     const bytes = this.#encode(key, entry);
     const current = await this.#read(key);
-    return current?.bytes === undefined ? bigint(await this.#bucket.write(key, bytes, current?.revision ?? 0)) : undefined;
+    return current?.bytes === undefined
+      ? bigint(await this.#bucket.write(key, bytes, current?.revision ?? 0))
+      : undefined;
   }
 
   async replace(key: string, entry: Entry, revision: bigint): Promise<bigint | undefined> {
@@ -134,7 +147,11 @@ class NatsStore implements NatsMeshStore {
   /** Feeds the queue until `signal` aborts; every time it has to start anew, from the full state. */
   async #feedForEver(prefixes: readonly string[], queue: BatchQueue, signal: AbortSignal): Promise<void> {
     const reader = {
-      state: (changes: readonly RawChange[], revision: number) => queue.reset(changes.map((change) => this.#change(change)), BigInt(revision)),
+      state: (changes: readonly RawChange[], revision: number) =>
+        queue.reset(
+          changes.map((change) => this.#change(change)),
+          BigInt(revision),
+        ),
       change: (change: RawChange) => queue.push(this.#change(change)),
     };
     const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -146,7 +163,8 @@ class NatsStore implements NatsMeshStore {
         wait = 20;
       } catch (error) {
         if (signal.aborted) return;
-        if (wait >= 500) this.#logger?.warn({ err: error, key: prefixes.join(" ") }, "cannot watch the mesh store, retrying");
+        if (wait >= 500)
+          this.#logger?.warn({ err: error, key: prefixes.join(" ") }, "cannot watch the mesh store, retrying");
       }
       await sleep(wait, undefined, { signal }).catch(() => undefined);
     }
@@ -164,24 +182,32 @@ class NatsStore implements NatsMeshStore {
     if (bytes.length <= limit) return bytes;
     const parsed = keys.parse(key);
     const object = parsed === undefined ? key : Object.values(parsed).join(" ");
-    throw new MeshStoreError("value_too_large", `${object} (key ${key}) is ${bytes.length} bytes, more than the ${limit} that this NATS server accepts: raise max_payload in its configuration (64 MB at most), or split the object`);
+    throw new MeshStoreError(
+      "value_too_large",
+      `${object} (key ${key}) is ${bytes.length} bytes, more than the ${limit} that this NATS server accepts: raise max_payload in its configuration (64 MB at most), or split the object`,
+    );
   }
 
   #change(raw: RawChange): StoreChange {
     const stored = this.#stored(raw.key, raw);
-    return stored === undefined ? { type: "delete", key: raw.key, revision: BigInt(raw.revision) } : { type: "put", ...stored };
+    return stored === undefined
+      ? { type: "delete", key: raw.key, revision: BigInt(raw.revision) }
+      : { type: "put", ...stored };
   }
 
   /** undefined for what is absent, deleted or unreadable; the latter is remembered for `skipped`. */
   #stored(key: string, raw: RawValue | undefined): StoredEntry | undefined {
     const decoded = raw?.bytes === undefined ? undefined : decodeEntry(raw.bytes);
     if (raw !== undefined && decoded?.ok === false) {
-      if (this.#skipped.get(key)?.revision !== BigInt(raw.revision)) this.#logger?.warn({ key, revision: raw.revision, reason: decoded.reason }, "store entry skipped");
+      if (this.#skipped.get(key)?.revision !== BigInt(raw.revision))
+        this.#logger?.warn({ key, revision: raw.revision, reason: decoded.reason }, "store entry skipped");
       this.#skipped.set(key, { key, revision: BigInt(raw.revision), reason: decoded.reason });
       return undefined;
     }
     this.#skipped.delete(key);
-    return raw !== undefined && decoded?.ok === true ? { key, revision: BigInt(raw.revision), entry: decoded.entry } : undefined;
+    return raw !== undefined && decoded?.ok === true
+      ? { key, revision: BigInt(raw.revision), entry: decoded.entry }
+      : undefined;
   }
 }
 

@@ -37,7 +37,10 @@ function readsAndWrites(check: Check): void {
     assert.ok(second > first);
     assert.equal((await store.get(key("b")))?.revision, first);
     assert.equal(await store.get(key("none")), undefined);
-    assert.deepEqual((await store.list("config.")).map((stored) => stored.key), [key("a.b/c ü"), key("b")]);
+    assert.deepEqual(
+      (await store.list("config.")).map((stored) => stored.key),
+      [key("a.b/c ü"), key("b")],
+    );
     assert.deepEqual(await store.list("service."), []);
     const deleted = await store.delete(key("b"));
     assert.ok(deleted > second);
@@ -64,7 +67,9 @@ function readsAndWrites(check: Check): void {
     assert.ok((await store.create(key("a"), configEntry("a", 5n))) !== undefined, "may be created again");
   });
   check("of many that race to create a key, one wins", async (store) => {
-    const results = await Promise.all(Array.from({ length: 20 }, (_, index) => store.create(key("race"), configEntry("race", BigInt(index)))));
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => store.create(key("race"), configEntry("race", BigInt(index)))),
+    );
     assert.equal(results.filter((revision) => revision !== undefined).length, 1);
   });
   check("an entry of a newer schema is absent and reported", async (store) => {
@@ -134,7 +139,8 @@ function watches(check: Check): void {
     const stop = new AbortController();
     const iterator = store.watch(["config."], stop.signal)[Symbol.asyncIterator]();
     await iterator.next();
-    for (let generation = 1n; generation <= 50n; generation += 1n) await store.put(key("hot"), configEntry("hot", generation));
+    for (let generation = 1n; generation <= 50n; generation += 1n)
+      await store.put(key("hot"), configEntry("hot", generation));
     const last = await store.put(key("cold"), configEntry("cold"));
     let seen = 0n;
     let changes = 0;
@@ -171,7 +177,9 @@ function watches(check: Check): void {
   });
   check("two thousand keys arrive, before and after the watch begins", async (store) => {
     const write = (from: number, to: number): Promise<unknown> =>
-      Promise.all(Array.from({ length: to - from }, (_, index) => store.put(key(`n${from + index}`), configEntry("n"))));
+      Promise.all(
+        Array.from({ length: to - from }, (_, index) => store.put(key(`n${from + index}`), configEntry("n"))),
+      );
     await write(0, 1_000);
     await using watcher = new Watcher(store, "config.");
     await write(1_000, 2_000);

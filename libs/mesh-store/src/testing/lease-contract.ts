@@ -25,7 +25,10 @@ export function leaseContract(check: Check): void {
     assert.equal(most, 1);
   });
   check("a holder that vanished is followed after the lease expired", async (store) => {
-    assert.ok((await new Lease(store, { ...options, name: "leader", holder: "dead" }).acquire(new AbortController().signal)) !== undefined);
+    assert.ok(
+      (await new Lease(store, { ...options, name: "leader", holder: "dead" }).acquire(new AbortController().signal)) !==
+        undefined,
+    );
     const startedAt = performance.now();
     const next = contend(store, "next");
     await until("the next holder", () => next.holding);
@@ -34,7 +37,9 @@ export function leaseContract(check: Check): void {
   });
   check("a holder that was killed has its lease back at once when it comes again under its name", async (store) => {
     const signal = new AbortController().signal;
-    assert.ok((await new Lease(store, { durationMs: 60_000, name: "leader", holder: "a" }).acquire(signal)) !== undefined);
+    assert.ok(
+      (await new Lease(store, { durationMs: 60_000, name: "leader", holder: "a" }).acquire(signal)) !== undefined,
+    );
     const again = contend(store, "a");
     await until("the same holder", () => again.holding);
     await again.stop();
@@ -42,12 +47,29 @@ export function leaseContract(check: Check): void {
   check("a lease that someone took away ends the term", async (store) => {
     const holder = contend(store, "a");
     await until("holder", () => holder.holding);
-    await store.put(keys.lease("leader"), create(EntrySchema, { value: { case: "lease", value: create(LeaseSchema, { holder: "b", durationMs: 60_000 }) } }));
+    await store.put(
+      keys.lease("leader"),
+      create(EntrySchema, {
+        value: { case: "lease", value: create(LeaseSchema, { holder: "b", durationMs: 60_000 }) },
+      }),
+    );
     await until("term over", () => !holder.holding);
     await holder.stop();
   });
   check("a failure of the leader's work is the caller's", async (store) => {
-    await assert.rejects(holdLease(store, "leader", "a", new AbortController().signal, async () => { throw new Error("work failed"); }, options), /work failed/);
+    await assert.rejects(
+      holdLease(
+        store,
+        "leader",
+        "a",
+        new AbortController().signal,
+        async () => {
+          throw new Error("work failed");
+        },
+        options,
+      ),
+      /work failed/,
+    );
   });
 }
 
@@ -57,15 +79,30 @@ let most = 0;
 /** A replica that wants to lead until it is stopped. */
 function contend(store: MeshStore, name: string) {
   const stop = new AbortController();
-  const contender = { holding: false, stop: async () => { stop.abort(); await ended; } };
-  const ended = holdLease(store, "leader", name, stop.signal, async (signal) => {
-    contender.holding = true;
-    current += 1;
-    most = Math.max(most, current);
-    await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
-    contender.holding = false;
-    current -= 1;
-  }, options);
+  const contender = {
+    holding: false,
+    stop: async () => {
+      stop.abort();
+      await ended;
+    },
+  };
+  const ended = holdLease(
+    store,
+    "leader",
+    name,
+    stop.signal,
+    async (signal) => {
+      contender.holding = true;
+      current += 1;
+      most = Math.max(most, current);
+      await new Promise<void>((resolve) =>
+        signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
+      contender.holding = false;
+      current -= 1;
+    },
+    options,
+  );
   return contender;
 }
 

@@ -32,7 +32,11 @@ export class NatsServer implements AsyncDisposable {
     serverBinary(); // before anything has to be tidied up
     const directory = await mkdtemp(join(tmpdir(), "mesh-store-nats-"));
     const server = new NatsServer(directory, await freePort(), options.tls ? "tls" : "nats");
-    const lines = [`listen: "127.0.0.1:${server.#port}"`, `max_payload: ${options.maxPayload ?? 8 * 1024 * 1024}`, `jetstream { store_dir: ${JSON.stringify(join(directory, "data"))} }`];
+    const lines = [
+      `listen: "127.0.0.1:${server.#port}"`,
+      `max_payload: ${options.maxPayload ?? 8 * 1024 * 1024}`,
+      `jetstream { store_dir: ${JSON.stringify(join(directory, "data"))} }`,
+    ];
     await writeFile(join(directory, "nats.conf"), [...lines, options.config ?? "", ""].join("\n"));
     await server.restart();
     return server;
@@ -40,10 +44,17 @@ export class NatsServer implements AsyncDisposable {
 
   /** Starts it (again) on the same port with the same data. */
   async restart(): Promise<void> {
-    const child = spawn(serverBinary(), ["-c", join(this.#directory, "nats.conf"), "-l", join(this.#directory, "log")], { stdio: "ignore" });
+    const child = spawn(
+      serverBinary(),
+      ["-c", join(this.#directory, "nats.conf"), "-l", join(this.#directory, "log")],
+      { stdio: "ignore" },
+    );
     this.#process = child;
     for (const deadline = Date.now() + 10_000; !(await this.#listens()); await sleep(10)) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`nats-server did not start: ${await readFile(join(this.#directory, "log"), "utf8").catch(String)}`);
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new Error(
+          `nats-server did not start: ${await readFile(join(this.#directory, "log"), "utf8").catch(String)}`,
+        );
     }
   }
 
@@ -81,7 +92,10 @@ export class NatsServer implements AsyncDisposable {
 
 function serverBinary(): string {
   const path = process.env["NATS_SERVER"];
-  if (!path) throw new Error("NATS_SERVER is not set: it must be the path of a nats-server binary (2.11 or newer) for the mesh store's NATS tests");
+  if (!path)
+    throw new Error(
+      "NATS_SERVER is not set: it must be the path of a nats-server binary (2.11 or newer) for the mesh store's NATS tests",
+    );
   return path;
 }
 

@@ -21,7 +21,10 @@ export class Watcher implements AsyncDisposable {
   async until(what: string, condition: (watcher: Watcher) => boolean, timeoutMs = 10_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!condition(this)) {
-      if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}; batches ${this.batches.length}, state ${[...this.state.keys()].slice(0, 10).join(" ")}`);
+      if (performance.now() > deadline)
+        throw new Error(
+          `not within ${timeoutMs} ms: ${what}; batches ${this.batches.length}, state ${[...this.state.keys()].slice(0, 10).join(" ")}`,
+        );
       await sleep(2);
     }
   }

@@ -15,14 +15,20 @@ export interface Authenticator {
 }
 
 /** The first authenticator that knows the caller wins. Throws UNAUTHENTICATED saying what was tried. */
-export async function authenticate(authenticators: readonly Authenticator[], context: CallContext): Promise<WorkloadIdentity> {
+export async function authenticate(
+  authenticators: readonly Authenticator[],
+  context: CallContext,
+): Promise<WorkloadIdentity> {
   const tried: string[] = [];
   for (const authenticator of authenticators) {
     const attempt = await attemptOf(authenticator, context);
     if (attempt.kind === "caller") return attempt.identity;
     tried.push(`${authenticator.name}: ${attempt.reason}`);
   }
-  throw new RpcError(RpcCode.UNAUTHENTICATED, `request authenticate failure: ${tried.join("; ") || "no authenticator is configured"}`);
+  throw new RpcError(
+    RpcCode.UNAUTHENTICATED,
+    `request authenticate failure: ${tried.join("; ") || "no authenticator is configured"}`,
+  );
 }
 
 async function attemptOf(authenticator: Authenticator, context: CallContext): Promise<Attempt> {

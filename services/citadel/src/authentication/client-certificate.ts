@@ -8,9 +8,16 @@ export function clientCertificate(trustDomain: string): Authenticator {
     async authenticate({ peer }) {
       if (peer.kind === "none") return { kind: "absent", reason: "none that this CA's roots vouch for was shown" };
       const identity = parseSpiffeId(peer.spiffeId ?? "");
-      if (!identity) return { kind: "refused", reason: "its URI name is not one spiffe://<trust domain>/ns/<namespace>/sa/<service account>" };
+      if (!identity)
+        return {
+          kind: "refused",
+          reason: "its URI name is not one spiffe://<trust domain>/ns/<namespace>/sa/<service account>",
+        };
       if (identity.trustDomain !== trustDomain) {
-        return { kind: "refused", reason: `it is of trust domain ${identity.trustDomain}, this CA is of ${trustDomain}` };
+        return {
+          kind: "refused",
+          reason: `it is of trust domain ${identity.trustDomain}, this CA is of ${trustDomain}`,
+        };
       }
       return { kind: "caller", identity };
     },

@@ -9,7 +9,11 @@ export interface KubernetesTokenOptions {
 }
 
 /** A pod's projected service account token, checked by the API server (TokenReview). The only file that knows how. */
-export function kubernetesToken({ client, trustDomain, audiences = ["istio-ca"] }: KubernetesTokenOptions): Authenticator {
+export function kubernetesToken({
+  client,
+  trustDomain,
+  audiences = ["istio-ca"],
+}: KubernetesTokenOptions): Authenticator {
   return {
     name: "kubernetes token",
     async authenticate(context) {

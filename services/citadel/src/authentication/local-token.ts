@@ -30,7 +30,9 @@ export async function openLocalTokenIssuer(directory: string): Promise<LocalToke
 }
 
 /** The same with a key at hand; without one, a new one that is forgotten with the process. */
-export function createLocalTokenIssuer(key: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey): LocalTokenIssuer {
+export function createLocalTokenIssuer(
+  key: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
+): LocalTokenIssuer {
   const publicKey = createPublicKey(key);
   return {
     async mintToken({ namespace, serviceAccount, ttlSeconds = 3600 }) {
@@ -38,7 +40,11 @@ export function createLocalTokenIssuer(key: KeyObject = generateKeyPairSync("ec"
       return new SignJWT({ "kubernetes.io": { namespace, serviceaccount: { name: serviceAccount } } })
         .setProtectedHeader({ alg: "ES256", typ: "JWT" })
         .setSubject(`system:serviceaccount:${namespace}:${serviceAccount}`)
-        .setIssuer(issuer).setAudience(audience).setJti(randomUUID()).setIssuedAt(now).setExpirationTime(now + ttlSeconds)
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setJti(randomUUID())
+        .setIssuedAt(now)
+        .setExpirationTime(now + ttlSeconds)
         .sign(key);
     },
     authenticator: (trustDomain) => ({
@@ -49,7 +55,9 @@ export function createLocalTokenIssuer(key: KeyObject = generateKeyPairSync("ec"
         const verified = await verify(token, publicKey);
         if ("reason" in verified) return { kind: "refused", reason: verified.reason };
         const identity = identityOfSubject(verified.subject, trustDomain);
-        return identity ? { kind: "caller", identity } : { kind: "refused", reason: `its subject "${verified.subject}" is not a service account` };
+        return identity
+          ? { kind: "caller", identity }
+          : { kind: "refused", reason: `its subject "${verified.subject}" is not a service account` };
       },
     }),
   };
@@ -57,7 +65,13 @@ export function createLocalTokenIssuer(key: KeyObject = generateKeyPairSync("ec"
 
 async function verify(token: string, publicKey: KeyObject): Promise<{ subject: string } | { reason: string }> {
   try {
-    const { payload } = await jwtVerify(token, publicKey, { algorithms: ["ES256"], issuer, audience, requiredClaims: ["exp", "sub"], clockTolerance: 5 });
+    const { payload } = await jwtVerify(token, publicKey, {
+      algorithms: ["ES256"],
+      issuer,
+      audience,
+      requiredClaims: ["exp", "sub"],
+      clockTolerance: 5,
+    });
     return { subject: payload.sub ?? "" };
   } catch (error) {
     if (error instanceof errors.JOSEError) return { reason: error.message };

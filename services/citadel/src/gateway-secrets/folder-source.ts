@@ -41,7 +41,9 @@ export class FolderSecrets implements SecretSource {
       this.#wake = new AbortController();
       const changed = await this.#scan();
       if (changed || first) this.#publish();
-      await sleep(this.#options.rescanMs ?? 2_000, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+      await sleep(this.#options.rescanMs ?? 2_000, undefined, {
+        signal: AbortSignal.any([signal, this.#wake.signal]),
+      }).catch(() => undefined);
       if (this.#wake.signal.aborted) await sleep(20); // an editor's several writes
     }
   }
@@ -78,7 +80,8 @@ export class FolderSecrets implements SecretSource {
       const signature = `${mtimeMs} ${size} ${ino}`;
       if (known?.signature === signature) return known;
       const { secrets, problems } = readSecretManifests(await readFile(path, "utf8"));
-      for (const problem of problems) this.#options.logger.warn({ [fields.origin]: path, [fields.reason]: problem }, "secret manifest not usable");
+      for (const problem of problems)
+        this.#options.logger.warn({ [fields.origin]: path, [fields.reason]: problem }, "secret manifest not usable");
       const keep = secrets.size === 0 && problems.length > 0 ? known?.secrets : undefined;
       return { signature, secrets: keep ?? secrets };
     } catch {

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { createKeyAndCsr, createRootCa, issueWorkloadCertificate, openCertificateAuthority } from "@lateen/pki";
-import { GatewaySecrets, type SecretMaterial, WatchSecretRequestSchema } from "@lateen/protos/mesh/identity/v1/gateway_secrets_pb.js";
+import {
+  GatewaySecrets,
+  type SecretMaterial,
+  WatchSecretRequestSchema,
+} from "@lateen/protos/mesh/identity/v1/gateway_secrets_pb.js";
 import { RpcCode, RpcError, createClient, createGrpcServer, openChannel } from "@lateen/rpc";
 import { silentLogger } from "@lateen/runtime";
 import { FolderSecrets } from "../index.ts";
@@ -15,7 +19,12 @@ async function newPair(): Promise<{ certificate: string; key: string; ca: string
   const authority = await openCertificateAuthority(await createRootCa({ organization: "gateways" }));
   const { csrPem, privateKeyPem } = await createKeyAndCsr();
   const identity = { trustDomain: "t", namespace: "n", serviceAccount: "s" };
-  const { chain } = await issueWorkloadCertificate(authority, { csrPem, identity, dnsNames: ["shop.example"], ttlSeconds: 3600 });
+  const { chain } = await issueWorkloadCertificate(authority, {
+    csrPem,
+    identity,
+    dnsNames: ["shop.example"],
+    ttlSeconds: 3600,
+  });
   return { certificate: chain[0] ?? "", key: privateKeyPem, ca: authority.material.rootsPem };
 }
 
@@ -34,18 +43,36 @@ test("both forms of a Secret give the same material; equal content has an equal 
 });
 
 const unusable = [
-  { name: "no pair", entries: { other: "x" }, problem: /has none of tls.crt and tls.key, or cert and key: its keys are other/ },
+  {
+    name: "no pair",
+    entries: { other: "x" },
+    problem: /has none of tls.crt and tls.key, or cert and key: its keys are other/,
+  },
   { name: "no key", entries: { "tls.crt": "CERT" }, problem: /lacks tls.key/ },
-  { name: "a certificate that is none", entries: { "tls.crt": "x", "tls.key": "KEY" }, problem: /tls.crt: no PEM certificate in it/ },
-  { name: "a key that is none", entries: { cert: "CERT", key: "x" }, problem: /key is not an unencrypted PEM private key/ },
+  {
+    name: "a certificate that is none",
+    entries: { "tls.crt": "x", "tls.key": "KEY" },
+    problem: /tls.crt: no PEM certificate in it/,
+  },
+  {
+    name: "a key that is none",
+    entries: { cert: "CERT", key: "x" },
+    problem: /key is not an unencrypted PEM private key/,
+  },
   { name: "another's key", entries: { cert: "CERT", key: "OTHER" }, problem: /key is not the key of cert/ },
-  { name: "a bad CA", entries: { cert: "CERT", key: "KEY", cacert: "x" }, problem: /CA certificates: no PEM certificate/ },
+  {
+    name: "a bad CA",
+    entries: { cert: "CERT", key: "KEY", cacert: "x" },
+    problem: /CA certificates: no PEM certificate/,
+  },
 ];
 for (const { name, entries, problem } of unusable) {
   test(`a Secret with ${name} is found, unusable, and says why`, async () => {
     const [pair, other] = [await newPair(), await newPair()];
     const values: Record<string, string> = { CERT: pair.certificate, KEY: pair.key, OTHER: other.key };
-    const material = certificateMaterial(secretOf(Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, values[value] ?? value]))));
+    const material = certificateMaterial(
+      secretOf(Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, values[value] ?? value]))),
+    );
     assert.ok(material.found);
     assert.match(material.problem, problem);
     assert.equal(material.privateKeyPem.length, 0);
@@ -68,12 +95,18 @@ const pilot = { namespace: "istio-system", serviceAccount: "lateen-pilot" };
 async function startWithFolder(context: TestContext) {
   const folder = await scratchFolder(context);
   const secrets = new FolderSecrets({ directory: folder, logger: silentLogger(), rescanMs: 100 });
-  const target = await startCitadel(context, { secrets, secretReaders: ["spiffe://cluster.local/ns/istio-system/sa/lateen-pilot"] });
+  const target = await startCitadel(context, {
+    secrets,
+    secretReaders: ["spiffe://cluster.local/ns/istio-system/sa/lateen-pilot"],
+  });
   const watch = async (name: string, signal: AbortSignal, account = pilot) => {
     const channel = openChannel(target.address, { kind: "tls", roots: target.roots });
     signal.addEventListener("abort", () => channel.close());
     const metadata = { authorization: `Bearer ${await target.tokens.mintToken(account)}` };
-    const stream = createClient(GatewaySecrets, channel).watchSecret(create(WatchSecretRequestSchema, { namespace: "shop", name }), { signal, metadata });
+    const stream = createClient(GatewaySecrets, channel).watchSecret(
+      create(WatchSecretRequestSchema, { namespace: "shop", name }),
+      { signal, metadata },
+    );
     return stream[Symbol.asyncIterator]();
   };
   return { folder, target, watch };
@@ -109,7 +142,13 @@ test("private keys are for the named readers only", async (context) => {
   const stop = new AbortController();
   context.after(() => stop.abort());
   const stranger = await watch("web", stop.signal, { namespace: "default", serviceAccount: "reviews" });
-  await assert.rejects(stranger.next(), (error) => error instanceof RpcError && error.code === RpcCode.PERMISSION_DENIED && /reviews may not read gateway secrets/.test(error.message));
+  await assert.rejects(
+    stranger.next(),
+    (error) =>
+      error instanceof RpcError &&
+      error.code === RpcCode.PERMISSION_DENIED &&
+      /reviews may not read gateway secrets/.test(error.message),
+  );
 });
 
 test("a plaintext listener never gives out a key", async (context) => {
@@ -122,7 +161,10 @@ test("a plaintext listener never gives out a key", async (context) => {
     await server.close(50);
   });
   const metadata = { authorization: `Bearer ${await target.tokens.mintToken(pilot)}` };
-  const stream = createClient(GatewaySecrets, channel).watchSecret(create(WatchSecretRequestSchema, { namespace: "shop", name: "web" }), { metadata });
+  const stream = createClient(GatewaySecrets, channel).watchSecret(
+    create(WatchSecretRequestSchema, { namespace: "shop", name: "web" }),
+    { metadata },
+  );
   await assert.rejects(async () => await stream[Symbol.asyncIterator]().next(), /over TLS only/);
 });
 
@@ -133,11 +175,22 @@ test("in process, the CA of a pair is watched through both names", async (contex
   const [one, other] = [await newPair(), await newPair()];
   await writeFile(join(folder, "pair.json"), manifest("web", one));
   const seen: string[] = [];
-  for await (const { found, caCertificatesPem } of target.citadel.watchSecret({ namespace: "shop", name: "web-cacert" }, stop.signal)) {
+  for await (const { found, caCertificatesPem } of target.citadel.watchSecret(
+    { namespace: "shop", name: "web-cacert" },
+    stop.signal,
+  )) {
     if (!found) continue;
     seen.push(Buffer.from(caCertificatesPem).toString());
     if (seen.length === 2) break;
-    await writeFile(join(folder, "ca.json"), JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "shop", name: "web-cacert" }, stringData: { cacert: other.ca } }));
+    await writeFile(
+      join(folder, "ca.json"),
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { namespace: "shop", name: "web-cacert" },
+        stringData: { cacert: other.ca },
+      }),
+    );
   }
   assert.deepEqual(seen, [one.ca, other.ca]);
 });

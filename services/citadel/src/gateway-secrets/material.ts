@@ -11,7 +11,10 @@ import type { SecretData } from "./secret-source.ts";
 export function certificateMaterial(secret: SecretData | undefined): SecretMaterial {
   if (!secret) return create(SecretMaterialSchema, { found: false });
   const form = forms.find(({ key }) => secret.has(key)) ?? forms.find(({ certificate }) => secret.has(certificate));
-  if (!form) return unusable(`it has none of tls.crt and tls.key, or cert and key: its keys are ${[...secret.keys()].join(", ") || "none"}`);
+  if (!form)
+    return unusable(
+      `it has none of tls.crt and tls.key, or cert and key: its keys are ${[...secret.keys()].join(", ") || "none"}`,
+    );
   const [certificate, key] = [secret.get(form.certificate), secret.get(form.key)];
   if (!certificate || !key) return unusable(`it lacks ${certificate ? form.key : form.certificate}`);
   const problem = pairProblem(certificate.toString("utf8"), key.toString("utf8"), form);
@@ -25,7 +28,9 @@ export function certificateMaterial(secret: SecretData | undefined): SecretMater
  */
 export function caMaterial(own: SecretData | undefined, base: SecretData | undefined): SecretMaterial {
   if (!own && !base) return create(SecretMaterialSchema, { found: false });
-  const ca = [own, base].map((secret) => secret?.get("cacert") ?? secret?.get("ca.crt")).find((content) => content !== undefined);
+  const ca = [own, base]
+    .map((secret) => secret?.get("cacert") ?? secret?.get("ca.crt"))
+    .find((content) => content !== undefined);
   if (!ca) return unusable("it has neither ca.crt nor cacert");
   return checkedMaterial(Buffer.alloc(0), Buffer.alloc(0), ca);
 }
@@ -47,8 +52,15 @@ function checkedMaterial(certificateChainPem: Buffer, privateKeyPem: Buffer, ca:
   if (problem) return unusable(`its CA certificates: ${problem}`);
   const caCertificatesPem = ca ?? Buffer.alloc(0);
   const hash = createHash("sha256");
-  for (const part of [certificateChainPem, privateKeyPem, caCertificatesPem]) hash.update(`${part.length} `).update(part);
-  return create(SecretMaterialSchema, { found: true, certificateChainPem, privateKeyPem, caCertificatesPem, version: hash.digest("hex") });
+  for (const part of [certificateChainPem, privateKeyPem, caCertificatesPem])
+    hash.update(`${part.length} `).update(part);
+  return create(SecretMaterialSchema, {
+    found: true,
+    certificateChainPem,
+    privateKeyPem,
+    caCertificatesPem,
+    version: hash.digest("hex"),
+  });
 }
 
 function pairProblem(certificate: string, key: string, form: Form): string | undefined {

@@ -21,7 +21,8 @@ export function gatewaySecretsService(options: GatewaySecretsOptions): RpcServic
   return defineService(GatewaySecrets, {
     async *watchSecret({ namespace, name }, context) {
       await authorize(options, context);
-      if (!namespace || !name) throw new RpcError(RpcCode.INVALID_ARGUMENT, `namespace "${namespace}" and name "${name}" must both be given`);
+      if (!namespace || !name)
+        throw new RpcError(RpcCode.INVALID_ARGUMENT, `namespace "${namespace}" and name "${name}" must both be given`);
       options.metrics.secretWatches.inc();
       try {
         yield* watchMaterial(options.source, { namespace, name }, context.signal);
@@ -32,12 +33,19 @@ export function gatewaySecretsService(options: GatewaySecretsOptions): RpcServic
   });
 }
 
-async function authorize({ authenticators, readers, metrics, logger }: GatewaySecretsOptions, context: CallContext): Promise<void> {
-  if (!context.secure) throw new RpcError(RpcCode.PERMISSION_DENIED, "gateway secrets are sent over TLS only: use citadel's TLS port");
+async function authorize(
+  { authenticators, readers, metrics, logger }: GatewaySecretsOptions,
+  context: CallContext,
+): Promise<void> {
+  if (!context.secure)
+    throw new RpcError(RpcCode.PERMISSION_DENIED, "gateway secrets are sent over TLS only: use citadel's TLS port");
   const identity: WorkloadIdentity = await authenticate(authenticators, context);
   const spiffeId = formatSpiffeId(identity);
   if (readers.includes(spiffeId)) return;
   metrics.secretRefusals.inc();
   logger.warn({ [fields.spiffeId]: spiffeId, [fields.peer]: context.peerAddress }, "gateway secrets refused");
-  throw new RpcError(RpcCode.PERMISSION_DENIED, `${spiffeId} may not read gateway secrets: add it to SECRET_READERS of citadel`);
+  throw new RpcError(
+    RpcCode.PERMISSION_DENIED,
+    `${spiffeId} may not read gateway secrets: add it to SECRET_READERS of citadel`,
+  );
 }

@@ -6,7 +6,11 @@ import type { SecretData, SecretRef, SecretSource } from "./secret-source.ts";
 const caEnding = "-cacert";
 
 /** The material of one name now and after each change of it; equal ones follow each other never. */
-export async function* watchMaterial(source: SecretSource, ref: SecretRef, signal: AbortSignal): AsyncGenerator<SecretMaterial> {
+export async function* watchMaterial(
+  source: SecretSource,
+  ref: SecretRef,
+  signal: AbortSignal,
+): AsyncGenerator<SecretMaterial> {
   const materials = ref.name.endsWith(caEnding) ? watchCa(source, ref, signal) : watchCertificate(source, ref, signal);
   let last: string | undefined;
   for await (const material of materials) {
@@ -17,7 +21,11 @@ export async function* watchMaterial(source: SecretSource, ref: SecretRef, signa
   }
 }
 
-async function* watchCertificate(source: SecretSource, ref: SecretRef, signal: AbortSignal): AsyncGenerator<SecretMaterial> {
+async function* watchCertificate(
+  source: SecretSource,
+  ref: SecretRef,
+  signal: AbortSignal,
+): AsyncGenerator<SecretMaterial> {
   for await (const secret of source.watch(ref, signal)) yield certificateMaterial(secret);
 }
 

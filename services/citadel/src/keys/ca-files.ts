@@ -11,11 +11,19 @@ export const pluggedName = "cacerts";
 /** A self-signed CA: `ca-cert.pem` is its own root. `where` names the place in messages. */
 export function readSelfSigned(files: CaFiles, where: string): CaMaterial {
   const certificatePem = required(files, "ca-cert.pem", where);
-  return { certificatePem, privateKeyPem: required(files, "ca-key.pem", where), intermediatesPem: "", rootsPem: certificatePem };
+  return {
+    certificatePem,
+    privateKeyPem: required(files, "ca-key.pem", where),
+    intermediatesPem: "",
+    rootsPem: certificatePem,
+  };
 }
 
 export function writeSelfSigned(material: CaMaterial): CaFiles {
-  return new Map([["ca-cert.pem", material.certificatePem], ["ca-key.pem", material.privateKeyPem]]);
+  return new Map([
+    ["ca-cert.pem", material.certificatePem],
+    ["ca-key.pem", material.privateKeyPem],
+  ]);
 }
 
 /** A plugged-in CA, under Istio's names or those of a kubernetes.io/tls Secret (cert-manager). */
@@ -44,11 +52,16 @@ function readTlsForm(files: CaFiles, where: string): CaMaterial {
 /** Istio's cert-chain.pem begins with the signing certificate itself. */
 function withoutFirst(certificatePem: string, chain: string): string {
   const [own] = splitPem(certificatePem);
-  return splitPem(chain).filter((pem) => pem !== own).join("");
+  return splitPem(chain)
+    .filter((pem) => pem !== own)
+    .join("");
 }
 
 function required(files: CaFiles, name: string, where: string): string {
   const content = files.get(name);
   if (content) return content;
-  throw new MeshError(citadelCodes.caIncomplete, `${where} lacks ${name}; it has ${[...files.keys()].join(", ") || "nothing"}`);
+  throw new MeshError(
+    citadelCodes.caIncomplete,
+    `${where} lacks ${name}; it has ${[...files.keys()].join(", ") || "nothing"}`,
+  );
 }

@@ -18,22 +18,31 @@ const newCa = () => createRootCa({ organization: "cluster.local" });
 type Pair = readonly [KeyStore, KeyStore];
 const implementations: { name: string; skip: false | string; open: (context: TestContext) => Promise<Pair> }[] = [
   {
-    name: "memory", skip: false, open: async () => {
+    name: "memory",
+    skip: false,
+    open: async () => {
       const store = createMemoryKeyStore();
       return [store, store];
     },
   },
   {
-    name: "directory", skip: false, open: async (context) => {
+    name: "directory",
+    skip: false,
+    open: async (context) => {
       const folder = join(await scratchFolder(context), "state");
       return [createDirectoryKeyStore(folder), createDirectoryKeyStore(folder)];
     },
   },
   {
-    name: "kubernetes", skip: noApi, open: async () => {
+    name: "kubernetes",
+    skip: noApi,
+    open: async () => {
       assert.ok(client);
       const name = `ca-${Math.random().toString(36).slice(2)}`;
-      await client.create({ apiVersion: "v1", plural: "namespaces" }, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+      await client.create(
+        { apiVersion: "v1", plural: "namespaces" },
+        { apiVersion: "v1", kind: "Namespace", metadata: { name } },
+      );
       return [createKubernetesKeyStore(client, name), createKubernetesKeyStore(client, name)];
     },
   },
@@ -48,7 +57,9 @@ for (const { name, skip, open } of implementations) {
     assert.ok(all.every(({ selfSigned }) => selfSigned));
   });
 
-  test(`${name}: a renewal is seen by the others, a second one of the same state is refused`, { skip }, async (context) => {
+  test(`${name}: a renewal is seen by the others, a second one of the same state is refused`, {
+    skip,
+  }, async (context) => {
     const [one, other] = await open(context);
     const stored = await one.loadOrCreate(newCa);
     const renewed = await renewRootCa(stored.material, { organization: "cluster.local", ttlSeconds: 7200 });
@@ -88,7 +99,9 @@ test("directory: a plugged-in CA takes precedence, one with a part missing is na
   assert.deepEqual([stored.selfSigned, stored.material], [false, { ...plugged, intermediatesPem: "" }]);
 });
 
-test("kubernetes: the Secret is Istio's, and cacerts takes precedence in both of its forms", { skip: noApi }, async () => {
+test("kubernetes: the Secret is Istio's, and cacerts takes precedence in both of its forms", {
+  skip: noApi,
+}, async () => {
   assert.ok(client);
   const namespace = "default";
   const secrets = { apiVersion: "v1", plural: "secrets" };
@@ -99,11 +112,21 @@ test("kubernetes: the Secret is Istio's, and cacerts takes precedence in both of
   assert.deepEqual(Object.keys(secret?.["data"] as object).sort(), ["ca-cert.pem", "ca-key.pem"]);
   const plugged = await newCa();
   const forms = [
-    { "ca-cert.pem": plugged.certificatePem, "ca-key.pem": plugged.privateKeyPem, "root-cert.pem": plugged.rootsPem, "cert-chain.pem": plugged.certificatePem },
+    {
+      "ca-cert.pem": plugged.certificatePem,
+      "ca-key.pem": plugged.privateKeyPem,
+      "root-cert.pem": plugged.rootsPem,
+      "cert-chain.pem": plugged.certificatePem,
+    },
     { "tls.crt": plugged.certificatePem, "tls.key": plugged.privateKeyPem, "ca.crt": plugged.rootsPem },
   ];
   for (const stringData of forms) {
-    await client.create(secrets, { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: "cacerts" }, stringData });
+    await client.create(secrets, {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { namespace, name: "cacerts" },
+      stringData,
+    });
     const stored = await store.loadOrCreate(newCa);
     assert.equal(stored.selfSigned, false);
     assert.equal(stored.material.privateKeyPem, plugged.privateKeyPem);

@@ -45,7 +45,10 @@ function filesOf(secret: KubeObject): CaFiles {
 }
 
 function secretOf(namespace: string, material: CaMaterial, resourceVersion?: string): KubeObject {
-  const entries = [...writeSelfSigned(material)].map(([name, content]) => [name, Buffer.from(content).toString("base64")]);
+  const entries = [...writeSelfSigned(material)].map(([name, content]) => [
+    name,
+    Buffer.from(content).toString("base64"),
+  ]);
   return {
     apiVersion: "v1",
     kind: "Secret",

@@ -60,7 +60,10 @@ async function writeScratch(path: string, content: string): Promise<string> {
 async function readSecret(path: string): Promise<string> {
   const { mode } = await stat(path);
   if (basename(path).includes("key") && (mode & 0o077) !== 0) {
-    throw new MeshError(citadelCodes.keyExposed, `${path} may be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 it, or remove it to have a new one made`);
+    throw new MeshError(
+      citadelCodes.keyExposed,
+      `${path} may be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 it, or remove it to have a new one made`,
+    );
   }
   return readFile(path, "utf8");
 }

@@ -8,7 +8,14 @@ import { type MeshStore, createMemoryStore } from "@lateen/mesh-store";
 import { createGrpcServer } from "@lateen/rpc";
 import { silentLogger } from "@lateen/runtime";
 import { Registry } from "prom-client";
-import { type Citadel, type CitadelOptions, type LocalTokenIssuer, createCitadel, createLocalTokenIssuer, createMemoryKeyStore } from "../index.ts";
+import {
+  type Citadel,
+  type CitadelOptions,
+  type LocalTokenIssuer,
+  createCitadel,
+  createLocalTokenIssuer,
+  createMemoryKeyStore,
+} from "../index.ts";
 
 export interface TestCitadel {
   readonly citadel: Citadel;
@@ -21,12 +28,20 @@ export interface TestCitadel {
 }
 
 /** A running citadel on a free port, with memory for storage and local tokens, stopped at the end of the test. */
-export async function startCitadel(context: TestContext, overrides: Partial<CitadelOptions> = {}): Promise<TestCitadel> {
+export async function startCitadel(
+  context: TestContext,
+  overrides: Partial<CitadelOptions> = {},
+): Promise<TestCitadel> {
   const [store, registry, tokens] = [createMemoryStore(), new Registry(), createLocalTokenIssuer()];
   const trustDomain = "cluster.local";
   const citadel = createCitadel({
-    store, registry, trustDomain, logger: silentLogger(), keyStore: createMemoryKeyStore(),
-    authenticators: [tokens.authenticator(trustDomain)], ...overrides,
+    store,
+    registry,
+    trustDomain,
+    logger: silentLogger(),
+    keyStore: createMemoryKeyStore(),
+    authenticators: [tokens.authenticator(trustDomain)],
+    ...overrides,
   });
   const server = createGrpcServer({ services: citadel.rpc });
   const { address } = await server.listen({ address: "127.0.0.1:0", tls: citadel.serving });

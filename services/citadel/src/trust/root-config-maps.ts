@@ -28,9 +28,11 @@ export function createRootConfigMaps(options: RootConfigMapsOptions): Component 
   return {
     name: "root-config-maps",
     checks: [],
-    run: (signal) => holdLease(options.store, "citadel-root-cert", options.holder, signal, (held) => new Writer(options).run(held), {
-      onError: (error) => options.logger.warn({ [fields.error]: error }, "lease for the root certificates cannot be held"),
-    }),
+    run: (signal) =>
+      holdLease(options.store, "citadel-root-cert", options.holder, signal, (held) => new Writer(options).run(held), {
+        onError: (error) =>
+          options.logger.warn({ [fields.error]: error }, "lease for the root certificates cannot be held"),
+      }),
   };
 }
 
@@ -51,7 +53,12 @@ class Writer {
     const stop = this.#options.onRootsChanged(() => this.#wake.abort());
     const reflectors = [
       new Reflector(client, { type: namespaces, handler: this.#namespaceHandler, logger }),
-      new Reflector(client, { type: configMaps, fieldSelector: `metadata.name=${name}`, handler: this.#configMapHandler, logger }),
+      new Reflector(client, {
+        type: configMaps,
+        fieldSelector: `metadata.name=${name}`,
+        handler: this.#configMapHandler,
+        logger,
+      }),
     ];
     const following = Promise.all(reflectors.map((reflector) => reflector.run(signal)));
     while (!signal.aborted) {
@@ -79,14 +86,23 @@ class Writer {
 
   async #write(namespace: string, roots: string, signal: AbortSignal): Promise<boolean> {
     const labels = { "istio.io/config": "true" };
-    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name, labels }, data: { [key]: roots } };
+    const object = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace, name, labels },
+      data: { [key]: roots },
+    };
     try {
       await this.#options.client.apply(configMaps, object, { fieldManager: "lateen-citadel", force: true, signal });
       this.#written.set(namespace, roots);
       return true;
     } catch (error) {
       if (isNotFound(error)) return true; // the namespace is gone
-      if (!signal.aborted) this.#options.logger.warn({ [fields.error]: error, [fields.namespace]: namespace }, "cannot write the root certificate, retrying");
+      if (!signal.aborted)
+        this.#options.logger.warn(
+          { [fields.error]: error, [fields.namespace]: namespace },
+          "cannot write the root certificate, retrying",
+        );
       return false;
     }
   }

@@ -31,7 +31,9 @@ export class Processes {
 
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
-    const children = [...this.#running.values()].filter((child) => child.exitCode === null && child.signalCode === null);
+    const children = [...this.#running.values()].filter(
+      (child) => child.exitCode === null && child.signalCode === null,
+    );
     const gone = Promise.all(children.map((child) => once(child, "exit")));
     for (const child of children) child.kill("SIGTERM");
     const deadline = setTimeout(() => {

@@ -29,9 +29,10 @@ export interface DemoRun {
 }
 
 /** Requests after a change before its split is worth printing. */
-const sampleSize = 1000;
+const sampleSize = 500;
 const roundMs = 100;
-const settleMs = 150;
+/** Connections that are older than a changed listener end within its drain time, a second; until then they show the old state. */
+const settleMs = 1_500;
 
 /** Everything of `lateen demo`. Resolves when the signal has aborted and nothing of it runs any more. */
 export async function runDemo(options: DemoRun): Promise<void> {
@@ -47,7 +48,7 @@ export async function runDemo(options: DemoRun): Promise<void> {
     onReport: (report) => printReport(report, (line) => view.line(line)),
     onLive: (change) => {
       view.live(change);
-      setTimeout(() => board.reset(), settleMs).unref(); // until then answers may be to requests from before the change
+      setTimeout(() => board.reset(), settleMs).unref();
     },
   });
   const ended = new AbortController();

@@ -42,14 +42,37 @@ export interface Outcome {
 export function callOf(common: AccessLogCommon, outcome: Outcome, reporter: Reporter, mesh: Mesh): Call | undefined {
   const side = sideOf(common.customTags["reporter"] ?? "") ?? reporter.side;
   if (side === undefined) return undefined;
-  const ends = side === "destination" ? inbound(common, outcome, reporter.local, mesh) : outbound(common, outcome, reporter.local, mesh);
+  const ends =
+    side === "destination"
+      ? inbound(common, outcome, reporter.local, mesh)
+      : outbound(common, outcome, reporter.local, mesh);
   const flags = flagsText(common.responseFlags);
   const tags = common.customTags;
   const key = [
-    side, ends.source.key, ends.destination.key, ends.service.host, ends.service.name, ends.sourcePrincipal, ends.destinationPrincipal,
-    ends.security, outcome.protocol, flags, outcome.code, outcome.grpcStatus, ...taggable.map((label) => tags[label] ?? ""),
+    side,
+    ends.source.key,
+    ends.destination.key,
+    ends.service.host,
+    ends.service.name,
+    ends.sourcePrincipal,
+    ends.destinationPrincipal,
+    ends.security,
+    outcome.protocol,
+    flags,
+    outcome.code,
+    outcome.grpcStatus,
+    ...taggable.map((label) => tags[label] ?? ""),
   ].join("\n");
-  return { side, ...ends, flags, tags, key, protocol: outcome.protocol, code: outcome.code, grpcStatus: outcome.grpcStatus };
+  return {
+    side,
+    ...ends,
+    flags,
+    tags,
+    key,
+    protocol: outcome.protocol,
+    code: outcome.code,
+    grpcStatus: outcome.grpcStatus,
+  };
 }
 
 type Ends = Pick<Call, "source" | "destination" | "service" | "sourcePrincipal" | "destinationPrincipal" | "security">;
@@ -63,7 +86,12 @@ function inbound(common: AccessLogCommon, { authority }: Outcome, local: Peer, m
   return {
     source: peerAt(mesh.workloads, caller.address, sourcePrincipal),
     destination: local,
-    service: mesh.services.inbound(local, port === undefined ? socket(common.downstreamLocalAddress).port : Number(port), authority) ?? unknownService,
+    service:
+      mesh.services.inbound(
+        local,
+        port === undefined ? socket(common.downstreamLocalAddress).port : Number(port),
+        authority,
+      ) ?? unknownService,
     sourcePrincipal: sourcePrincipal || "unknown",
     destinationPrincipal: principal(common.tlsProperties, "local") || "unknown",
     security: sourcePrincipal === "" ? "none" : "mutual_tls",
@@ -100,7 +128,8 @@ function peerAt(workloads: WorkloadIndex, address: string, spiffeId: string): Pe
 
 function principal(tls: TLSProperties | undefined, whose: "peer" | "local"): string {
   const certificate = whose === "peer" ? tls?.peerCertificateProperties : tls?.localCertificateProperties;
-  for (const { san } of certificate?.subjectAltName ?? []) if (san.case === "uri" && san.value.startsWith("spiffe://")) return san.value;
+  for (const { san } of certificate?.subjectAltName ?? [])
+    if (san.case === "uri" && san.value.startsWith("spiffe://")) return san.value;
   return "";
 }
 
@@ -142,4 +171,3 @@ export function labelsOf(call: Call): TrafficLabels {
   for (const label of taggable) if (call.tags[label]) labels[label] = call.tags[label];
   return labels;
 }
-

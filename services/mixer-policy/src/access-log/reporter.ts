@@ -13,7 +13,11 @@ export interface Reporter {
   readonly local: Peer;
 }
 
-const sides: Readonly<Record<string, Side>> = { "lateen-inbound": "destination", "lateen-outbound": "source", "lateen-gateway": "source" };
+const sides: Readonly<Record<string, Side>> = {
+  "lateen-inbound": "destination",
+  "lateen-outbound": "source",
+  "lateen-gateway": "source",
+};
 
 export function sideOf(name: string): Side | undefined {
   return name === "source" || name === "destination" ? name : sides[name];
@@ -45,5 +49,7 @@ function text(metadata: JsonObject, name: string): string {
 function labelsOf(metadata: JsonObject): Record<string, string> {
   const labels = metadata["LABELS"];
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) return {};
-  return Object.fromEntries(Object.entries(labels).filter((label): label is [string, string] => typeof label[1] === "string"));
+  return Object.fromEntries(
+    Object.entries(labels).filter((label): label is [string, string] => typeof label[1] === "string"),
+  );
 }

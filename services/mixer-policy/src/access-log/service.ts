@@ -1,6 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { AccessLogType, type HTTPAccessLogEntry, type TCPAccessLogEntry } from "@lateen/protos/envoy/data/accesslog/v3/accesslog_pb.js";
-import { AccessLogService, type StreamAccessLogsMessage, StreamAccessLogsResponseSchema } from "@lateen/protos/envoy/service/accesslog/v3/als_pb.js";
+import {
+  AccessLogType,
+  type HTTPAccessLogEntry,
+  type TCPAccessLogEntry,
+} from "@lateen/protos/envoy/data/accesslog/v3/accesslog_pb.js";
+import {
+  AccessLogService,
+  type StreamAccessLogsMessage,
+  StreamAccessLogsResponseSchema,
+} from "@lateen/protos/envoy/service/accesslog/v3/als_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { defineService, type RpcService } from "@lateen/rpc";
 import type { EntryOutcome, MixerMetrics } from "../metrics.ts";
@@ -38,11 +46,14 @@ export class LogStream {
 
   read(message: StreamAccessLogsMessage): void {
     const { identifier, logEntries } = message;
-    if (identifier !== undefined) this.#reporter = reporterOf(identifier.node, identifier.logName, this.#reader.mesh.workloads);
+    if (identifier !== undefined)
+      this.#reporter = reporterOf(identifier.node, identifier.logName, this.#reader.mesh.workloads);
     const reporter = this.#reporter ?? reporterOf(undefined, "", this.#reader.mesh.workloads);
     const { metrics } = this.#reader;
-    if (logEntries.case === "httpLogs") for (const entry of logEntries.value.logEntry) metrics.entryRead("http", this.#http(entry, reporter));
-    else if (logEntries.case === "tcpLogs") for (const entry of logEntries.value.logEntry) metrics.entryRead("tcp", this.#tcp(entry, reporter));
+    if (logEntries.case === "httpLogs")
+      for (const entry of logEntries.value.logEntry) metrics.entryRead("http", this.#http(entry, reporter));
+    else if (logEntries.case === "tcpLogs")
+      for (const entry of logEntries.value.logEntry) metrics.entryRead("tcp", this.#tcp(entry, reporter));
   }
 
   #http(entry: HTTPAccessLogEntry, reporter: Reporter): EntryOutcome {
@@ -51,12 +62,17 @@ export class LogStream {
     if (common === undefined || unfinished.has(common.accessLogType)) return "unfinished";
     const grpcStatus = response?.responseTrailers["grpc-status"] ?? response?.responseHeaders["grpc-status"] ?? "";
     const isGrpc = grpcStatus !== "" || (request?.requestHeaders["content-type"] ?? "").startsWith("application/grpc");
-    const call = callOf(common, {
-      authority: request?.authority ?? "",
-      protocol: isGrpc ? "grpc" : "http",
-      code: String(response?.responseCode ?? 0),
-      grpcStatus: bounded(grpcStatus),
-    }, reporter, mesh);
+    const call = callOf(
+      common,
+      {
+        authority: request?.authority ?? "",
+        protocol: isGrpc ? "grpc" : "http",
+        code: String(response?.responseCode ?? 0),
+        grpcStatus: bounded(grpcStatus),
+      },
+      reporter,
+      mesh,
+    );
     if (call === undefined) return "unknown_log";
     const series = traffic.http(call);
     series.duration.observe(milliseconds(common.duration ?? common.timeToLastDownstreamTxByte));
@@ -84,11 +100,17 @@ export class LogStream {
 
 /** Entries that Envoy sends before a request is over; its last one tells all. */
 const unfinished: ReadonlySet<AccessLogType> = new Set([
-  AccessLogType.DownstreamStart, AccessLogType.DownstreamPeriodic, AccessLogType.UpstreamPoolReady, AccessLogType.UpstreamPeriodic,
+  AccessLogType.DownstreamStart,
+  AccessLogType.DownstreamPeriodic,
+  AccessLogType.UpstreamPoolReady,
+  AccessLogType.UpstreamPeriodic,
   AccessLogType.DownstreamTunnelSuccessfullyEstablished,
 ]);
 const tcpUnfinished: ReadonlySet<AccessLogType> = new Set([
-  AccessLogType.TcpConnectionStart, AccessLogType.TcpUpstreamConnected, AccessLogType.TcpPeriodic, ...unfinished,
+  AccessLogType.TcpConnectionStart,
+  AccessLogType.TcpUpstreamConnected,
+  AccessLogType.TcpPeriodic,
+  ...unfinished,
 ]);
 
 /** A label value must not be what some server made up. */

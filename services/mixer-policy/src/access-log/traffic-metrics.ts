@@ -29,13 +29,52 @@ export class TrafficMetrics {
   constructor(registry: Registry, options: SeriesTableOptions) {
     this.#http = new SeriesTable(options);
     this.#tcp = new SeriesTable(options);
-    this.#counter(registry, "istio_requests_total", "Requests that proxies handled.", this.#http, (series) => series.duration.count);
-    this.#histogram(registry, "istio_request_duration_milliseconds", "How long requests took.", (series) => series.duration);
-    this.#histogram(registry, "istio_request_bytes", "Size of requests with their headers.", (series) => series.requestBytes);
-    this.#histogram(registry, "istio_response_bytes", "Size of responses with their headers.", (series) => series.responseBytes);
-    this.#counter(registry, "istio_tcp_connections_opened_total", "Connections opened.", this.#tcp, (series) => series.opened);
-    this.#counter(registry, "istio_tcp_connections_closed_total", "Connections closed.", this.#tcp, (series) => series.closed);
-    this.#counter(registry, "istio_tcp_received_bytes_total", "Bytes received from clients.", this.#tcp, (series) => series.received);
+    this.#counter(
+      registry,
+      "istio_requests_total",
+      "Requests that proxies handled.",
+      this.#http,
+      (series) => series.duration.count,
+    );
+    this.#histogram(
+      registry,
+      "istio_request_duration_milliseconds",
+      "How long requests took.",
+      (series) => series.duration,
+    );
+    this.#histogram(
+      registry,
+      "istio_request_bytes",
+      "Size of requests with their headers.",
+      (series) => series.requestBytes,
+    );
+    this.#histogram(
+      registry,
+      "istio_response_bytes",
+      "Size of responses with their headers.",
+      (series) => series.responseBytes,
+    );
+    this.#counter(
+      registry,
+      "istio_tcp_connections_opened_total",
+      "Connections opened.",
+      this.#tcp,
+      (series) => series.opened,
+    );
+    this.#counter(
+      registry,
+      "istio_tcp_connections_closed_total",
+      "Connections closed.",
+      this.#tcp,
+      (series) => series.closed,
+    );
+    this.#counter(
+      registry,
+      "istio_tcp_received_bytes_total",
+      "Bytes received from clients.",
+      this.#tcp,
+      (series) => series.received,
+    );
     this.#counter(registry, "istio_tcp_sent_bytes_total", "Bytes sent to clients.", this.#tcp, (series) => series.sent);
   }
 
@@ -53,7 +92,13 @@ export class TrafficMetrics {
   }
 
   tcp(call: Call): TcpSeries {
-    return this.#tcp.get(call.key, (shared) => ({ labels: pick(call, tcpLabels, shared), opened: 0, closed: 0, received: 0, sent: 0 }));
+    return this.#tcp.get(call.key, (shared) => ({
+      labels: pick(call, tcpLabels, shared),
+      opened: 0,
+      closed: 0,
+      received: 0,
+      sent: 0,
+    }));
   }
 
   sweep(): void {
@@ -61,13 +106,22 @@ export class TrafficMetrics {
     this.#tcp.sweep();
   }
 
-  #counter<S extends { labels: Labels }>(registry: Registry, name: string, help: string, table: SeriesTable<S>, read: (series: S) => number): void {
+  #counter<S extends { labels: Labels }>(
+    registry: Registry,
+    name: string,
+    help: string,
+    table: SeriesTable<S>,
+    read: (series: S) => number,
+  ): void {
     register(registry, name, help, "counter", () =>
-      Array.from(table.series(), (series) => ({ sharedLabels: series.labels, labels: {}, value: read(series) })));
+      Array.from(table.series(), (series) => ({ sharedLabels: series.labels, labels: {}, value: read(series) })),
+    );
   }
 
   #histogram(registry: Registry, name: string, help: string, countsOf: (series: HttpSeries) => HistogramCounts): void {
-    register(registry, name, help, "histogram", () => Array.from(this.#http.series()).flatMap((series) => lines(name, series.labels, countsOf(series))));
+    register(registry, name, help, "histogram", () =>
+      Array.from(this.#http.series()).flatMap((series) => lines(name, series.labels, countsOf(series))),
+    );
   }
 }
 
@@ -96,7 +150,10 @@ function lines(name: string, sharedLabels: Labels, counts: HistogramCounts): Lin
 /** A metric whose values are computed when scraped. prom-client asks no more of a metric than these members. */
 function register(registry: Registry, name: string, help: string, type: string, read: () => Line[]): void {
   const getForPromString = async () => ({ name, help, type, values: read(), aggregator: "sum" });
-  const get = async () => ({ ...(await getForPromString()), values: read().map(({ sharedLabels, ...line }) => ({ ...line, labels: { ...sharedLabels, ...line.labels } })) });
+  const get = async () => ({
+    ...(await getForPromString()),
+    values: read().map(({ sharedLabels, ...line }) => ({ ...line, labels: { ...sharedLabels, ...line.labels } })),
+  });
   registry.registerMetric({ name, help, get, getForPromString, reset: () => undefined } as unknown as Metric);
 }
 

@@ -1,5 +1,9 @@
 import type { Labels } from "@lateen/model";
-import { type AuthorizationPolicy, AuthorizationPolicy_Action, type Rule } from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
+import {
+  type AuthorizationPolicy,
+  AuthorizationPolicy_Action,
+  type Rule,
+} from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
 
 /** The provider of `action: CUSTOM` that is this service. */
 export const providerName = "lateen-policy";
@@ -32,7 +36,8 @@ export interface PolicyMeta {
 
 /** undefined for a policy of another action or provider. */
 export function customPolicyOf(meta: PolicyMeta, spec: AuthorizationPolicy): CustomPolicy | undefined {
-  if (spec.action !== AuthorizationPolicy_Action.CUSTOM || spec.actionDetail.value?.name !== providerName) return undefined;
+  if (spec.action !== AuthorizationPolicy_Action.CUSTOM || spec.actionDetail.value?.name !== providerName)
+    return undefined;
   const annotation = meta.annotations[requireHeaderAnnotation];
   return {
     id: `${meta.namespace}/${meta.name}`,

@@ -5,7 +5,11 @@ import { asksAbout } from "./rule-match.ts";
 
 export type Verdict =
   | { readonly allow: true; readonly result: "allowed" | "unknown_policy" }
-  | { readonly allow: false; readonly result: "denied" | "unknown_policy"; /** For the caller. */ readonly reason: string };
+  | {
+      readonly allow: false;
+      readonly result: "denied" | "unknown_policy" /** For the caller. */;
+      readonly reason: string;
+    };
 
 export interface PolicyWorld {
   readonly policies: ReadonlyMap<string, CustomPolicy>;
@@ -25,7 +29,8 @@ export function evaluate(question: Question, world: PolicyWorld): Verdict {
     if (required === undefined) continue;
     const value = question.headers[required.name];
     if (value === undefined) return denied(`policy ${policy.id} requires the header ${required.name}`);
-    if (required.value !== undefined && value !== required.value) return denied(`policy ${policy.id} requires another value of the header ${required.name}`);
+    if (required.value !== undefined && value !== required.value)
+      return denied(`policy ${policy.id} requires another value of the header ${required.name}`);
   }
   return { allow: true, result: "allowed" };
 }
@@ -37,7 +42,9 @@ function policiesFor(question: Question, world: PolicyWorld): readonly CustomPol
   }
   const { destination } = world;
   if (destination === undefined) return [];
-  return [...world.policies.values()].filter((policy) => appliesTo(policy, destination, world.rootNamespace) && asksAbout(policy.rules, question));
+  return [...world.policies.values()].filter(
+    (policy) => appliesTo(policy, destination, world.rootNamespace) && asksAbout(policy.rules, question),
+  );
 }
 
 function appliesTo(policy: CustomPolicy, workload: Peer, rootNamespace: string): boolean {
@@ -47,7 +54,10 @@ function appliesTo(policy: CustomPolicy, workload: Peer, rootNamespace: string):
 
 function unknown(question: Question, { failOpen }: PolicyWorld): Verdict {
   if (failOpen) return { allow: true, result: "unknown_policy" };
-  const which = question.policy === undefined ? "no policy is known for this request" : `the policy ${question.policy} is not known`;
+  const which =
+    question.policy === undefined
+      ? "no policy is known for this request"
+      : `the policy ${question.policy} is not known`;
   return { allow: false, result: "unknown_policy", reason: `${which} to the policy service` };
 }
 

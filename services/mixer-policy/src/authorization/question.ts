@@ -1,5 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { AttributeContext, AttributeContext_Peer } from "@lateen/protos/envoy/service/auth/v3/attribute_context_pb.js";
+import type {
+  AttributeContext,
+  AttributeContext_Peer,
+} from "@lateen/protos/envoy/service/auth/v3/attribute_context_pb.js";
 
 /** What Envoy asks, as far as policies look at it. */
 export interface Question {

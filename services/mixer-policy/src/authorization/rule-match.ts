@@ -8,8 +8,11 @@ import type { Question } from "./question.ts";
  */
 export function asksAbout(rules: readonly Rule[], question: Question): boolean {
   return rules.some((rule) => {
-    const from = rule.from.length === 0 || rule.from.some(({ source }) => source === undefined || fromMatches(source, question));
-    const to = rule.to.length === 0 || rule.to.some(({ operation }) => operation === undefined || toMatches(operation, question));
+    const from =
+      rule.from.length === 0 || rule.from.some(({ source }) => source === undefined || fromMatches(source, question));
+    const to =
+      rule.to.length === 0 ||
+      rule.to.some(({ operation }) => operation === undefined || toMatches(operation, question));
     return from && to;
   });
 }
@@ -27,11 +30,17 @@ function toMatches(operation: Operation, question: Question): boolean {
 function fromMatches(source: Source, { sourcePrincipal }: Question): boolean {
   const principal = sourcePrincipal.replace(/^spiffe:\/\//, "");
   const [, namespace = ""] = /\/ns\/([^/]+)\//.exec(principal) ?? [];
-  return holds(source.principals, source.notPrincipals, principal) && holds(source.namespaces, source.notNamespaces, namespace);
+  return (
+    holds(source.principals, source.notPrincipals, principal) &&
+    holds(source.namespaces, source.notNamespaces, namespace)
+  );
 }
 
 function holds(wanted: readonly string[], unwanted: readonly string[], value: string): boolean {
-  return (wanted.length === 0 || wanted.some((pattern) => matches(pattern, value))) && !unwanted.some((pattern) => matches(pattern, value));
+  return (
+    (wanted.length === 0 || wanted.some((pattern) => matches(pattern, value))) &&
+    !unwanted.some((pattern) => matches(pattern, value))
+  );
 }
 
 /** Istio's patterns: exact, `prefix*`, `*suffix`, `*` (anything but empty). Templates in braces are not judged: a match. */

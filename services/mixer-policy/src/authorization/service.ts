@@ -1,6 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { HeaderValueOption_HeaderAppendAction, HeaderValueOptionSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
-import { Authorization, type CheckRequest, type CheckResponse, CheckResponseSchema } from "@lateen/protos/envoy/service/auth/v3/external_auth_pb.js";
+import {
+  HeaderValueOption_HeaderAppendAction,
+  HeaderValueOptionSchema,
+} from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import {
+  Authorization,
+  type CheckRequest,
+  type CheckResponse,
+  CheckResponseSchema,
+} from "@lateen/protos/envoy/service/auth/v3/external_auth_pb.js";
 import { StatusCode } from "@lateen/protos/envoy/type/v3/http_status_pb.js";
 import { defineService, RpcCode, type RpcService } from "@lateen/rpc";
 import type { MixerMetrics } from "../metrics.ts";
@@ -22,8 +30,9 @@ export function authorizationService(authorizer: Authorizer): RpcService {
 
 export function check(request: CheckRequest, { mirror, rootNamespace, failOpen, metrics }: Authorizer): CheckResponse {
   const question = questionOf(request.attributes);
-  const destination = mirror.workloads.atAddress(question.destinationAddress)
-    ?? mirror.workloads.ofPrincipal(request.attributes?.destination?.principal ?? "");
+  const destination =
+    mirror.workloads.atAddress(question.destinationAddress) ??
+    mirror.workloads.ofPrincipal(request.attributes?.destination?.principal ?? "");
   const verdict = evaluate(question, { policies: mirror.policies, rootNamespace, failOpen, destination });
   metrics.policyChecked(verdict.result, verdict.allow);
   return responseOf(verdict);
@@ -38,7 +47,10 @@ function responseOf(verdict: Verdict): CheckResponse {
   }
   return create(CheckResponseSchema, {
     status: { code: RpcCode.PERMISSION_DENIED, message: verdict.reason },
-    httpResponse: { case: "deniedResponse", value: { status: { code: StatusCode.Forbidden }, headers: [header("denied")], body: `${verdict.reason}\n` } },
+    httpResponse: {
+      case: "deniedResponse",
+      value: { status: { code: StatusCode.Forbidden }, headers: [header("denied")], body: `${verdict.reason}\n` },
+    },
   });
 }
 

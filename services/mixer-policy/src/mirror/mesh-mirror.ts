@@ -41,7 +41,8 @@ export class MeshMirror {
     this.#heldMs = heldMs;
     this.check = {
       name: "mesh-store",
-      check: () => (this.generation > 0 ? { ready: true } : { ready: false, detail: "the mesh store has not been read yet" }),
+      check: () =>
+        this.generation > 0 ? { ready: true } : { ready: false, detail: "the mesh store has not been read yet" },
     };
   }
 
@@ -61,7 +62,15 @@ export class MeshMirror {
     this.#index();
     this.revision = batch.revision;
     if (batch.reset) {
-      this.#logger.info({ [fields.revision]: batch.revision.toString(), rules: this.rules.size, policies: this.policies.size, workloads: this.workloads.size }, "mesh store read");
+      this.#logger.info(
+        {
+          [fields.revision]: batch.revision.toString(),
+          rules: this.rules.size,
+          policies: this.policies.size,
+          workloads: this.workloads.size,
+        },
+        "mesh store read",
+      );
     }
   }
 
@@ -82,7 +91,10 @@ export class MeshMirror {
       return;
     }
     this.#held = new Set(missing);
-    this.#logger.warn({ [fields.count]: missing.length }, "the mesh store has lost most of its content, the last known counts for a while");
+    this.#logger.warn(
+      { [fields.count]: missing.length },
+      "the mesh store has lost most of its content, the last known counts for a while",
+    );
     this.#releasing = setTimeout(() => this.#release(), this.#heldMs);
     this.#releasing.unref();
   }

@@ -16,8 +16,15 @@ export interface Peer {
 }
 
 export const unknownPeer: Peer = {
-  workload: "unknown", namespace: "unknown", canonicalService: "unknown", canonicalRevision: "unknown",
-  app: "unknown", version: "unknown", cluster: "unknown", labels: {}, key: "unknown",
+  workload: "unknown",
+  namespace: "unknown",
+  canonicalService: "unknown",
+  canonicalRevision: "unknown",
+  app: "unknown",
+  version: "unknown",
+  cluster: "unknown",
+  labels: {},
+  key: "unknown",
 };
 
 export interface PeerFacts {
@@ -36,7 +43,8 @@ export function peerOf(facts: PeerFacts): Peer {
   const app = labels["app"] || labels["app.kubernetes.io/name"] || "";
   const version = labels["version"] || labels["app.kubernetes.io/version"] || "";
   const canonicalService = labels["service.istio.io/canonical-name"] || facts.canonicalService || app || workload;
-  const canonicalRevision = labels["service.istio.io/canonical-revision"] || facts.canonicalRevision || version || "latest";
+  const canonicalRevision =
+    labels["service.istio.io/canonical-revision"] || facts.canonicalRevision || version || "latest";
   const names = {
     workload,
     namespace: facts.namespace || "unknown",

@@ -59,11 +59,17 @@ function selects(service: Service, peer: Peer): boolean {
 
 /** A port that is targeted by name may be any. */
 function listens(service: Service, port: number): boolean {
-  return service.ports.some((candidate) => candidate.targetPortName !== "" || (candidate.targetPort || candidate.number) === port);
+  return service.ports.some(
+    (candidate) => candidate.targetPortName !== "" || (candidate.targetPort || candidate.number) === port,
+  );
 }
 
 function isNamed(service: Service, authority: string, namespace: string): boolean {
   const host = authority.replace(/:\d+$/, "").toLowerCase();
   const short = service.namespace === namespace && host === service.name;
-  return short || host === service.host || (host.startsWith(`${service.name}.${service.namespace}`) && service.host.startsWith(`${host}.`));
+  return (
+    short ||
+    host === service.host ||
+    (host.startsWith(`${service.name}.${service.namespace}`) && service.host.startsWith(`${host}.`))
+  );
 }

@@ -30,7 +30,8 @@ export class WorkloadIndex {
     const indexed = this.#byKey.get(key);
     if (indexed === undefined) return;
     this.#byKey.delete(key);
-    for (const address of indexed.addresses) if (this.#keyByAddress.get(address) === key) this.#keyByAddress.delete(address);
+    for (const address of indexed.addresses)
+      if (this.#keyByAddress.get(address) === key) this.#keyByAddress.delete(address);
     const sharing = this.#keysByAccount.get(indexed.account);
     sharing?.delete(key);
     if (sharing?.size === 0) this.#keysByAccount.delete(indexed.account);
@@ -43,8 +44,14 @@ export class WorkloadIndex {
   /** The workload that a SPIFFE id names, if the service account is used by just one. */
   ofPrincipal(spiffeId: string): Peer | undefined {
     const [, namespace, account] = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(spiffeId) ?? [];
-    const peers = [...(this.#keysByAccount.get(`${namespace}/${account}`) ?? [])].map((key) => this.#byKey.get(key)?.peer);
+    const peers = [...(this.#keysByAccount.get(`${namespace}/${account}`) ?? [])].map(
+      (key) => this.#byKey.get(key)?.peer,
+    );
     const [first] = peers;
-    return peers.every((peer) => peer?.workload === first?.workload && peer?.canonicalRevision === first?.canonicalRevision) ? first : undefined;
+    return peers.every(
+      (peer) => peer?.workload === first?.workload && peer?.canonicalRevision === first?.canonicalRevision,
+    )
+      ? first
+      : undefined;
   }
 }

@@ -5,7 +5,14 @@ import type { Limit, LimitedRule, Unit } from "./limits.ts";
 
 /** What a descriptor of a request comes to. */
 export type Decision =
-  | { readonly kind: "counted"; readonly rule: string; readonly limit: Limit; readonly over: boolean; readonly remaining: number; readonly resetMs: number }
+  | {
+      readonly kind: "counted";
+      readonly rule: string;
+      readonly limit: Limit;
+      readonly over: boolean;
+      readonly remaining: number;
+      readonly resetMs: number;
+    }
   /** No such rule (any more, or not here yet): not limited. */
   | { readonly kind: "unknown-rule"; readonly rule: string }
   | { readonly kind: "refused"; readonly reason: string };
@@ -25,7 +32,14 @@ export function decide(input: DecideInput, rules: ReadonlyMap<string, LimitedRul
   if (limit === undefined) return { kind: "unknown-rule", rule };
   if (typeof limit === "string") return { kind: "refused", reason: limit };
   const { used, resetMs } = counters.add(keyOf(input), limit, hitsOf(input));
-  return { kind: "counted", rule, limit, over: used > limit.requests, remaining: Math.max(0, limit.requests - used), resetMs };
+  return {
+    kind: "counted",
+    rule,
+    limit,
+    over: used > limit.requests,
+    remaining: Math.max(0, limit.requests - used),
+    resetMs,
+  };
 }
 
 const overrideUnits: Readonly<Partial<Record<RateLimitUnit, Unit>>> = {

@@ -17,14 +17,20 @@ const countsPerMessage = 500;
  * Tells the other replicas every 100 ms what was counted here, and adds what they tell. Limits therefore hold over all
  * replicas, but for what arrives within an interval; without NATS each replica counts alone meanwhile.
  */
-export async function shareCounts(counters: Counters, channel: CountChannel, replica: string, signal: AbortSignal): Promise<void> {
+export async function shareCounts(
+  counters: Counters,
+  channel: CountChannel,
+  replica: string,
+  signal: AbortSignal,
+): Promise<void> {
   await Promise.all([tell(counters, channel, replica, signal), listen(counters, channel, replica, signal)]);
 }
 
 async function tell(counters: Counters, channel: CountChannel, replica: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const changed = counters.takeChanged();
-    for (let at = 0; at < changed.length; at += countsPerMessage) channel.publish(encodeCounts(replica, changed.slice(at, at + countsPerMessage)));
+    for (let at = 0; at < changed.length; at += countsPerMessage)
+      channel.publish(encodeCounts(replica, changed.slice(at, at + countsPerMessage)));
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -44,9 +50,20 @@ export function encodeCounts(replica: string, counts: readonly ReplicaCount[]): 
 /** undefined for what is not of this version. */
 export function decodeCounts(bytes: Uint8Array): { replica: string; counts: ReplicaCount[] } | undefined {
   try {
-    const [version, replica, counts] = JSON.parse(Buffer.from(bytes).toString()) as [number, string, [string, number, number][]];
+    const [version, replica, counts] = JSON.parse(Buffer.from(bytes).toString()) as [
+      number,
+      string,
+      [string, number, number][],
+    ];
     if (version !== 1 || typeof replica !== "string" || !Array.isArray(counts)) return undefined;
-    return { replica, counts: counts.map(([id, endsAt, used]) => ({ id: String(id), endsAt: Number(endsAt) || 0, used: Number(used) || 0 })) };
+    return {
+      replica,
+      counts: counts.map(([id, endsAt, used]) => ({
+        id: String(id),
+        endsAt: Number(endsAt) || 0,
+        used: Number(used) || 0,
+      })),
+    };
   } catch {
     return undefined;
   }

@@ -14,7 +14,12 @@ export interface LimitedRule {
   readonly limit: Limit;
 }
 
-export const windowMs: Readonly<Record<Unit, number>> = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+export const windowMs: Readonly<Record<Unit, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+};
 
 const units: Readonly<Partial<Record<Limit_Unit, Unit>>> = {
   [Limit_Unit.SECOND]: "second",
@@ -24,7 +29,10 @@ const units: Readonly<Partial<Record<Limit_Unit, Unit>>> = {
 };
 
 /** Rules without a limit or unit cannot be in the store (validation refuses them); they would limit nothing. */
-export function rulesOf(meta: { readonly namespace: string; readonly name: string }, spec: RateLimit): readonly LimitedRule[] {
+export function rulesOf(
+  meta: { readonly namespace: string; readonly name: string },
+  spec: RateLimit,
+): readonly LimitedRule[] {
   return spec.rules.flatMap((rule) => {
     const unit = units[rule.limit?.unit ?? Limit_Unit.UNIT_UNSPECIFIED];
     if (rule.limit === undefined || unit === undefined) return [];

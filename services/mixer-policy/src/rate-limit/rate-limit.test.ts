@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { RateLimitRequestSchema, RateLimitResponse_Code as Code } from "@lateen/protos/envoy/service/ratelimit/v3/rls_pb.js";
+import {
+  RateLimitRequestSchema,
+  RateLimitResponse_Code as Code,
+} from "@lateen/protos/envoy/service/ratelimit/v3/rls_pb.js";
 import { RateLimitUnit } from "@lateen/protos/envoy/type/v3/ratelimit_unit_pb.js";
 import { Registry } from "prom-client";
 import { registerMixerMetrics } from "../metrics.ts";
@@ -23,19 +26,34 @@ function limiter(maxCounters = 100) {
   const metrics = registerMixerMetrics(registry);
   type Descriptor = NonNullable<MessageInitShape<typeof RateLimitRequestSchema>["descriptors"]>[number];
   const ask = (descriptors: Descriptor[], hitsAddend = 0) =>
-    shouldRateLimit(create(RateLimitRequestSchema, { domain: "lateen", descriptors, hitsAddend }), { rules: () => rules, counters, metrics });
+    shouldRateLimit(create(RateLimitRequestSchema, { domain: "lateen", descriptors, hitsAddend }), {
+      rules: () => rules,
+      counters,
+      metrics,
+    });
   return { clock, counters, registry, ask };
 }
 
-const of = (rule: string, ...more: [string, string][]) => ({ entries: [["rule", rule], ...more].map(([key = "", value = ""]) => ({ key, value })) });
+const of = (rule: string, ...more: [string, string][]) => ({
+  entries: [["rule", rule], ...more].map(([key = "", value = ""]) => ({ key, value })),
+});
 
 test("counts to the limit, denies beyond, and begins anew with the minute", () => {
   const { ask, clock } = limiter();
   const answers = Array.from({ length: 4 }, () => ask([of("shop/cart/all")]));
-  assert.deepEqual(answers.map((answer) => answer.overallCode), [Code.OK, Code.OK, Code.OK, Code.OVER_LIMIT]);
-  assert.deepEqual(answers.map((answer) => answer.statuses[0]?.limitRemaining), [2, 1, 0, 0]);
+  assert.deepEqual(
+    answers.map((answer) => answer.overallCode),
+    [Code.OK, Code.OK, Code.OK, Code.OVER_LIMIT],
+  );
+  assert.deepEqual(
+    answers.map((answer) => answer.statuses[0]?.limitRemaining),
+    [2, 1, 0, 0],
+  );
   assert.equal(answers[0]?.statuses[0]?.durationUntilReset?.seconds, 30n);
-  assert.deepEqual(answers[3]?.responseHeadersToAdd.map(({ key, value }) => `${key}: ${value}`), ["x-ratelimit-limit: 3", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 30"]);
+  assert.deepEqual(
+    answers[3]?.responseHeadersToAdd.map(({ key, value }) => `${key}: ${value}`),
+    ["x-ratelimit-limit: 3", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 30"],
+  );
   assert.deepEqual(answers[0]?.statuses[0]?.currentLimit?.name, "shop/cart/all");
   clock.now += 29_999;
   assert.equal(ask([of("shop/cart/all")]).overallCode, Code.OVER_LIMIT);
@@ -56,7 +74,10 @@ test("every descriptor counts, the tightest gives the headers, one over its limi
   assert.equal(ask(both).responseHeadersToAdd[0]?.value, "2");
   ask(both);
   const third = ask(both);
-  assert.deepEqual([third.overallCode, third.statuses.map((status) => status.code)], [Code.OVER_LIMIT, [Code.OK, Code.OVER_LIMIT]]);
+  assert.deepEqual(
+    [third.overallCode, third.statuses.map((status) => status.code)],
+    [Code.OVER_LIMIT, [Code.OK, Code.OVER_LIMIT]],
+  );
   assert.equal(ask([of("shop/cart/all")]).overallCode, Code.OVER_LIMIT, "the third counted for the other rule too");
 });
 
@@ -83,7 +104,10 @@ test("a limit in the descriptor overrides; a unit that is not built is refused b
   const limit = { requestsPerUnit: 1, unit: RateLimitUnit.HOUR };
   ask([{ ...of("x"), limit }]);
   assert.equal(ask([{ ...of("x"), limit }]).overallCode, Code.OVER_LIMIT);
-  assert.throws(() => ask([{ ...of("x"), limit: { requestsPerUnit: 1, unit: RateLimitUnit.MONTH } }]), /unit MONTH .* is not built: use SECOND/);
+  assert.throws(
+    () => ask([{ ...of("x"), limit: { requestsPerUnit: 1, unit: RateLimitUnit.MONTH } }]),
+    /unit MONTH .* is not built: use SECOND/,
+  );
 });
 
 test("memory is bounded: ended windows are swept, the oldest counters go first", () => {
@@ -99,7 +123,10 @@ test("memory is bounded: ended windows are swept, the oldest counters go first",
 test("replicas that tell each other their totals limit together, whatever is repeated or lost", () => {
   const [one, two] = [limiter(), limiter()];
   const exchange = (): void => {
-    const told = [decodeCounts(encodeCounts("one", one.counters.takeChanged())), decodeCounts(encodeCounts("two", two.counters.takeChanged()))];
+    const told = [
+      decodeCounts(encodeCounts("one", one.counters.takeChanged())),
+      decodeCounts(encodeCounts("two", two.counters.takeChanged())),
+    ];
     for (const twice of [1, 2]) {
       assert.ok(twice && told[0] && told[1]);
       two.counters.merge("one", told[0].counts);
@@ -122,7 +149,9 @@ test("counts travel over a channel", async () => {
   const [one, two] = [limiter(), limiter()];
   const listeners = new Set<(bytes: Uint8Array) => void>();
   const channel = {
-    publish: (bytes: Uint8Array) => { for (const tell of listeners) tell(bytes); },
+    publish: (bytes: Uint8Array) => {
+      for (const tell of listeners) tell(bytes);
+    },
     async *messages(signal: AbortSignal) {
       const waiting: Uint8Array[] = [];
       listeners.add((bytes) => waiting.push(bytes));
@@ -133,9 +162,16 @@ test("counts travel over a channel", async () => {
     },
   };
   const stop = new AbortController();
-  const sharing = Promise.all([shareCounts(one.counters, channel, "one", stop.signal), shareCounts(two.counters, channel, "two", stop.signal)]);
+  const sharing = Promise.all([
+    shareCounts(one.counters, channel, "one", stop.signal),
+    shareCounts(two.counters, channel, "two", stop.signal),
+  ]);
   one.ask([of("shop/cart/all")], 3);
-  for (let left = 100; two.ask([{ ...of("shop/cart/all"), hitsAddend: 0n }]).statuses[0]?.limitRemaining !== 0; left -= 1) {
+  for (
+    let left = 100;
+    two.ask([{ ...of("shop/cart/all"), hitsAddend: 0n }]).statuses[0]?.limitRemaining !== 0;
+    left -= 1
+  ) {
     assert.ok(left > 0, "not told");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -2,8 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { HeaderValueSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import {
-  type RateLimitRequest, type RateLimitResponse, RateLimitResponse_Code, RateLimitResponse_DescriptorStatusSchema,
-  RateLimitResponse_RateLimit_Unit, RateLimitResponseSchema, RateLimitService,
+  type RateLimitRequest,
+  type RateLimitResponse,
+  RateLimitResponse_Code,
+  RateLimitResponse_DescriptorStatusSchema,
+  RateLimitResponse_RateLimit_Unit,
+  RateLimitResponseSchema,
+  RateLimitService,
 } from "@lateen/protos/envoy/service/ratelimit/v3/rls_pb.js";
 import { defineService, RpcCode, RpcError, type RpcService } from "@lateen/rpc";
 import type { MixerMetrics } from "../metrics.ts";
@@ -22,9 +27,14 @@ export function rateLimitService(limiter: RateLimiter): RpcService {
   return defineService(RateLimitService, { shouldRateLimit: async (request) => shouldRateLimit(request, limiter) });
 }
 
-export function shouldRateLimit(request: RateLimitRequest, { rules, counters, metrics }: RateLimiter): RateLimitResponse {
+export function shouldRateLimit(
+  request: RateLimitRequest,
+  { rules, counters, metrics }: RateLimiter,
+): RateLimitResponse {
   const hits = request.hitsAddend || 1;
-  const decisions = request.descriptors.map((descriptor) => decide({ domain: request.domain, descriptor, hits }, rules(), counters));
+  const decisions = request.descriptors.map((descriptor) =>
+    decide({ domain: request.domain, descriptor, hits }, rules(), counters),
+  );
   const refused = decisions.find((decision) => decision.kind === "refused");
   if (refused !== undefined) throw new RpcError(RpcCode.INVALID_ARGUMENT, refused.reason);
   for (const decision of decisions) metrics.rateLimitDecided(decision);
@@ -44,7 +54,8 @@ const units: Readonly<Record<Unit, RateLimitResponse_RateLimit_Unit>> = {
 };
 
 function statusOf(decision: Decision) {
-  if (decision.kind !== "counted") return create(RateLimitResponse_DescriptorStatusSchema, { code: RateLimitResponse_Code.OK });
+  if (decision.kind !== "counted")
+    return create(RateLimitResponse_DescriptorStatusSchema, { code: RateLimitResponse_Code.OK });
   return create(RateLimitResponse_DescriptorStatusSchema, {
     code: decision.over ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK,
     currentLimit: { name: decision.rule, requestsPerUnit: decision.limit.requests, unit: units[decision.limit.unit] },

@@ -1,0 +1,35 @@
+import type { Check } from "../suite.ts";
+import type { World } from "../world.ts";
+import { mortals, storeIsRebuilt, survivesCrash } from "./failures.ts";
+import { chartRenders, imagesAreThere, installs } from "./install.ts";
+import { restartsUnderLoad, samplesRollUnderLoad, uninstallLeavesNothing, upgradesUnderLoad } from "./lifecycle.ts";
+import { prometheusFindsAll, requestsAreCounted } from "./metrics.ts";
+import { allowsByIdentity, deniedIsDenied, rateLimitBites, strictRefusesPlaintext } from "./policy.ts";
+import { answersByMutualTls, samplesAreInjected } from "./samples.ts";
+import { canaryMoves, ingressComesIn } from "./traffic.ts";
+import { invalidIsRefused, notBuiltIsWarnedOf } from "./validation.ts";
+
+/** In this order; each finds the mesh as the ones before it left it. */
+export const checks: readonly Check<World>[] = [
+  { name: "the chart renders, and refuses values that are wrong", run: chartRenders },
+  { name: "images are built and on the nodes", vital: true, run: imagesAreThere },
+  { name: "helm install, everything ready", vital: true, run: installs },
+  { name: "pods of a labelled namespace get a proxy", vital: true, run: samplesAreInjected },
+  { name: "they answer each other by mutual TLS, with the caller's identity", run: answersByMutualTls },
+  { name: "a canary moves from 90/10 to 50/50", run: canaryMoves },
+  { name: "a denied request is denied", run: deniedIsDenied },
+  { name: "only the allowed identity gets through", run: allowsByIdentity },
+  { name: "STRICT refuses plaintext", run: strictRefusesPlaintext },
+  { name: "a request from outside comes in by the gateway", run: ingressComesIn },
+  { name: "a rate limit bites", run: rateLimitBites },
+  { name: "a real Prometheus scrapes every service", run: prometheusFindsAll },
+  { name: "it has the requests, with their labels", run: requestsAreCounted },
+  { name: "kubectl apply of an invalid object is refused", run: invalidIsRefused },
+  { name: "fields that are not built are warned of", run: notBuiltIsWarnedOf },
+  ...mortals.map((component) => ({ name: `kill -9 of ${component} under load`, run: (world: World) => survivesCrash(world, component) })),
+  { name: "the store is lost and rebuilt under load", run: storeIsRebuilt },
+  { name: "helm upgrade to three pilots under load", run: upgradesUnderLoad },
+  { name: "a restart of everything under load", run: restartsUnderLoad },
+  { name: "pods of the mesh are replaced under load", run: samplesRollUnderLoad },
+  { name: "helm uninstall leaves nothing", run: uninstallLeavesNothing },
+];
