@@ -1,27 +1,36 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { App, AppContext } from "@lateen/runtime";
-import { MeshError } from "@lateen/runtime";
-import { parse } from "yaml";
+import { type App, type AppContext, type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
 import type { Config } from "./config.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
 import { bootstrapOf } from "./envoy/bootstrap.ts";
 import { createEnvoy } from "./envoy/process.ts";
-import { registerAgentMetrics } from "./metrics.ts";
+import { createAgentMetrics } from "./metrics.ts";
 import { parseLabels } from "./pod-labels.ts";
-import { statusRoutes } from "./status-routes.ts";
+import { readProxyConfig } from "./proxy-config.ts";
+import { statusServer } from "./status-server.ts";
 import { createWorkloadAgent } from "./workload/agent.ts";
 
+export interface Agent {
+  readonly components: readonly Component[];
+  /** Envoy's way to the agent. */
+  readonly sockets: Server;
+  readonly status: Server;
+  readonly health: Health;
+  /** How long stopping may take. */
+  readonly shutdownMs: number;
+}
+
 /** The whole agent on one screen: the workload's half, Envoy's half, and the status server for both. */
-export async function createApp(config: Config, { logger, registry }: AppContext): Promise<App> {
-  const proxyConfig = proxyConfigOf(config.PROXY_CONFIG);
+export async function createAgent(config: Config, logger: Logger): Promise<Agent> {
+  const proxyConfig = await readProxyConfig(config.PROXY_CONFIG);
   const pilotAddress = config.XDS_ADDRESS ?? proxyConfig.discoveryAddress ?? "istiod.istio-system.svc:15012";
   const xdsSocket = join(config.PROXY_DIR, "XDS");
   const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT };
   const admin = new EnvoyAdmin(adminAddress);
-  const metrics = registerAgentMetrics(registry);
+  const metrics = createAgentMetrics();
   const workload = createWorkloadAgent({
     caAddress: config.CA_ADDR ?? pilotAddress,
     pilotAddress,
@@ -40,7 +49,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
   const envoy = createEnvoy({
     binary: config.ENVOY,
     directory: config.PROXY_DIR,
-    concurrency: config.ENVOY_CONCURRENCY,
+    concurrency: config.ENVOY_CONCURRENCY ?? proxyConfig.concurrency,
     logLevel: config.ENVOY_LOG_LEVEL,
     drainMs: proxyConfig.drainMs,
     admin,
@@ -75,42 +84,23 @@ export async function createApp(config: Config, { logger, registry }: AppContext
       agent: { host: config.STATUS_HOST === "0.0.0.0" ? "127.0.0.1" : config.STATUS_HOST, port: config.STATUS_PORT },
     }),
   });
-  const routes = statusRoutes({
+  const components = [workload.identity, envoy];
+  const health = new Health(components.flatMap((component) => component.checks));
+  const status = statusServer({
+    address: { host: config.STATUS_HOST, port: config.STATUS_PORT },
     admin,
-    registry,
+    registry: metrics.registry,
+    health,
     logger,
     probes: JSON.parse(config.ISTIO_KUBE_APP_PROBERS) as Record<string, ApplicationProbe>,
     applicationHost: "127.0.0.1",
     stop: () => process.kill(process.pid, "SIGTERM"),
   });
-  return {
-    components: [workload.identity, { ...envoy, routes }],
-    servers: [workload.sockets],
-    adminHost: config.STATUS_HOST,
-    adminPort: config.STATUS_PORT,
-    shutdownMs: proxyConfig.drainMs + 5_000,
-  };
+  return { components, sockets: workload.sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
 }
 
-interface ProxyConfig {
-  readonly raw: object;
-  readonly discoveryAddress?: string;
-  readonly drainMs: number;
-}
-
-function proxyConfigOf(text: string): ProxyConfig {
-  const raw = parse(text) as Record<string, unknown> | null;
-  const drain = raw?.["terminationDrainDuration"] ?? "5s";
-  const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(String(drain)) ?? [];
-  if (seconds === undefined)
-    throw new MeshError(
-      "agent_proxy_config",
-      `PROXY_CONFIG terminationDrainDuration is "${String(drain)}"; write seconds, as in "5s"`,
-    );
-  const address = raw?.["discoveryAddress"];
-  return {
-    raw: raw ?? {},
-    drainMs: Number(seconds) * 1000,
-    ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
-  };
+/** The agent for `runMain`, whose own admin server then listens on a port of the loopback besides. */
+export async function createApp(config: Config, { logger }: AppContext): Promise<App> {
+  const { components, sockets, status, shutdownMs } = await createAgent(config, logger);
+  return { components, servers: [sockets, status], adminHost: "127.0.0.1", adminPort: 0, shutdownMs };
 }

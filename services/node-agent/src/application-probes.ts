@@ -6,6 +6,7 @@ import {
   HealthCheckResponse_ServingStatus,
 } from "@lateen/protos/grpc/health/v1/health_pb.js";
 import { createClient, openChannel } from "@lateen/rpc";
+import { ask } from "./http-client.ts";
 
 /** One of the application's own probes, as the injector moved it here. Ports are numbers by then. */
 export interface ApplicationProbe {
@@ -40,14 +41,12 @@ async function probeHttp(
 ): Promise<number> {
   const path = probe.path ?? "/";
   const scheme = (probe.scheme ?? "HTTP").toLowerCase();
-  const headers = (probe.httpHeaders ?? []).map(({ name, value }) => [name, value] as [string, string]);
-  const response = await fetch(`${scheme}://${host}:${probe.port}${path.startsWith("/") ? path : `/${path}`}`, {
-    headers,
-    redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
-  });
-  await response.body?.cancel();
-  return response.status;
+  const url = `${scheme}://${host}:${probe.port}${path.startsWith("/") ? path : `/${path}`}`;
+  const headers: Record<string, string> = {};
+  for (const { name, value } of probe.httpHeaders ?? [])
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+  const { status } = await ask(url, { headers, timeoutMs, statusOnly: true, freshConnection: true });
+  return status;
 }
 
 function probeTcp(port: number, host: string, timeoutMs: number): Promise<number> {

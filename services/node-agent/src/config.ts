@@ -1,46 +1,58 @@
-import { loadConfig as load, settings } from "@lateen/runtime";
-import { z } from "zod";
+import { loadConfig as load } from "@lateen/runtime";
+import type { ZodType } from "zod";
+// The small form of zod, and none of the runtime's `settings`: all of zod costs each agent 10 MB of memory.
+import * as z from "zod/mini";
+
+const text = () => z.string("must be set");
+const count = (minimum = 0) =>
+  z.coerce
+    .number("must be a number")
+    .check(z.int("must be a whole number"), z.minimum(minimum, `must be at least ${minimum}`));
+const port = (fallback: number) => z._default(count().check(z.maximum(65_535, "must be a port number")), fallback);
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+const logLevel = z._default(z.enum(logLevels, `must be one of ${logLevels.join(", ")}`), "info");
 
 /** Istio's agent is configured by the environment that the injector writes; the names are Istio's where it has one. */
 const environment = z.object({
-  POD_NAME: z.string(),
-  POD_NAMESPACE: z.string(),
-  INSTANCE_IP: z.string(),
-  SERVICE_ACCOUNT: z.string().default("default"),
-  TRUST_DOMAIN: z.string().default("cluster.local"),
-  DNS_DOMAIN: z.string().optional(),
-  /** The mesh's ProxyConfig as JSON or YAML; `discoveryAddress` and `terminationDrainDuration` are read here. */
-  PROXY_CONFIG: z.string().default("{}"),
+  POD_NAME: text(),
+  POD_NAMESPACE: text(),
+  INSTANCE_IP: text(),
+  SERVICE_ACCOUNT: z._default(text(), "default"),
+  TRUST_DOMAIN: z._default(text(), "cluster.local"),
+  DNS_DOMAIN: z.optional(text()),
+  /** The mesh's ProxyConfig as JSON or YAML; `proxy-config.ts` says what is read of it. */
+  PROXY_CONFIG: z._default(text(), "{}"),
   /** `host:port` of pilot over TLS; without it the ProxyConfig's discoveryAddress. */
-  XDS_ADDRESS: z.string().optional(),
+  XDS_ADDRESS: z.optional(text()),
   /** `host:port` of the CA; without it pilot's, as with istiod. */
-  CA_ADDR: z.string().optional(),
+  CA_ADDR: z.optional(text()),
   /** The DNS name in the server's certificate, where it is not the address's host. */
-  XDS_SERVER_NAME: z.string().optional(),
-  CA_SERVER_NAME: z.string().optional(),
-  CA_ROOT_CA: z.string().default("/var/run/secrets/istio/root-cert.pem"),
-  TOKEN_FILE: z.string().default("/var/run/secrets/tokens/istio-token"),
+  XDS_SERVER_NAME: z.optional(text()),
+  CA_SERVER_NAME: z.optional(text()),
+  CA_ROOT_CA: z._default(text(), "/var/run/secrets/istio/root-cert.pem"),
+  TOKEN_FILE: z._default(text(), "/var/run/secrets/tokens/istio-token"),
   /** Lifetime asked for, in seconds. */
-  SECRET_TTL_SECONDS: settings.count(86_400, 60),
+  SECRET_TTL_SECONDS: z._default(count(60), 86_400),
   /** Holds the bootstrap and the xDS socket; writable, and private to this user. */
-  PROXY_DIR: z.string().default("/etc/istio/proxy"),
-  SDS_SOCKET: z.string().default("/var/run/secrets/workload-spiffe-uds/socket"),
-  LABELS_FILE: z.string().default("/etc/istio/pod/labels"),
+  PROXY_DIR: z._default(text(), "/etc/istio/proxy"),
+  SDS_SOCKET: z._default(text(), "/var/run/secrets/workload-spiffe-uds/socket"),
+  LABELS_FILE: z._default(text(), "/etc/istio/pod/labels"),
   /** An Envoy binary; a bare name is looked for on the PATH. */
-  ENVOY: z.string().default("envoy"),
-  ENVOY_CONCURRENCY: settings.count(2, 1),
-  ENVOY_LOG_LEVEL: z.string().default("warning"),
-  ENVOY_COMPONENT_LOG_LEVEL: z.string().optional(),
-  ENVOY_ADMIN_HOST: z.string().default("127.0.0.1"),
-  ENVOY_ADMIN_PORT: settings.port(15_000),
+  ENVOY: z._default(text(), "envoy"),
+  /** Worker threads, 0 for one a core; without it the ProxyConfig's `concurrency`, or 2. */
+  ENVOY_CONCURRENCY: z.optional(count()),
+  ENVOY_LOG_LEVEL: z._default(text(), "warning"),
+  ENVOY_COMPONENT_LOG_LEVEL: z.optional(text()),
+  ENVOY_ADMIN_HOST: z._default(text(), "127.0.0.1"),
+  ENVOY_ADMIN_PORT: port(15_000),
   /** Where Envoy's own listeners for probes and scraping bind, and the agent's status port. */
-  STATUS_HOST: z.string().default("0.0.0.0"),
-  STATUS_PORT: settings.port(15_020),
-  ENVOY_STATUS_PORT: settings.port(15_021),
-  ENVOY_PROMETHEUS_PORT: settings.port(15_090),
+  STATUS_HOST: z._default(text(), "0.0.0.0"),
+  STATUS_PORT: port(15_020),
+  ENVOY_STATUS_PORT: port(15_021),
+  ENVOY_PROMETHEUS_PORT: port(15_090),
   /** What to ask the application on the kubelet's behalf, as the injector writes it: path → probe. */
-  ISTIO_KUBE_APP_PROBERS: z.string().default("{}"),
-  LOG_LEVEL: settings.logLevel(),
+  ISTIO_KUBE_APP_PROBERS: z._default(text(), "{}"),
+  LOG_LEVEL: logLevel,
 });
 
 export type Config = z.infer<typeof environment> & {
@@ -58,7 +70,8 @@ export function loadConfig(
   const flags = new Map(
     args.filter((arg) => arg.startsWith("--")).map((arg) => arg.slice(2).split("=") as [string, string]),
   );
-  const config = load(environment, {
+  // `loadConfig` only calls `safeParse`, which both forms of zod have.
+  const config = load(environment as unknown as ZodType<z.infer<typeof environment>>, {
     ...env,
     ...(flags.has("proxyLogLevel") && { ENVOY_LOG_LEVEL: flags.get("proxyLogLevel") }),
     ...(flags.has("proxyComponentLogLevel") && { ENVOY_COMPONENT_LOG_LEVEL: flags.get("proxyComponentLogLevel") }),

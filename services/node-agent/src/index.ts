@@ -5,8 +5,9 @@
  * relay) and nothing of processes; `envoy/` knows Envoy's process and nothing of keys.
  * Never: decides what a proxy does (pilot) or who it is (citadel, from the token). Holds no state that a restart loses:
  * an Envoy left behind by a killed agent is adopted.
- * Next: `app.ts` (the whole agent on one screen).
+ * Next: `app.ts` (the whole agent on one screen), `run-agent.ts` (its process).
  */
 export { createApp } from "./app.ts";
 export type { Config } from "./config.ts";
 export { loadConfig } from "./config.ts";
+export { runAgent } from "./run-agent.ts";

@@ -1,5 +1,3 @@
-import { runMain } from "@lateen/runtime";
-import { createApp } from "./app.ts";
-import { loadConfig } from "./config.ts";
+import { runAgent } from "./run-agent.ts";
 
-process.exit(await runMain("node-agent", loadConfig, createApp));
+process.exit(await runAgent());

@@ -1,9 +1,16 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { version } from "@lateen/runtime";
+import { Counter, Gauge, Registry } from "prom-client";
 
-export type AgentMetrics = ReturnType<typeof registerAgentMetrics>;
+export type AgentMetrics = ReturnType<typeof createAgentMetrics>;
 
-export function registerAgentMetrics(registry: Registry) {
+/**
+ * The agent's metrics. Of the process's own only what is free: prom-client's default ones watch the event loop's delay,
+ * which wakes an idle agent a hundred times a second.
+ */
+export function createAgentMetrics() {
+  const registry = new Registry();
   const registers = [registry];
+  registerProcessMetrics(registry);
   const expiry = new Gauge({
     name: "istio_agent_cert_expiry_timestamp_seconds",
     help: "When the workload's certificate ends, Unix time; 0 before there is one.",
@@ -26,6 +33,7 @@ export function registerAgentMetrics(registry: Registry) {
     registers,
   });
   return {
+    registry,
     certificate: (notAfterMs: number): void => {
       expiry.set(notAfterMs / 1000);
       rotations.inc();
@@ -35,4 +43,33 @@ export function registerAgentMetrics(registry: Registry) {
     streamClosed: (): void => relayed.dec(),
     envoyStarted: (): void => starts.inc(),
   };
+}
+
+function registerProcessMetrics(registry: Registry): void {
+  const registers = [registry];
+  const labelNames = ["service", "version"] as const;
+  const build = new Gauge({
+    name: "lateen_build_info",
+    help: "Always 1; the labels say which service and version this is.",
+    labelNames,
+    registers,
+  });
+  build.set({ service: "node-agent", version: version() }, 1);
+  new Gauge({
+    name: "process_resident_memory_bytes",
+    help: "Resident memory of the agent.",
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: "process_cpu_seconds_total",
+    help: "Time the agent has computed, user and system.",
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.set((user + system) / 1e6);
+    },
+  });
 }

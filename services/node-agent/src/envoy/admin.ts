@@ -1,6 +1,7 @@
+import { ask, type HttpAnswer } from "../http-client.ts";
 import type { Address } from "./bootstrap.ts";
 
-/** What the agent asks Envoy's admin interface. Every call is bounded; none but `text` rejects. */
+/** What the agent asks Envoy's admin interface. Every call is bounded; none but `metrics` rejects. */
 export class EnvoyAdmin {
   readonly #base: string;
 
@@ -11,9 +12,8 @@ export class EnvoyAdmin {
   /** Envoy takes traffic: initialised, with clusters and listeners received. Otherwise why not. */
   async readiness(): Promise<{ readonly ready: boolean; readonly detail?: string }> {
     try {
-      const response = await this.#call("/ready");
-      const state = (await response.text()).trim();
-      return response.ok ? { ready: true } : { ready: false, detail: `envoy is ${state}` };
+      const { status, body } = await this.#ask("/ready");
+      return status === 200 ? { ready: true } : { ready: false, detail: `envoy is ${body.trim()}` };
     } catch (error) {
       return {
         ready: false,
@@ -24,19 +24,15 @@ export class EnvoyAdmin {
 
   /** Envoy's metrics in Prometheus' text form. Rejects when Envoy does not answer. */
   async metrics(): Promise<string> {
-    return (await this.#call("/stats/prometheus")).text();
+    return (await this.#ask("/stats/prometheus")).body;
   }
 
   /** Listeners go on with what they have and tell clients to go elsewhere. */
   async drain(): Promise<void> {
-    await this.#call("/drain_listeners?graceful&skip_exit", "POST").catch(() => undefined);
+    await this.#ask("/drain_listeners?graceful&skip_exit", "POST").catch(() => undefined);
   }
 
-  async quit(): Promise<void> {
-    await this.#call("/quitquitquit", "POST").catch(() => undefined);
-  }
-
-  #call(path: string, method = "GET"): Promise<Response> {
-    return fetch(`${this.#base}${path}`, { method, signal: AbortSignal.timeout(2_000) });
+  #ask(path: string, method = "GET"): Promise<HttpAnswer> {
+    return ask(`${this.#base}${path}`, { method, timeoutMs: 2_000 });
   }
 }

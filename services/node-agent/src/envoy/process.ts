@@ -12,6 +12,7 @@ export interface EnvoyOptions {
   readonly bootstrap: object;
   /** Where the bootstrap is written. */
   readonly directory: string;
+  /** Worker threads; 0: one a core. */
   readonly concurrency: number;
   readonly logLevel: string;
   readonly componentLogLevel?: string;
@@ -119,7 +120,9 @@ function argumentsOf(options: EnvoyOptions, file: string): string[] {
   return [
     ...["-c", file, "--disable-hot-restart", "--drain-strategy", "immediate"],
     ...["--drain-time-s", String(Math.ceil(options.drainMs / 1000) || 1)],
-    ...["--concurrency", String(options.concurrency), "-l", options.logLevel, "--file-flush-interval-msec", "1000"],
+    ...["-l", options.logLevel, "--file-flush-interval-msec", "1000"],
+    // Without the flag one a core; Envoy would take 0 for 1.
+    ...(options.concurrency === 0 ? [] : ["--concurrency", String(options.concurrency)]),
     ...(options.componentLogLevel === undefined ? [] : ["--component-log-level", options.componentLogLevel]),
   ];
 }

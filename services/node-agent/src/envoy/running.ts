@@ -33,18 +33,25 @@ export async function startEnvoy(binary: string, args: readonly string[], pidFil
 export async function adoptEnvoy(pidFile: string, bootstrapFile: string): Promise<RunningEnvoy | undefined> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""); // empty for a zombie
   if (!command.split("\0").includes(bootstrapFile)) return undefined; // the id belongs to someone else by now
-  const kill = (signal: NodeJS.Signals | 0): boolean => {
+  const kill = (signal: NodeJS.Signals): void => {
     try {
-      return process.kill(pid, signal);
+      process.kill(pid, signal);
     } catch {
-      return false; // gone
+      // gone
     }
   };
   const gone = async (): Promise<string> => {
-    while (kill(0)) await sleep(200);
+    while (await isAlive(pid)) await sleep(200);
     return "an end nobody saw";
   };
-  return { pid, exited: gone(), kill: (signal) => void kill(signal) };
+  return { pid, exited: gone(), kill };
+}
+
+/** A zombie has ended, too: not every machine has an init that buries orphans. */
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const [state] = stat.slice(stat.lastIndexOf(")") + 2);
+  return state !== undefined && state !== "Z";
 }
