@@ -21,7 +21,10 @@ interface Container {
 }
 
 interface Template {
-  readonly metadata: { readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: {
     readonly containers: readonly Container[];
     readonly securityContext: Readonly<Record<string, unknown>>;
@@ -33,7 +36,9 @@ interface Template {
 async function render(...args: readonly string[]): Promise<readonly KubeObject[]> {
   const { code, stdout, stderr } = await renderChart(chart, args);
   assert.equal(code, 0, stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as KubeObject | null).filter((object) => object !== null);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
 }
 
 function templateOf(object: KubeObject): Template {
@@ -61,7 +66,8 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
       assert.deepEqual(spec.securityContext["seccompProfile"], { type: "RuntimeDefault" });
       assert.equal(spec.topologySpreadConstraints.length, 2);
       for (const container of spec.containers) {
-        for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"] as const) assert.ok(container[probe], `${container.name} ${probe}`);
+        for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"] as const)
+          assert.ok(container[probe], `${container.name} ${probe}`);
         assert.ok(container.resources?.requests && container.resources.limits, container.name);
         assert.equal(container.securityContext?.["readOnlyRootFilesystem"], true, container.name);
         assert.equal(container.securityContext?.["allowPrivilegeEscalation"], false, container.name);
@@ -73,7 +79,10 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
   test("every service has its own Service, account, budget and autoscaler, and tells Prometheus where to look", () => {
     for (const service of ["galley-validator", "pilot", "citadel", "mixer-policy", "injector"]) {
       for (const kind of ["Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "HorizontalPodAutoscaler"])
-        assert.ok(ofKind(kind).some(({ metadata }) => metadata.name === `lateen-${service}`), `${kind} of ${service}`);
+        assert.ok(
+          ofKind(kind).some(({ metadata }) => metadata.name === `lateen-${service}`),
+          `${kind} of ${service}`,
+        );
     }
     for (const deployment of ofKind("Deployment")) {
       const annotations = templateOf(deployment).metadata.annotations ?? {};
@@ -90,40 +99,65 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
   });
 
   test("only those that talk to the API server have its token", () => {
-    const withToken = ofKind("Deployment").filter((each) => templateOf(each).spec.automountServiceAccountToken !== false).map(({ metadata }) => metadata.name);
+    const withToken = ofKind("Deployment")
+      .filter((each) => templateOf(each).spec.automountServiceAccountToken !== false)
+      .map(({ metadata }) => metadata.name);
     assert.deepEqual(withToken.sort(), ["lateen-citadel", "lateen-galley-validator", "lateen-injector"]);
   });
 
   test("roles name what they are for: no wildcard verb, and Secrets in the release namespace only", () => {
     for (const role of ofKind("ClusterRole", "Role")) {
-      for (const rule of role["rules"] as readonly { resources: string[]; verbs: string[]; resourceNames?: string[] }[]) {
+      for (const rule of role["rules"] as readonly {
+        resources: string[];
+        verbs: string[];
+        resourceNames?: string[];
+      }[]) {
         assert.ok(!rule.verbs.includes("*"), role.metadata.name);
         if (role.kind === "ClusterRole") assert.ok(!rule.resources.includes("secrets"), role.metadata.name);
-        if (rule.resources.some((resource) => resource.endsWith("webhookconfigurations"))) assert.equal(rule.resourceNames?.length, 1);
+        if (rule.resources.some((resource) => resource.endsWith("webhookconfigurations")))
+          assert.equal(rule.resourceNames?.length, 1);
       }
     }
   });
 
   test("each NATS user may write just its keys", () => {
     const [config] = ofKind("ConfigMap").filter(({ metadata }) => metadata.name === "lateen-nats");
-    const text = (config?.["data"] as Record<string, string>)["nats.conf"] ?? "";
-    const users = [...text.matchAll(/user: (\S+)[^}]*?publish: (\[.*\])/g)].map(([, user = "", subjects = "[]"]) => [user, JSON.parse(subjects) as string[]] as const);
-    const writers = (prefix: string) => users.filter(([, subjects]) => subjects.some((subject) => subject.startsWith(`$KV.mesh.${prefix}`))).map(([user]) => user);
-    assert.deepEqual(users.map(([user]) => user), ["galley-validator", "pilot", "citadel", "mixer-policy"]);
-    for (const prefix of ["config", "service", "endpoint", "workload"]) assert.deepEqual(writers(prefix), ["galley-validator"]);
+    const text = (config?.["data"] as Record<string, string> | undefined)?.["nats.conf"] ?? "";
+    const users = [...text.matchAll(/user: (\S+)[^}]*?publish: (\[.*\])/g)].map(
+      ([, user = "", subjects = "[]"]) => [user, JSON.parse(subjects) as string[]] as const,
+    );
+    const writers = (prefix: string) =>
+      users
+        .filter(([, subjects]) => subjects.some((subject) => subject.startsWith(`$KV.mesh.${prefix}`)))
+        .map(([user]) => user);
+    assert.deepEqual(
+      users.map(([user]) => user),
+      ["galley-validator", "pilot", "citadel", "mixer-policy"],
+    );
+    for (const prefix of ["config", "service", "endpoint", "workload"])
+      assert.deepEqual(writers(prefix), ["galley-validator"]);
     assert.deepEqual(writers("trust"), ["citadel"]);
     assert.match(text, /max_payload: 8MB/);
   });
 
   test("names of cluster-scoped objects carry the namespace, and no webhook trusts anybody yet", () => {
-    for (const object of ofKind("ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"))
+    for (const object of ofKind(
+      "ClusterRole",
+      "ClusterRoleBinding",
+      "MutatingWebhookConfiguration",
+      "ValidatingWebhookConfiguration",
+    ))
       assert.match(object.metadata.name, /-istio-system$/);
     for (const object of ofKind("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"))
-      for (const webhook of object["webhooks"] as readonly { clientConfig: { caBundle?: string } }[]) assert.equal(webhook.clientConfig.caBundle, undefined);
+      for (const webhook of object["webhooks"] as readonly { clientConfig: { caBundle?: string } }[])
+        assert.equal(webhook.clientConfig.caBundle, undefined);
   });
 
   test("with a NATS of one's own, none is installed", async () => {
-    const own = await render("--set", "nats.url=tls://nats.example.com:4222,nats.credentialsSecret=mesh-nats,nats.caSecret=mesh-nats-ca");
+    const own = await render(
+      "--set",
+      "nats.url=tls://nats.example.com:4222,nats.credentialsSecret=mesh-nats,nats.caSecret=mesh-nats-ca",
+    );
     assert.ok(!own.some(({ kind, metadata }) => kind === "StatefulSet" || metadata.name.startsWith("lateen-nats")));
     const [pilot] = own.filter(({ kind, metadata }) => kind === "Deployment" && metadata.name === "lateen-pilot");
     assert.match(JSON.stringify(pilot), /mesh-nats-ca/);
@@ -146,7 +180,9 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
     });
 
   test("every value has a description", async () => {
-    const { default: schema } = (await import(resolve(chart, "values.schema.json"), { with: { type: "json" } })) as { default: Schema };
+    const { default: schema } = (await import(resolve(chart, "values.schema.json"), { with: { type: "json" } })) as {
+      default: Schema;
+    };
     assert.deepEqual(undescribed(schema, ""), []);
   });
 });

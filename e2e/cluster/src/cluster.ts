@@ -62,7 +62,10 @@ export class Cluster {
 
   async remove(namespace: string, ...what: readonly (string | object)[]): Promise<void> {
     for (const each of what)
-      await this.kubectl(["delete", "-n", namespace, "--ignore-not-found", "--wait=true", "-f", ...fileOf(each)], inputOf(each));
+      await this.kubectl(
+        ["delete", "-n", namespace, "--ignore-not-found", "--wait=true", "-f", ...fileOf(each)],
+        inputOf(each),
+      );
   }
 
   /** What `kubectl apply` says about an object, accepted or not. */
@@ -70,7 +73,11 @@ export class Cluster {
     return this.try(["apply", "-n", namespace, "-f", "-"], { input: JSON.stringify(object) });
   }
 
-  exec({ namespace, pod, container }: PodTarget, command: readonly string[], options: CommandOptions = {}): Promise<string> {
+  exec(
+    { namespace, pod, container }: PodTarget,
+    command: readonly string[],
+    options: CommandOptions = {},
+  ): Promise<string> {
     const interactive = options.input === undefined ? [] : ["-i"];
     return this.kubectl(["exec", "-n", namespace, pod, "-c", container, ...interactive, "--", ...command], options);
   }
@@ -88,15 +95,31 @@ export class Cluster {
   async waitForRollouts(namespace: string, timeoutMs: number): Promise<void> {
     const names = await this.list("deployments", "-n", namespace);
     for (const { metadata } of names)
-      await this.kubectl(["rollout", "status", "-n", namespace, `deployment/${metadata.name}`, `--timeout=${Math.ceil(timeoutMs / 1000)}s`], { timeoutMs: timeoutMs + 5_000 });
+      await this.kubectl(
+        [
+          "rollout",
+          "status",
+          "-n",
+          namespace,
+          `deployment/${metadata.name}`,
+          `--timeout=${Math.ceil(timeoutMs / 1000)}s`,
+        ],
+        { timeoutMs: timeoutMs + 5_000 },
+      );
   }
 
   /** Deletes namespaces with all that is in them, and waits. */
   async deleteNamespaces(names: readonly string[], timeoutMs = 120_000): Promise<void> {
     await this.kubectl(["delete", "namespace", "--ignore-not-found", "--wait=false", ...names]);
-    await eventually(async () => (await this.kubectl(["get", "namespace", "--ignore-not-found", "-o", "name", ...names])).trim() === "", {
-      what: `namespaces ${names.join(", ")} are gone`, timeoutMs, intervalMs: 500,
-    });
+    await eventually(
+      async () =>
+        (await this.kubectl(["get", "namespace", "--ignore-not-found", "-o", "name", ...names])).trim() === "",
+      {
+        what: `namespaces ${names.join(", ")} are gone`,
+        timeoutMs,
+        intervalMs: 500,
+      },
+    );
   }
 }
 

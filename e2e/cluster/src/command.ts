@@ -23,7 +23,11 @@ export class CommandFailed extends Error {
 }
 
 /** Runs a program to its end; the answer has its exit code, whatever it is. Rejects where it cannot run or takes too long. */
-export async function attempt(program: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export async function attempt(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   const { input, timeoutMs = 60_000, env, cwd } = options;
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
@@ -40,7 +44,9 @@ export async function attempt(program: string, args: readonly string[], options:
     late = true;
     child.kill("SIGKILL");
   }, timeoutMs);
-  const code = await new Promise<number | null>((done, fail) => child.once("error", fail).once("close", done)).finally(() => clearTimeout(timer));
+  const code = await new Promise<number | null>((done, fail) => child.once("error", fail).once("close", done)).finally(
+    () => clearTimeout(timer),
+  );
   const result = { code, ...output };
   if (late) throw new CommandFailed(describe(program, args), result, `took more than ${timeoutMs / 1000} s`);
   return result;

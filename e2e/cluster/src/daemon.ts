@@ -25,21 +25,35 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  static async start(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+  static async start(
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Daemon> {
     // A process group of its own: Ctrl-C is for the suite, which ends it in its turn.
-    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     await new Promise<void>((done, fail) => child.once("spawn", done).once("error", fail));
     return new Daemon(program, child);
   }
 
   /** Repeats `look` at the output until it finds something. */
-  async until<T>(what: string, look: (output: string) => Promise<T | undefined> | T | undefined, timeoutMs: number): Promise<T> {
+  async until<T>(
+    what: string,
+    look: (output: string) => Promise<T | undefined> | T | undefined,
+    timeoutMs: number,
+  ): Promise<T> {
     for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(100)) {
       const found = await Promise.resolve(look(this.#output)).catch(() => undefined);
       if (found !== undefined) return found;
       if (this.#child.exitCode !== null) break;
     }
-    throw new Error(`${this.#name} is not ${what} within ${timeoutMs / 1000} s; its last output:\n${this.#output.slice(-1_000)}`);
+    throw new Error(
+      `${this.#name} is not ${what} within ${timeoutMs / 1000} s; its last output:\n${this.#output.slice(-1_000)}`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,7 +16,10 @@ export async function loadImages(world: World): Promise<readonly string[]> {
   const own = [...services, "proxy"].map((name) => imageOf(world, name));
   if (program === undefined) return own;
   const base = await attempt(program, [...args, ...baseImages], { timeoutMs: 300_000 });
-  if (base.code !== 0) world.print(`         ${baseImages.join(" and ")} were not loaded (${base.stderr.trim().split("\n").at(-1) ?? ""}); the cluster has to pull them`);
+  if (base.code !== 0)
+    world.print(
+      `         ${baseImages.join(" and ")} were not loaded (${base.stderr.trim().split("\n").at(-1) ?? ""}); the cluster has to pull them`,
+    );
   await capture(program, [...args, ...own], { timeoutMs: 600_000 });
   return own;
 }

@@ -5,12 +5,23 @@ import type { KubeObject } from "./cluster.ts";
 import type { World } from "./world.ts";
 
 interface PodStatus {
-  readonly containerStatuses?: readonly { readonly name: string; readonly ready: boolean; readonly restartCount: number; readonly containerID?: string }[];
+  readonly containerStatuses?: readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly restartCount: number;
+    readonly containerID?: string;
+  }[];
 }
 
 /** The one pod of a component of the control plane, as it is now. */
 async function podOf(world: World, component: string): Promise<KubeObject> {
-  const pods = await world.cluster.list("pods", "-n", world.system, "-l", `app.kubernetes.io/instance=lateen,app.kubernetes.io/component=${component}`);
+  const pods = await world.cluster.list(
+    "pods",
+    "-n",
+    world.system,
+    "-l",
+    `app.kubernetes.io/instance=lateen,app.kubernetes.io/component=${component}`,
+  );
   const [pod] = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (pod === undefined) throw new Error(`there is no pod of ${component}`);
   return pod;
@@ -32,10 +43,13 @@ export async function crash(world: World, component: string): Promise<{ readonly
   const killed = JSON.parse(await world.cluster.runProgram(killer, program, id, 30_000)) as number[];
   if (killed.length === 0) throw new Error(`no process of ${pod.metadata.name} was found on its node`);
   const started = Date.now();
-  await eventually(async () => {
-    const now = containerOf(await podOf(world, component));
-    return now.restartCount > before.restartCount && now.ready;
-  }, { what: `${component} is ready again`, timeoutMs: 90_000, intervalMs: 250 });
+  await eventually(
+    async () => {
+      const now = containerOf(await podOf(world, component));
+      return now.restartCount > before.restartCount && now.ready;
+    },
+    { what: `${component} is ready again`, timeoutMs: 90_000, intervalMs: 250 },
+  );
   return { downMs: Date.now() - started };
 }
 
@@ -51,16 +65,24 @@ async function killerOn(world: World, node: string) {
       hostPID: true,
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
-      containers: [{
-        name: "killer",
-        image: "node:24-bookworm-slim",
-        imagePullPolicy: "IfNotPresent",
-        command: ["node", "-e", "setInterval(() => {}, 60_000)"],
-        securityContext: { runAsUser: 0, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"], add: ["KILL"] } },
-      }],
+      containers: [
+        {
+          name: "killer",
+          image: "node:24-bookworm-slim",
+          imagePullPolicy: "IfNotPresent",
+          command: ["node", "-e", "setInterval(() => {}, 60_000)"],
+          securityContext: {
+            runAsUser: 0,
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ["ALL"], add: ["KILL"] },
+          },
+        },
+      ],
     },
   };
   await world.cluster.apply(world.tools, pod);
-  await world.cluster.kubectl(["wait", "-n", world.tools, `pod/${name}`, "--for=condition=Ready", "--timeout=60s"], { timeoutMs: 70_000 });
+  await world.cluster.kubectl(["wait", "-n", world.tools, `pod/${name}`, "--for=condition=Ready", "--timeout=60s"], {
+    timeoutMs: 70_000,
+  });
   return target;
 }

@@ -61,9 +61,16 @@ export class MeshLoad {
 }
 
 /** Runs `work` while requests are sent; none of them may fail. */
-export async function underLoad(world: World, orders: readonly LoadOrder[], work: () => Promise<void>): Promise<readonly LoadReport[]> {
+export async function underLoad(
+  world: World,
+  orders: readonly LoadOrder[],
+  work: () => Promise<void>,
+): Promise<readonly LoadReport[]> {
   const loads = await Promise.all(orders.map((order) => MeshLoad.start(world, order)));
-  const outcome = await work().then(() => undefined, (error: unknown) => ({ error }));
+  const outcome = await work().then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
   const reports = await Promise.all(loads.map((load) => load.stop()));
   if (outcome !== undefined) throw outcome.error;
   for (const report of reports) requireNoFailure(report);

@@ -27,8 +27,13 @@ export async function configurationFor(targetsUrl: string, proxy: string): Promi
   if (job === undefined) throw new Error("deploy/observability/prometheus.yml has no scrape configuration");
   const { kubernetes_sd_configs: _kubernetes, ...rest } = job;
   const throughApiServer = [
-    { source_labels: ["namespace", "pod", "__address__", "__metrics_path__"], separator: ";", regex: "(.+);(.+);[^;]+:(\\d+);(.+)",
-      replacement: "/api/v1/namespaces/$1/pods/$2:$3/proxy$4", target_label: "__metrics_path__" },
+    {
+      source_labels: ["namespace", "pod", "__address__", "__metrics_path__"],
+      separator: ";",
+      regex: "(.+);(.+);[^;]+:(\\d+);(.+)",
+      replacement: "/api/v1/namespaces/$1/pods/$2:$3/proxy$4",
+      target_label: "__metrics_path__",
+    },
     { target_label: "__address__", replacement: proxy },
     { source_labels: ["pod"], target_label: "instance" },
   ];
@@ -36,7 +41,13 @@ export async function configurationFor(targetsUrl: string, proxy: string): Promi
     ...shipped,
     global: { scrape_interval: "2s", scrape_timeout: "2s", evaluation_interval: "5s" },
     rule_files: [join(folder, "rules.yml")],
-    scrape_configs: [{ ...rest, http_sd_configs: [{ url: targetsUrl, refresh_interval: "2s" }], relabel_configs: [...job.relabel_configs, ...throughApiServer] }],
+    scrape_configs: [
+      {
+        ...rest,
+        http_sd_configs: [{ url: targetsUrl, refresh_interval: "2s" }],
+        relabel_configs: [...job.relabel_configs, ...throughApiServer],
+      },
+    ],
   };
 }
 
@@ -54,7 +65,10 @@ function metaLabels(pod: KubeObject): Record<string, string> {
   const { name, namespace = "", labels = {}, annotations = {} } = pod.metadata;
   const { podIP = "", phase = "" } = statusOf(pod);
   const prefixed = (kind: string, values: Readonly<Record<string, string>>): [string, string][] =>
-    Object.entries(values).map(([key, value]) => [`__meta_kubernetes_pod_${kind}_${key.replace(/[^a-zA-Z0-9_]/g, "_")}`, value]);
+    Object.entries(values).map(([key, value]) => [
+      `__meta_kubernetes_pod_${kind}_${key.replace(/[^a-zA-Z0-9_]/g, "_")}`,
+      value,
+    ]);
   return Object.fromEntries([
     ["__meta_kubernetes_namespace", namespace],
     ["__meta_kubernetes_pod_name", name],

@@ -42,7 +42,12 @@ export class PrometheusServer implements AsyncDisposable {
       await writeFile(config, stringify(await configurationFor(discovery.url, address)));
       const listen = `127.0.0.1:${await freePort()}`;
       const data = directory.join("data");
-      const server = await Daemon.start("prometheus", [`--config.file=${config}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${listen}`, "--log.level=warn"]);
+      const server = await Daemon.start("prometheus", [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${data}`,
+        `--web.listen-address=${listen}`,
+        "--log.level=warn",
+      ]);
       parts.unshift(server);
       await server.until("ready", async () => (await fetch(`http://${listen}/-/ready`)).ok || undefined, 30_000);
       return new PrometheusServer(`http://${listen}`, parts);
@@ -54,8 +59,13 @@ export class PrometheusServer implements AsyncDisposable {
 
   async query(expression: string): Promise<readonly Sample[]> {
     const response = await fetch(`${this.#url}/api/v1/query?query=${encodeURIComponent(expression)}`);
-    const answer = (await response.json()) as { status: string; error?: string; data?: { result: { metric: Record<string, string>; value: [number, string] }[] } };
-    if (answer.status !== "success") throw new Error(`prometheus refuses ${expression}: ${answer.error ?? response.status}`);
+    const answer = (await response.json()) as {
+      status: string;
+      error?: string;
+      data?: { result: { metric: Record<string, string>; value: [number, string] }[] };
+    };
+    if (answer.status !== "success")
+      throw new Error(`prometheus refuses ${expression}: ${answer.error ?? response.status}`);
     return (answer.data?.result ?? []).map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
@@ -65,7 +75,9 @@ export class PrometheusServer implements AsyncDisposable {
   }
 
   async rules(): Promise<readonly Rule[]> {
-    const answer = (await (await fetch(`${this.#url}/api/v1/rules`)).json()) as { data: { groups: readonly { rules: readonly Rule[] }[] } };
+    const answer = (await (await fetch(`${this.#url}/api/v1/rules`)).json()) as {
+      data: { groups: readonly { rules: readonly Rule[] }[] };
+    };
     return answer.data.groups.flatMap((group) => group.rules);
   }
 
@@ -82,7 +94,8 @@ export async function ensurePrometheus(): Promise<string> {
   };
   const present = await version();
   if (present !== undefined) return present;
-  if (process.getuid?.() !== 0) throw new Error("there is no prometheus here: install it (Debian: apt-get install prometheus)");
+  if (process.getuid?.() !== 0)
+    throw new Error("there is no prometheus here: install it (Debian: apt-get install prometheus)");
   const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }; // installs it, but starts no service
   const install = ["install", "-y", "--no-install-recommends", "prometheus"];
   const first = await attempt("apt-get", install, { env, timeoutMs: 300_000 });
@@ -94,7 +107,10 @@ export async function ensurePrometheus(): Promise<string> {
 }
 
 /** Answers with the pods as they are when asked. */
-async function serveTargets(cluster: Cluster, namespaces: readonly string[]): Promise<{ url: string; server: AsyncDisposable }> {
+async function serveTargets(
+  cluster: Cluster,
+  namespaces: readonly string[],
+): Promise<{ url: string; server: AsyncDisposable }> {
   const server = createServer((_request, response) => {
     podTargets(cluster, namespaces).then(
       (targets) => response.setHeader("content-type", "application/json").end(JSON.stringify(targets)),

@@ -18,21 +18,33 @@ export class Release {
 
   /** Waits until all is ready. */
   async install(args: readonly string[], timeoutMs: number): Promise<void> {
-    await this.#helm(["install", this.#options.name, this.#options.chart, "--wait", "--timeout", seconds(timeoutMs), ...args], timeoutMs);
+    await this.#helm(
+      ["install", this.#options.name, this.#options.chart, "--wait", "--timeout", seconds(timeoutMs), ...args],
+      timeoutMs,
+    );
   }
 
   async upgrade(args: readonly string[], timeoutMs: number): Promise<void> {
-    await this.#helm(["upgrade", this.#options.name, this.#options.chart, "--wait", "--timeout", seconds(timeoutMs), ...args], timeoutMs);
+    await this.#helm(
+      ["upgrade", this.#options.name, this.#options.chart, "--wait", "--timeout", seconds(timeoutMs), ...args],
+      timeoutMs,
+    );
   }
 
   /** Nothing to remove is no mistake. */
   async uninstall(timeoutMs = 180_000): Promise<void> {
-    await this.#helm(["uninstall", this.#options.name, "--ignore-not-found", "--wait", "--timeout", seconds(timeoutMs)], timeoutMs);
+    await this.#helm(
+      ["uninstall", this.#options.name, "--ignore-not-found", "--wait", "--timeout", seconds(timeoutMs)],
+      timeoutMs,
+    );
   }
 
   #helm(args: readonly string[], timeoutMs: number): Promise<string> {
     const { namespace, cluster } = this.#options;
-    return capture("helm", [...args, "--namespace", namespace], { timeoutMs: timeoutMs + 10_000, env: cluster.environment });
+    return capture("helm", [...args, "--namespace", namespace], {
+      timeoutMs: timeoutMs + 10_000,
+      env: cluster.environment,
+    });
   }
 }
 

@@ -31,7 +31,12 @@ console.log(JSON.stringify(answers));
 `;
 
 /** What a sample's application gets when it sends requests. */
-export async function askMany(world: World, from: string, url: string, options: RequestOptions = {}): Promise<readonly Answer[]> {
+export async function askMany(
+  world: World,
+  from: string,
+  url: string,
+  options: RequestOptions = {},
+): Promise<readonly Answer[]> {
   const { method = "GET", headers = {}, times = 1 } = options;
   const argument = { url, method, headers, times };
   return JSON.parse(await world.cluster.runProgram(appOf(world, from), program, argument, 60_000)) as Answer[];
@@ -49,5 +54,7 @@ export function headersSeen(answer: Answer): Readonly<Record<string, string>> {
 }
 
 export function show(answer: Answer): string {
-  return answer.status === 0 ? `no answer (${answer.error ?? "unknown"})` : `${answer.status} ${answer.body.slice(0, 160).trim()}`;
+  return answer.status === 0
+    ? `no answer (${answer.error ?? "unknown"})`
+    : `${answer.status} ${answer.body.slice(0, 160).trim()}`;
 }

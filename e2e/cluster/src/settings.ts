@@ -25,7 +25,9 @@ export interface Settings {
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const kubeconfig = env["KUBECONFIG"] ?? "";
   if (kubeconfig === "")
-    throw new Error("KUBECONFIG is not set: the suite installs things, so it is told which cluster (kind create cluster makes one)");
+    throw new Error(
+      "KUBECONFIG is not set: the suite installs things, so it is told which cluster (kind create cluster makes one)",
+    );
   const skipImages = isOn(env["LATEEN_SKIP_IMAGES"]);
   const loader = words(env["LATEEN_IMAGE_LOADER"]);
   return {

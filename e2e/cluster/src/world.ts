@@ -32,7 +32,10 @@ export function openWorld(settings: Settings, print: (line: string) => void): Wo
   const cluster = new Cluster(settings.kubeconfig);
   const system = "istio-system";
   return {
-    settings, cluster, system, print,
+    settings,
+    cluster,
+    system,
+    print,
     release: new Release({ name: "lateen", namespace: system, chart: settings.chart, cluster }),
     samples: "lateen-e2e-samples",
     tools: "lateen-e2e-tools",
@@ -53,11 +56,19 @@ export function imageOf({ settings }: World, name: string): string {
 }
 
 /** Makes a namespace of ours. Refuses one that is there already and is not. */
-export async function makeNamespace(world: World, name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function makeNamespace(
+  world: World,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const [existing] = await namespacesNamed(world, [name]);
   if (existing !== undefined)
     throw new Error(`namespace ${name} exists and is not the suite's; use a cluster without a mesh, or remove it`);
-  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { [ownLabel]: "true", ...labels } } };
+  const namespace = {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { [ownLabel]: "true", ...labels } },
+  };
   await world.cluster.kubectl(["create", "-f", "-"], { input: JSON.stringify(namespace) });
 }
 
@@ -85,7 +96,9 @@ export async function deleteCrds({ cluster }: World): Promise<number> {
 export async function refuseForeignCrds({ cluster }: World): Promise<void> {
   const [foreign] = await cluster.list(...crds);
   if (foreign !== undefined)
-    throw new Error(`CRD ${foreign.metadata.name} exists: use a cluster without a mesh, or delete what is left of one (kubectl delete ${crds.join(" ")})`);
+    throw new Error(
+      `CRD ${foreign.metadata.name} exists: use a cluster without a mesh, or delete what is left of one (kubectl delete ${crds.join(" ")})`,
+    );
 }
 
 async function namespacesNamed({ cluster }: World, names: readonly string[]): Promise<readonly KubeObject[]> {

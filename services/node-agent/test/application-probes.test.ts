@@ -57,7 +57,10 @@ async function listen(server: Server, beforeClose?: () => void): Promise<number>
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen({ host, port: 0 }, resolve);
   await promise;
-  closers.push(() => (beforeClose?.(), server.close()));
+  closers.push(() => {
+    beforeClose?.();
+    server.close();
+  });
   return (server.address() as AddressInfo).port;
 }
 

@@ -123,6 +123,7 @@ interface Seen {
 /** Answers the first request of each type with all resources of that type. */
 function discovery(resources: readonly EnvoyResource[], seen: Seen): RpcService {
   return defineService(AggregatedDiscoveryService, {
+    // biome-ignore lint/correctness/useYield: it has nothing to say
     async *streamAggregatedResources() {
       throw new RpcError(RpcCode.UNIMPLEMENTED, "the agent's bootstrap asks for delta xDS");
     },

@@ -12,7 +12,10 @@ const generousLimit = {
   apiVersion: "policy.lateen.dev/v1alpha1",
   kind: "RateLimit",
   metadata: { name: "generous" },
-  spec: { selector: { matchLabels: { app: "reviews" } }, rules: [{ name: "all", limit: { requests: 1_000_000, unit: "MINUTE" } }] },
+  spec: {
+    selector: { matchLabels: { app: "reviews" } },
+    rules: [{ name: "all", limit: { requests: 1_000_000, unit: "MINUTE" } }],
+  },
 };
 
 let rounds = 0;
@@ -20,7 +23,12 @@ let rounds = 0;
 /** A route that stamps every answer of ratings with `stamp`. */
 function stamped(stamp: string): object {
   const route = [{ destination: { host: "ratings" }, headers: { response: { set: { "x-stamp": stamp } } } }];
-  return { apiVersion: "networking.istio.io/v1", kind: "VirtualService", metadata: { name: "ratings" }, spec: { hosts: ["ratings"], http: [{ route }] } };
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name: "ratings" },
+    spec: { hosts: ["ratings"], http: [{ route }] },
+  };
 }
 
 /** A change of configuration goes the whole way: kubectl, webhook, store, pilot, proxy. */
@@ -28,15 +36,22 @@ export async function changeTakesEffect(world: World): Promise<number> {
   rounds += 1;
   const stamp = `round-${rounds}`;
   const started = Date.now();
-  await eventually(async () => {
-    await world.cluster.apply(world.samples, stamped(stamp));
-    return true;
-  }, { what: "kubectl apply is accepted", timeoutMs: 30_000, intervalMs: 500 });
-  await eventually(async () => {
-    const answer = await ask(world, "client", "http://ratings/");
-    if (answer.headers["x-stamp"] !== stamp) throw new Error(`x-stamp is ${answer.headers["x-stamp"] ?? "absent"}: ${show(answer)}`);
-    return true;
-  }, { what: `answers carry ${stamp}`, timeoutMs: 30_000, intervalMs: 200 });
+  await eventually(
+    async () => {
+      await world.cluster.apply(world.samples, stamped(stamp));
+      return true;
+    },
+    { what: "kubectl apply is accepted", timeoutMs: 30_000, intervalMs: 500 },
+  );
+  await eventually(
+    async () => {
+      const answer = await ask(world, "client", "http://ratings/");
+      if (answer.headers["x-stamp"] !== stamp)
+        throw new Error(`x-stamp is ${answer.headers["x-stamp"] ?? "absent"}: ${show(answer)}`);
+      return true;
+    },
+    { what: `answers carry ${stamp}`, timeoutMs: 30_000, intervalMs: 200 },
+  );
   return Date.now() - started;
 }
 
@@ -57,10 +72,25 @@ export async function survivesCrash(world: World, component: string): Promise<st
 export async function storeIsRebuilt(world: World): Promise<string> {
   let change = 0;
   const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 150 }], async () => {
-    await world.cluster.kubectl(["delete", "pod", "lateen-nats-0", "-n", world.system, "--wait=true"], { timeoutMs: 60_000 });
-    await eventually(() => world.cluster.kubectl(["wait", "pod/lateen-nats-0", "-n", world.system, "--for=condition=Ready", "--timeout=30s"]), {
-      what: "the store is ready again", timeoutMs: 60_000, intervalMs: 500,
+    await world.cluster.kubectl(["delete", "pod", "lateen-nats-0", "-n", world.system, "--wait=true"], {
+      timeoutMs: 60_000,
     });
+    await eventually(
+      () =>
+        world.cluster.kubectl([
+          "wait",
+          "pod/lateen-nats-0",
+          "-n",
+          world.system,
+          "--for=condition=Ready",
+          "--timeout=30s",
+        ]),
+      {
+        what: "the store is ready again",
+        timeoutMs: 60_000,
+        intervalMs: 500,
+      },
+    );
     change = await changeTakesEffect(world);
   });
   return `${answered(reports)} requests answered, next change in effect ${(change / 1000).toFixed(1)} s after the empty store was ready`;

@@ -26,7 +26,10 @@ export const checks: readonly Check<World>[] = [
   { name: "it has the requests, with their labels", run: requestsAreCounted },
   { name: "kubectl apply of an invalid object is refused", run: invalidIsRefused },
   { name: "fields that are not built are warned of", run: notBuiltIsWarnedOf },
-  ...mortals.map((component) => ({ name: `kill -9 of ${component} under load`, run: (world: World) => survivesCrash(world, component) })),
+  ...mortals.map((component) => ({
+    name: `kill -9 of ${component} under load`,
+    run: (world: World) => survivesCrash(world, component),
+  })),
   { name: "the store is lost and rebuilt under load", run: storeIsRebuilt },
   { name: "helm upgrade to three pilots under load", run: upgradesUnderLoad },
   { name: "a restart of everything under load", run: restartsUnderLoad },

@@ -14,7 +14,8 @@ export async function chartRenders(): Promise<string> {
     if (event.details.type !== "suite") passed += 1;
   });
   stream.on("test:fail", (event) => {
-    if (event.details.type !== "suite") failed.push(`${event.name}: ${String(event.details.error.cause ?? event.details.error)}`);
+    if (event.details.type !== "suite")
+      failed.push(`${event.name}: ${String(event.details.error.cause ?? event.details.error)}`);
   });
   for await (const _event of stream);
   if (failed.length > 0 || passed === 0) throw new Error(failed.join("\n") || "no test was run");
@@ -51,6 +52,10 @@ export async function installs(world: World): Promise<string> {
 async function allReady(world: World): Promise<void> {
   for (const service of services) {
     const path = `/api/v1/namespaces/${world.system}/services/lateen-${service}:15014/proxy/readyz`;
-    await eventually(() => world.cluster.kubectl(["get", "--raw", path]), { what: `${service} answers /readyz with 200`, timeoutMs: 15_000, intervalMs: 500 });
+    await eventually(() => world.cluster.kubectl(["get", "--raw", path]), {
+      what: `${service} answers /readyz with 200`,
+      timeoutMs: 15_000,
+      intervalMs: 500,
+    });
   }
 }

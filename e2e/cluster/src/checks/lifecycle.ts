@@ -22,7 +22,11 @@ export async function upgradesUnderLoad(world: World): Promise<string> {
 /** Every service gets new pods (another environment variable), one after the other. */
 export async function restartsUnderLoad(world: World): Promise<string> {
   const { cluster, system } = world;
-  const outside = { from: "legacy", url: `http://istio-ingressgateway.${system}/`, headers: { host: "reviews.example.com" } };
+  const outside = {
+    from: "legacy",
+    url: `http://istio-ingressgateway.${system}/`,
+    headers: { host: "reviews.example.com" },
+  };
   const loads = [{ url: "http://reviews/" }, outside].map((load) => ({ ...load, perSecond: 50, seconds: 240 }));
   const reports = await underLoad(world, loads, async () => {
     await cluster.kubectl(["rollout", "restart", "deployment", "-n", system]);
@@ -55,23 +59,29 @@ export async function uninstallLeavesNothing(world: World): Promise<string> {
   const crds = await deleteCrds(world);
   const { before } = world;
   if (before === undefined) throw new Error("it is not known what was there before");
-  await eventually(async () => {
-    const more = additions(before, await takeInventory(cluster), [system, samples, tools]);
-    if (more.length > 0) throw new Error(more.join(", "));
-    return true;
-  }, { what: "the cluster is as it was", timeoutMs: 60_000, intervalMs: 1_000 });
+  await eventually(
+    async () => {
+      const more = additions(before, await takeInventory(cluster), [system, samples, tools]);
+      if (more.length > 0) throw new Error(more.join(", "));
+      return true;
+    },
+    { what: "the cluster is as it was", timeoutMs: 60_000, intervalMs: 1_000 },
+  );
   return `webhooks, roles, Secrets and roots are gone; ${crds} CRDs deleted by label; the cluster is as it was`;
 }
 
 /** Before any namespace is deleted: what Helm and the services made, wherever it is. */
 async function leftBehind(world: World): Promise<string[]> {
   const { before, system, samples, tools, cluster } = world;
-  return eventually(async () => {
-    const now = additions(before ?? new Set(), await takeInventory(cluster), [system, samples, tools]);
-    const left = now.filter((each) => isOurs(each, world));
-    if (left.some((each) => each.startsWith("Pod "))) throw new Error(`still there: ${left.join(", ")}`); // they are stopping
-    return left;
-  }, { what: "the pods have ended", timeoutMs: 60_000, intervalMs: 1_000 });
+  return eventually(
+    async () => {
+      const now = additions(before ?? new Set(), await takeInventory(cluster), [system, samples, tools]);
+      const left = now.filter((each) => isOurs(each, world));
+      if (left.some((each) => each.startsWith("Pod "))) throw new Error(`still there: ${left.join(", ")}`); // they are stopping
+      return left;
+    },
+    { what: "the pods have ended", timeoutMs: 60_000, intervalMs: 1_000 },
+  );
 }
 
 const kept = ["Namespace", "CustomResourceDefinition", "APIService"];

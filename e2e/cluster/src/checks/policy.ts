@@ -3,13 +3,22 @@ import { type Answer, ask, askMany, show } from "../request.ts";
 import { sample, type World } from "../world.ts";
 
 /** Asks until the status is the expected one: a policy takes a moment to reach the proxies. */
-async function until(world: World, from: string, url: string, expected: number | "refused", method = "GET"): Promise<Answer> {
-  return eventually(async () => {
-    const answer = await ask(world, from, url, { method });
-    const right = expected === "refused" ? answer.status === 0 : answer.status === expected;
-    if (!right) throw new Error(`got ${show(answer)}`);
-    return answer;
-  }, { what: `${method} ${url} from ${from} is ${expected}`, timeoutMs: 20_000, intervalMs: 250 });
+async function until(
+  world: World,
+  from: string,
+  url: string,
+  expected: number | "refused",
+  method = "GET",
+): Promise<Answer> {
+  return eventually(
+    async () => {
+      const answer = await ask(world, from, url, { method });
+      const right = expected === "refused" ? answer.status === 0 : answer.status === expected;
+      if (!right) throw new Error(`got ${show(answer)}`);
+      return answer;
+    },
+    { what: `${method} ${url} from ${from} is ${expected}`, timeoutMs: 20_000, intervalMs: 250 },
+  );
 }
 
 export async function deniedIsDenied(world: World): Promise<string> {
@@ -52,11 +61,14 @@ const limit = 10;
 export async function rateLimitBites(world: World): Promise<string> {
   const { cluster, samples } = world;
   await cluster.apply(samples, sample(world, "rate-limit.yaml"));
-  const answers = await eventually(async () => {
-    const all = await askMany(world, "client", "http://ratings/", { times: 30 });
-    if (!all.some(({ status }) => status === 429)) throw new Error("no request was limited");
-    return all;
-  }, { what: "the limit bites", timeoutMs: 20_000, intervalMs: 250 });
+  const answers = await eventually(
+    async () => {
+      const all = await askMany(world, "client", "http://ratings/", { times: 30 });
+      if (!all.some(({ status }) => status === 429)) throw new Error("no request was limited");
+      return all;
+    },
+    { what: "the limit bites", timeoutMs: 20_000, intervalMs: 250 },
+  );
   const passed = answers.filter(({ status }) => status === 200).length;
   const limited = answers.filter(({ status }) => status === 429);
   const other = answers.find(({ status }) => status !== 200 && status !== 429);

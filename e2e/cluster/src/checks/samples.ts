@@ -22,13 +22,17 @@ export async function samplesAreInjected(world: World): Promise<string> {
   const injected = pods.filter(hasProxy).map(appName);
   const plain = pods.filter((pod) => !hasProxy(pod)).map(appName);
   const wanted = ["client", "ratings", "reviews", "reviews"];
-  if (injected.sort().join() !== wanted.join()) throw new Error(`injected are ${injected.join()}, expected ${wanted.join()}`);
+  if (injected.sort().join() !== wanted.join())
+    throw new Error(`injected are ${injected.join()}, expected ${wanted.join()}`);
   if (plain.join() !== "legacy") throw new Error(`without a proxy are ${plain.join()}, expected legacy alone`);
-  const first = await eventually(async () => {
-    const answer = await ask(world, "client", "http://reviews/");
-    if (answer.status !== 200) throw new Error(show(answer));
-    return answer;
-  }, { what: "client reaches reviews", timeoutMs: 15_000 });
+  const first = await eventually(
+    async () => {
+      const answer = await ask(world, "client", "http://reviews/");
+      if (answer.status !== 200) throw new Error(show(answer));
+      return answer;
+    },
+    { what: "client reaches reviews", timeoutMs: 15_000 },
+  );
   return `${injected.length} pods with a proxy, legacy without; first answer ${first.headers["x-sample"] ?? "?"}`;
 }
 
@@ -49,14 +53,21 @@ export async function answersByMutualTls(world: World): Promise<string> {
   const answer = await ask(world, "client", `http://ratings${marker}`);
   if (answer.status !== 200) throw new Error(show(answer));
   const header = headersSeen(answer)["x-forwarded-client-cert"] ?? "";
-  if (!header.includes(`URI=${expected}`)) throw new Error(`x-forwarded-client-cert is "${header}", expected URI=${expected}`);
+  if (!header.includes(`URI=${expected}`))
+    throw new Error(`x-forwarded-client-cert is "${header}", expected URI=${expected}`);
   const proxy = { ...appOf(world, "ratings"), container: "istio-proxy" };
-  const line = await eventually(async () => (await cluster.logs(proxy, "--tail=200")).split("\n").find((each) => each.includes(marker)), {
-    what: `${marker} is in the access log of ratings`, timeoutMs: 15_000, intervalMs: 500,
-  });
+  const line = await eventually(
+    async () => (await cluster.logs(proxy, "--tail=200")).split("\n").find((each) => each.includes(marker)),
+    {
+      what: `${marker} is in the access log of ratings`,
+      timeoutMs: 15_000,
+      intervalMs: 500,
+    },
+  );
   if (!line.includes(expected)) throw new Error(`the access log does not name ${expected}: ${line}`);
   const plain = await ask(world, "legacy", "http://ratings/");
   if (plain.status !== 200) throw new Error(`a caller without a proxy (permissive) got ${show(plain)}`);
-  if (headersSeen(plain)["x-forwarded-client-cert"] !== undefined) throw new Error("a caller without a proxy has an identity");
+  if (headersSeen(plain)["x-forwarded-client-cert"] !== undefined)
+    throw new Error("a caller without a proxy has an identity");
   return `${expected} in access log and x-forwarded-client-cert`;
 }

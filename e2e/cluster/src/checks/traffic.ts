@@ -11,9 +11,18 @@ export async function canaryMoves(world: World): Promise<string> {
   const { cluster, samples } = world;
   await cluster.apply(samples, sample(world, "reviews-subsets.yaml"));
   const seen: string[] = [];
-  for (const [file, share] of [["reviews-90-10.yaml", 0.1], ["reviews-50-50.yaml", 0.5]] as const) {
+  for (const [file, share] of [
+    ["reviews-90-10.yaml", 0.1],
+    ["reviews-50-50.yaml", 0.5],
+  ] as const) {
     await cluster.apply(samples, sample(world, file));
-    seen.push(await eventually(() => measured(world, share), { what: `the split of ${file}`, timeoutMs: 30_000, intervalMs: 500 }));
+    seen.push(
+      await eventually(() => measured(world, share), {
+        what: `the split of ${file}`,
+        timeoutMs: 30_000,
+        intervalMs: 500,
+      }),
+    );
   }
   return seen.join(", then ");
 }
@@ -24,7 +33,8 @@ async function measured(world: World, share: number): Promise<string> {
   if (failed !== undefined) throw new Error(show(failed));
   const second = answers.filter(({ headers }) => headers["x-sample"] === "reviews-v2").length;
   const tolerance = 4 * Math.sqrt(share * (1 - share) * requests);
-  if (Math.abs(second - share * requests) > tolerance) throw new Error(`v2 answered ${second} of ${requests}, expected ${share * requests}`);
+  if (Math.abs(second - share * requests) > tolerance)
+    throw new Error(`v2 answered ${second} of ${requests}, expected ${share * requests}`);
   return `${requests - second}:${second} for ${(1 - share) * 100}/${share * 100}`;
 }
 
@@ -32,12 +42,31 @@ async function measured(world: World, share: number): Promise<string> {
 export async function ingressComesIn(world: World): Promise<string> {
   const { cluster, samples, system } = world;
   await cluster.apply(samples, sample(world, "ingress.yaml"));
-  const address = await eventually(() => ingressAddress(world), { what: "the ingress gateway has an address", timeoutMs: 60_000, intervalMs: 500 });
-  const body = await eventually(() => fetchFromHere(address, "reviews.example.com"), { what: `reviews.example.com answers at ${address}`, timeoutMs: 30_000, intervalMs: 250 });
+  const address = await eventually(() => ingressAddress(world), {
+    what: "the ingress gateway has an address",
+    timeoutMs: 60_000,
+    intervalMs: 500,
+  });
+  const body = await eventually(() => fetchFromHere(address, "reviews.example.com"), {
+    what: `reviews.example.com answers at ${address}`,
+    timeoutMs: 30_000,
+    intervalMs: 250,
+  });
   const identity = headersSeen({ status: 200, headers: {}, body })["x-forwarded-client-cert"] ?? "";
   const gateway = spiffeId(world, "istio-ingressgateway", system);
   if (!identity.includes(`URI=${gateway}`)) throw new Error(`reviews was called by "${identity}", expected ${gateway}`);
-  const other = await capture("curl", ["-s", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: unknown.example.com", `http://${address}/`]);
+  const other = await capture("curl", [
+    "-s",
+    "-m",
+    "10",
+    "-o",
+    "/dev/null",
+    "-w",
+    "%{http_code}",
+    "-H",
+    "Host: unknown.example.com",
+    `http://${address}/`,
+  ]);
   if (other !== "404") throw new Error(`a host that no Gateway names got ${other}, expected 404`);
   return `200 at ${address}, upstream as ${gateway}; unknown host 404`;
 }

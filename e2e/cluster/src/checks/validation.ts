@@ -8,12 +8,20 @@ interface Refusal {
 }
 
 const meta = (name: string) => ({ metadata: { name } });
-const virtualService = (name: string, spec: object) => ({ apiVersion: "networking.istio.io/v1", kind: "VirtualService", ...meta(name), spec });
+const virtualService = (name: string, spec: object) => ({
+  apiVersion: "networking.istio.io/v1",
+  kind: "VirtualService",
+  ...meta(name),
+  spec,
+});
 
 const refusals: readonly Refusal[] = [
   {
     what: "weights",
-    object: virtualService("weights", { hosts: ["reviews"], http: [{ route: [{ destination: { host: "reviews" }, weight: -1 }] }] }),
+    object: virtualService("weights", {
+      hosts: ["reviews"],
+      http: [{ route: [{ destination: { host: "reviews" }, weight: -1 }] }],
+    }),
     says: [/spec\.http\[0\]\.route\[0\]\.weight/],
   },
   {
@@ -23,27 +31,46 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: "misspelt field",
-    object: virtualService("misspelt", { hosts: ["reviews"], http: [{ rout: [{ destination: { host: "reviews" } }] }] }),
+    object: virtualService("misspelt", {
+      hosts: ["reviews"],
+      http: [{ rout: [{ destination: { host: "reviews" } }] }],
+    }),
     says: [/rout/],
   },
   {
     what: "misspelt enumeration",
-    object: { apiVersion: "security.istio.io/v1", kind: "PeerAuthentication", ...meta("mode"), spec: { mtls: { mode: "STRIKT" } } },
+    object: {
+      apiVersion: "security.istio.io/v1",
+      kind: "PeerAuthentication",
+      ...meta("mode"),
+      spec: { mtls: { mode: "STRIKT" } },
+    },
     says: [/spec\.mtls\.mode/, /STRICT/],
   },
   {
     what: "regular expression",
-    object: virtualService("expression", { hosts: ["reviews"], http: [{ match: [{ uri: { regex: "(" } }], route: [{ destination: { host: "reviews" } }] }] }),
+    object: virtualService("expression", {
+      hosts: ["reviews"],
+      http: [{ match: [{ uri: { regex: "(" } }], route: [{ destination: { host: "reviews" } }] }],
+    }),
     says: [/spec\.http\[0\]\.match\[0\]\.uri\.regex/],
   },
   {
     what: "duration",
-    object: virtualService("duration", { hosts: ["reviews"], http: [{ timeout: "5 seconds", route: [{ destination: { host: "reviews" } }] }] }),
+    object: virtualService("duration", {
+      hosts: ["reviews"],
+      http: [{ timeout: "5 seconds", route: [{ destination: { host: "reviews" } }] }],
+    }),
     says: [/spec\.http\[0\]\.timeout/],
   },
   {
     what: "limit without a unit",
-    object: { apiVersion: "policy.lateen.dev/v1alpha1", kind: "RateLimit", ...meta("unit"), spec: { rules: [{ name: "all", limit: { requests: 5 } }] } },
+    object: {
+      apiVersion: "policy.lateen.dev/v1alpha1",
+      kind: "RateLimit",
+      ...meta("unit"),
+      spec: { rules: [{ name: "all", limit: { requests: 5 } }] },
+    },
     says: [/spec\.rules\[0\]\.limit\.unit/, /MINUTE/],
   },
 ];
@@ -56,10 +83,22 @@ export async function invalidIsRefused(world: World): Promise<string> {
     if (code === 0) {
       mistakes.push(`${what} was accepted`);
       await cluster.remove(samples, object);
-    } else mistakes.push(...says.filter((pattern) => !pattern.test(stderr)).map((pattern) => `${what}: ${String(pattern)} is not in "${stderr.trim()}"`));
+    } else
+      mistakes.push(
+        ...says
+          .filter((pattern) => !pattern.test(stderr))
+          .map((pattern) => `${what}: ${String(pattern)} is not in "${stderr.trim()}"`),
+      );
   }
   if (mistakes.length > 0) throw new Error(mistakes.join("\n"));
-  const { code, stderr } = await cluster.try(["apply", "-n", samples, "--dry-run=server", "-f", sample(world, "reviews-50-50.yaml")]);
+  const { code, stderr } = await cluster.try([
+    "apply",
+    "-n",
+    samples,
+    "--dry-run=server",
+    "-f",
+    sample(world, "reviews-50-50.yaml"),
+  ]);
   if (code !== 0) throw new Error(`a valid object was refused: ${stderr}`);
   return `${refusals.map(({ what }) => what).join(", ")}: each with its field`;
 }
@@ -71,6 +110,7 @@ export async function notBuiltIsWarnedOf(world: World): Promise<string> {
   const { code, stderr } = await world.cluster.judge(world.samples, object);
   await world.cluster.remove(world.samples, object);
   if (code !== 0) throw new Error(`refused: ${stderr}`);
-  if (!/Warning: .*spec\.tcp.*not built/i.test(stderr)) throw new Error(`no warning names spec.tcp: "${stderr.trim()}"`);
+  if (!/Warning: .*spec\.tcp.*not built/i.test(stderr))
+    throw new Error(`no warning names spec.tcp: "${stderr.trim()}"`);
   return stderr.trim().split("\n")[0] ?? "";
 }

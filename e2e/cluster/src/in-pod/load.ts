@@ -16,7 +16,14 @@ interface Order {
 
 const order = JSON.parse(process.argv.at(-1) ?? "{}") as Order;
 const agent = new Agent({ keepAlive: true, maxSockets: order.connections });
-const report = { sent: 0, ok: 0, bySample: {} as Record<string, number>, failures: [] as string[], failed: 0, slowestMs: 0 };
+const report = {
+  sent: 0,
+  ok: 0,
+  bySample: {} as Record<string, number>,
+  failures: [] as string[],
+  failed: 0,
+  slowestMs: 0,
+};
 const started = Date.now();
 
 function send(): Promise<void> {
@@ -28,7 +35,8 @@ function send(): Promise<void> {
       if (problem === undefined) report.ok += 1;
       else {
         report.failed += 1;
-        if (report.failures.length < 10) report.failures.push(`after ${((sentAt - started) / 1000).toFixed(1)} s: ${problem}`);
+        if (report.failures.length < 10)
+          report.failures.push(`after ${((sentAt - started) / 1000).toFixed(1)} s: ${problem}`);
       }
       done();
     };
