@@ -22,6 +22,8 @@ export interface LoadReport {
   /** Answers by who gave them, as in `reviews-v1`. */
   readonly bySample: Readonly<Record<string, number>>;
   readonly slowestMs: number;
+  /** Where its time went. */
+  readonly slowest: string;
   readonly seconds: number;
 }
 
@@ -82,8 +84,10 @@ function requireNoFailure({ sent, failed, failures }: LoadReport): void {
   if (failed > 0) throw new Error(`${failed} of ${sent} requests failed: ${failures.join("; ")}`);
 }
 
-/** For a check's answer: how many, and how long the slowest took. */
+/** For a check's answer: how many, how long the slowest took, and why where that is long. */
 export function answered(reports: readonly LoadReport[]): string {
   const total = (of: (report: LoadReport) => number): number => reports.reduce((sum, report) => sum + of(report), 0);
-  return `${total(({ ok }) => ok)} of ${total(({ sent }) => sent)} (slowest ${Math.max(...reports.map(({ slowestMs }) => slowestMs))} ms)`;
+  const [slow] = [...reports].sort((left, right) => right.slowestMs - left.slowestMs);
+  const why = slow !== undefined && slow.slowestMs > 1_000 ? `: ${slow.slowest}` : "";
+  return `${total(({ ok }) => ok)} of ${total(({ sent }) => sent)} requests answered (slowest ${slow?.slowestMs ?? 0} ms${why})`;
 }

@@ -65,7 +65,7 @@ export async function survivesCrash(world: World, component: string): Promise<st
     ({ downMs: down } = await crash(world, component));
     change = await changeTakesEffect(world);
   });
-  return `${answered(reports)} requests answered, ready after ${(down / 1000).toFixed(1)} s, next change in effect after ${(change / 1000).toFixed(1)} s`;
+  return `${answered(reports)}, ready after ${(down / 1000).toFixed(1)} s, next change in effect after ${(change / 1000).toFixed(1)} s`;
 }
 
 /** The store's pod is replaced by one without its data: everything is put together again from Kubernetes. */
@@ -93,5 +93,5 @@ export async function storeIsRebuilt(world: World): Promise<string> {
     );
     change = await changeTakesEffect(world);
   });
-  return `${answered(reports)} requests answered, next change in effect ${(change / 1000).toFixed(1)} s after the empty store was ready`;
+  return `${answered(reports)}, next change in effect ${(change / 1000).toFixed(1)} s after the empty store was ready`;
 }

@@ -16,7 +16,7 @@ export async function upgradesUnderLoad(world: World): Promise<string> {
   const pods = await cluster.list("pods", "-n", system, "-l", "app.kubernetes.io/component=pilot");
   const running = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined).length;
   if (running !== 3) throw new Error(`${running} pods of pilot, expected 3`);
-  return `3 pilots after ${(upgraded / 1000).toFixed(1)} s, ${answered(reports)} requests answered`;
+  return `3 pilots after ${(upgraded / 1000).toFixed(1)} s, ${answered(reports)}`;
 }
 
 /** Every service gets new pods (another environment variable), one after the other. */
@@ -33,7 +33,7 @@ export async function restartsUnderLoad(world: World): Promise<string> {
     await cluster.waitForRollouts(system, 150_000);
     await changeTakesEffect(world);
   });
-  return `every Deployment restarted, ${answered(reports)} requests answered, within the mesh and through the gateway`;
+  return `every Deployment restarted, ${answered(reports)}, within the mesh and through the gateway`;
 }
 
 /** Pods of the mesh are replaced: their proxies stop after they have answered what is on its way. */
@@ -44,7 +44,7 @@ export async function samplesRollUnderLoad(world: World): Promise<string> {
     await cluster.waitForRollouts(samples, 120_000);
     await new Promise((resolve) => setTimeout(resolve, 5_000)); // the old ones end
   });
-  return `reviews v1 and v2 replaced, ${answered(reports)} requests answered`;
+  return `reviews v1 and v2 replaced, ${answered(reports)}`;
 }
 
 /** After `helm uninstall`, and after our namespaces and the CRDs are gone, the cluster is as it was. */

@@ -23,15 +23,23 @@ const report = {
   failures: [] as string[],
   failed: 0,
   slowestMs: 0,
+  slowest: "",
 };
 const started = Date.now();
 
 function send(): Promise<void> {
   const sentAt = Date.now();
+  const phases: string[] = [];
+  const phase = (name: string) => (): number => phases.push(`${name} after ${Date.now() - sentAt} ms`);
   report.sent += 1;
   return new Promise((done) => {
     const end = (problem: string | undefined): void => {
-      report.slowestMs = Math.max(report.slowestMs, Date.now() - sentAt);
+      const took = Date.now() - sentAt;
+      if (took > report.slowestMs)
+        Object.assign(report, {
+          slowestMs: took,
+          slowest: [...phases, `sent after ${((sentAt - started) / 1000).toFixed(1)} s`].join(", "),
+        });
       if (problem === undefined) report.ok += 1;
       else {
         report.failed += 1;
@@ -41,6 +49,7 @@ function send(): Promise<void> {
       done();
     };
     const outgoing = request(order.url, { agent, headers: order.headers, timeout: 15_000 }, (response) => {
+      phase("headers")();
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -52,6 +61,11 @@ function send(): Promise<void> {
         report.bySample[sample] = (report.bySample[sample] ?? 0) + 1;
         end(response.statusCode === 200 ? undefined : `${response.statusCode} ${body.slice(0, 120)}`);
       });
+    });
+    outgoing.on("socket", (socket) => {
+      if (!socket.connecting) return phases.push("kept-alive connection");
+      socket.once("lookup", phase("name found"));
+      return socket.once("connect", phase("connected"));
     });
     outgoing.on("timeout", () => outgoing.destroy(new Error("no answer within 15 s")));
     outgoing.on("error", (error) => end(String(error)));
