@@ -151,7 +151,9 @@ export class KubeClient {
   async *watch(
     type: ResourceType,
     selection: Selection & { resourceVersion: string; timeoutSeconds: number },
-    options: CallOptions = {},
+    options: CallOptions & {
+      /** The server has accepted the watch; its first event may be a minute away. */ onOpen?: () => void;
+    } = {},
   ): AsyncGenerator<WatchEvent> {
     const { resourceVersion, timeoutSeconds } = selection;
     const query = { ...selectors(selection), watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
@@ -163,6 +165,7 @@ export class KubeClient {
     const response = await this.#transport.send({ method: "GET", path, signal });
     try {
       await expectSuccess(what, response);
+      options.onOpen?.();
       for await (const line of readLines(response)) {
         const event = JSON.parse(line) as { type: string; object: KubeObject };
         if (event.type === "ERROR") throw refusal(what, 500, JSON.stringify(event.object));

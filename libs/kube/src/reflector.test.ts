@@ -124,6 +124,24 @@ test("errors of the server do not end it; it says what is wrong meanwhile", asyn
   assert.equal(reflector.problem, undefined);
 });
 
+test("a watch that the server has accepted counts as well, before anything happens on it", async (t) => {
+  let refuse = false;
+  const { server, reflector } = await setUp(t, {}, (s) => {
+    s.put("a");
+    s.intercept = ({ query }, response) => {
+      if (!refuse || !query.has("watch")) return false;
+      response.writeHead(503).end("storage is (re)initializing");
+      return true;
+    };
+  });
+  await eventually("a watch", () => server.openWatches === 1);
+  refuse = true;
+  server.endWatches("close");
+  await eventually("a problem", () => reflector.problem !== undefined);
+  refuse = false;
+  await eventually("well again on a quiet watch", () => server.openWatches === 1 && reflector.problem === undefined);
+});
+
 test("a kind without a CRD is an empty set where that is allowed, and is followed once it exists", async (t) => {
   const missing: Partial<ReflectorOptions> = { missingKind: "empty", missingKindRecheckMs: 10 };
   const { server, reflector, recorder } = await setUp(t, missing, (s) => {

@@ -118,7 +118,8 @@ export class Reflector {
     const { type, handler, watchSeconds = 300 } = this.#options;
     const timeoutSeconds = Math.ceil(watchSeconds * (1 + Math.random()));
     const selection = { ...this.#options, resourceVersion: this.#resourceVersion ?? "", timeoutSeconds };
-    for await (const event of this.#client.watch(type, selection, { signal })) {
+    const onOpen = (): void => this.#recovered();
+    for await (const event of this.#client.watch(type, selection, { signal, onOpen })) {
       if (event.type === "DELETED") guard(() => handler.delete(this.#trimmed(event.object)));
       else if (event.type !== "BOOKMARK") guard(() => handler.apply(this.#trimmed(event.object)));
       this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;

@@ -138,15 +138,15 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
     assert.deepEqual(
       spec.initContainers.map(({ name, restartPolicy }) => [name, restartPolicy]),
       [
-        ["istio-proxy", "Always"],
         ["istio-init", undefined],
+        ["istio-proxy", "Always"],
       ],
     );
     assert.deepEqual(
       spec.containers.map(({ name }) => name),
       ["app"],
     );
-    const config = spec.initContainers[0]?.env?.find(({ name }) => name === "PROXY_CONFIG");
+    const config = spec.initContainers[1]?.env?.find(({ name }) => name === "PROXY_CONFIG");
     assert.deepEqual(JSON.parse(config?.value ?? ""), { discoveryAddress: "pilot:15012", concurrency: 3 });
     assert.equal(created.metadata.labels?.["security.istio.io/tlsMode"], "istio");
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type App, type AppContext, type Component, Health, type Logger, type Server } from "@lateen/runtime";
+import { type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
 import type { Config } from "./config.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
@@ -97,10 +97,4 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     stop: () => process.kill(process.pid, "SIGTERM"),
   });
   return { components, sockets: workload.sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
-}
-
-/** The agent for `runMain`, whose own admin server then listens on a port of the loopback besides. */
-export async function createApp(config: Config, { logger }: AppContext): Promise<App> {
-  const { components, sockets, status, shutdownMs } = await createAgent(config, logger);
-  return { components, servers: [sockets, status], adminHost: "127.0.0.1", adminPort: 0, shutdownMs };
 }

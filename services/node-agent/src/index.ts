@@ -7,7 +7,4 @@
  * an Envoy left behind by a killed agent is adopted.
  * Next: `app.ts` (the whole agent on one screen), `run-agent.ts` (its process).
  */
-export { createApp } from "./app.ts";
-export type { Config } from "./config.ts";
-export { loadConfig } from "./config.ts";
 export { runAgent } from "./run-agent.ts";

@@ -12,6 +12,8 @@ export interface ProxyConfig {
 /** Reads JSON or YAML. Throws, naming the field and its value, where the agent cannot follow it. */
 export async function readProxyConfig(text: string): Promise<ProxyConfig> {
   const raw = (await parse(text)) ?? {};
+  if (typeof raw !== "object" || Array.isArray(raw))
+    throw new MeshError("agent_proxy_config", "PROXY_CONFIG is not an object; write a ProxyConfig as JSON or YAML");
   const address = raw["discoveryAddress"];
   return {
     raw,

@@ -17,7 +17,7 @@ export interface StatusOptions {
   readonly probes: Readonly<Record<string, ApplicationProbe>>;
   /** Where the application listens, as seen from here. */
   readonly applicationHost: string;
-  /** Asked to stop by `/quitquitquit`. */
+  /** Asked to stop by `/quitquitquit`, which only the pod's own containers may call. */
   readonly stop: () => void;
 }
 
@@ -51,7 +51,7 @@ export function statusServer(options: StatusOptions): Server {
   };
 }
 
-type Route = () => Promise<Answer> | Answer;
+type Route = (request: IncomingMessage) => Promise<Answer> | Answer;
 type Routes = Readonly<Record<string, Route>>;
 
 function routesOf({ admin, registry, health, logger, stop }: StatusOptions): Routes {
@@ -76,11 +76,17 @@ function routesOf({ admin, registry, health, logger, stop }: StatusOptions): Rou
       return { status: checks.every((check) => check.ready) ? 200 : 503, body: { checks } };
     },
     "GET /version": () => ({ body: { service: "node-agent", version: version(), node: process.version } }),
-    "POST /quitquitquit": () => {
+    "POST /quitquitquit": ({ socket }) => {
+      if (!isLoopback(socket.remoteAddress)) return { status: 403, body: "only from inside the pod\n" };
       stop();
       return { body: "OK\n" };
     },
   };
+}
+
+/** `address` as a socket tells it, where an IPv4 peer of an IPv6 socket begins with `::ffff:`. */
+export function isLoopback(address: string | undefined): boolean {
+  return address === "::1" || /^(::ffff:)?127\./.test(address ?? "");
 }
 
 interface Serving {
@@ -101,18 +107,15 @@ async function serve(request: IncomingMessage, response: ServerResponse, { route
   }
 }
 
-async function answerTo(
-  { method = "", url = "/" }: IncomingMessage,
-  routes: Routes,
-  options: StatusOptions,
-): Promise<Answer> {
+async function answerTo(request: IncomingMessage, routes: Routes, options: StatusOptions): Promise<Answer> {
+  const { method = "", url = "/" } = request;
   const [path = "/"] = url.split("?");
   const probe = Object.hasOwn(options.probes, url) ? options.probes[url] : undefined;
   if (probe !== undefined && method === "GET")
     return { status: await probeApplication(probe, options.applicationHost), body: "" };
   const route = `${method === "HEAD" ? "GET" : method} ${path}`;
   const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
-  if (handler !== undefined) return await handler();
+  if (handler !== undefined) return await handler(request);
   if (path.startsWith("/app-health/"))
     return { status: 404, body: `no probe of the application is known under ${url}\n` };
   return { status: 404, body: `there is no ${method} ${path} here\n` };

@@ -38,8 +38,8 @@ export class AgentPod implements AsyncDisposable {
   }
 
   /** Starts the agent; `env` goes over what it is given. */
-  start(env: Readonly<Record<string, string>> = {}, entry: readonly string[] = [source]): ChildProcess {
-    const agent = spawn(process.execPath, [...entry, "proxy", "sidecar"], {
+  start(env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const agent = spawn(process.execPath, [source, "proxy", "sidecar"], {
       env: { PATH: process.env["PATH"] ?? "", ...this.#environment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

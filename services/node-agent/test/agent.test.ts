@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentPod, isRunning } from "./agent-process.ts";
 import { type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
-import { mutualTlsListener, unusedCluster } from "./envoy-resources.ts";
+import { type EnvoyResource, mutualTlsListener, unusedCluster } from "./envoy-resources.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./loopback.ts";
 import { askOverTls } from "./tls-client.ts";
@@ -14,12 +14,15 @@ import { askOverTls } from "./tls-client.ts";
 const reviews = "spiffe://cluster.local/ns/shop/sa/reviews";
 
 /** A plane that serves one mutual TLS listener, and a pod whose agent is not started yet. */
-async function setUp(options: ControlPlaneOptions = {}) {
+async function setUp({ extra = [], ...options }: ControlPlaneOptions & { extra?: readonly EnvoyResource[] } = {}) {
   await using cleanup = new AsyncDisposableStack();
   const host = "127.0.0.1";
   const port = await freePort(host);
   const plane = cleanup.use(
-    await startControlPlane({ resources: [unusedCluster("unused"), mutualTlsListener(host, port)], ...options }),
+    await startControlPlane({
+      resources: [unusedCluster("unused"), mutualTlsListener(host, port), ...extra],
+      ...options,
+    }),
   );
   const pod = cleanup.use(await AgentPod.create(plane));
   const client = await plane.issue("productpage");
@@ -49,6 +52,16 @@ test("Envoy serves mutual TLS with the workload's certificate, configured throug
     "a client without a certificate",
   );
   assert.deepEqual(mesh.plane.callers, [reviews]);
+  assert.deepEqual(mesh.plane.refusals, []);
+});
+
+test("a push of 2 MB is relayed and served from", async () => {
+  const large = unusedCluster("large", 100_000);
+  assert.ok(large.resource.value.length > 2_000_000, `${large.resource.value.length} bytes`);
+  await using mesh = await setUp({ extra: [large] });
+  mesh.pod.start();
+  await mesh.pod.ready();
+  assert.equal((await mesh.ask()).status, 200);
   assert.deepEqual(mesh.plane.refusals, []);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { createRootCa } from "@lateen/pki";
 import {
@@ -19,7 +19,7 @@ const ports = { http: 0, https: 0, tcp: 0, grpc: 0, closed: 0 };
 const closers: (() => unknown)[] = [];
 let last: IncomingMessage | undefined;
 
-before(async () => {
+async function startApplication(): Promise<void> {
   const web = createServer((request, response) => {
     last = request;
     if (request.url === "/slow") return;
@@ -47,11 +47,11 @@ before(async () => {
   ports.grpc = (await grpc.listen({ address: `${host}:0` })).port;
   closers.push(() => grpc.close(0));
   ports.closed = await freePort(host);
-});
+}
 
-after(async () => {
+async function stopApplication(): Promise<void> {
   for (const close of closers) await close();
-});
+}
 
 async function listen(server: Server, beforeClose?: () => void): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -92,16 +92,21 @@ const cases = [
   { name: "a probe of no kind", probe: () => ({}), status: 404 },
 ] satisfies Case[];
 
-for (const { name, probe, status } of cases)
-  test(`probe, ${name}: ${status}`, async () => assert.equal(await probeApplication(probe(), host), status));
+describe("application probes", () => {
+  before(startApplication);
+  after(stopApplication);
 
-test("a probe sends the headers it is given, the host's name too", async () => {
-  const httpHeaders = [
-    { name: "Host", value: "reviews.example" },
-    { name: "X-Probe", value: "a" },
-    { name: "X-Probe", value: "b" },
-  ];
-  assert.equal(await probeApplication(get("/ok", ports.http, { httpHeaders }), host), 200);
-  assert.equal(last?.headers.host, "reviews.example");
-  assert.equal(last?.headers["x-probe"], "a, b");
+  for (const { name, probe, status } of cases)
+    test(`${name}: ${status}`, async () => assert.equal(await probeApplication(probe(), host), status));
+
+  test("a probe sends the headers it is given, the host's name too", async () => {
+    const httpHeaders = [
+      { name: "Host", value: "reviews.example" },
+      { name: "X-Probe", value: "a" },
+      { name: "X-Probe", value: "b" },
+    ];
+    assert.equal(await probeApplication(get("/ok", ports.http, { httpHeaders }), host), 200);
+    assert.equal(last?.headers.host, "reviews.example");
+    assert.equal(last?.headers["x-probe"], "a, b");
+  });
 });
