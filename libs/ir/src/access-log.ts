@@ -18,6 +18,8 @@ export interface GrpcAccessLog {
   readonly cluster: ClusterRef;
   /** Fixed facts about the listener that the log's reader cannot see otherwise. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Facts about each call that the protocol of the log has no field for, as Envoy's format strings. */
+  readonly formats: Readonly<Record<string, string>>;
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
   readonly condition?: LogCondition;

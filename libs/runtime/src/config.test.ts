@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError, createRegistry, Health, loadConfig, Secret, settings } from "./index.ts";
 
 const schema = z.object({

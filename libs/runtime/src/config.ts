@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, runtimeCodes } from "./errors.ts";
 
 /** The environment does not describe a configuration. The message names every bad variable; exit code 2. */

@@ -98,7 +98,7 @@ function grpcLog(log: ir.GrpcAccessLog, protocol: "http" | "tcp"): Init<typeof A
   return { name: "envoy.access_loggers.http_grpc", configType: { case: "typedConfig", value: config } };
 }
 
-function commonGrpc({ logName, cluster, tags }: ir.GrpcAccessLog): CommonGrpcAccessLogConfig {
+function commonGrpc({ logName, cluster, tags, formats }: ir.GrpcAccessLog): CommonGrpcAccessLogConfig {
   return create(CommonGrpcAccessLogConfigSchema, {
     logName,
     grpcService: grpcService(cluster),

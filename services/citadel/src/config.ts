@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { type NatsStoreOptions, type StoreEnvironment, natsOptionsFrom } from "@lateen/mesh-store";
 import { loadConfig as load, settings } from "@lateen/runtime";
-import { z } from "zod";
+import * as z from "zod";
 
 const environment = z
   .object({

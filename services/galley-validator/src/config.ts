@@ -2,7 +2,7 @@ import { natsOptionsFrom } from "@lateen/mesh-store";
 import type { NatsStoreOptions, StoreEnvironment } from "@lateen/mesh-store";
 import { loadConfig as load, settings } from "@lateen/runtime";
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 
 const environment = z
   .object({

@@ -1,5 +1,5 @@
 import { loadConfig as load, settings } from "@lateen/runtime";
-import { z } from "zod";
+import * as z from "zod";
 import type { Resources } from "./pod.ts";
 import { defaultResources } from "./proxy-container.ts";
 

@@ -1,6 +1,6 @@
 import { natsOptionsFrom, type NatsStoreOptions } from "@lateen/mesh-store";
 import { loadConfig as parse, settings } from "@lateen/runtime";
-import { z } from "zod";
+import * as z from "zod";
 
 const schema = z.object({
   GRPC_PORT: settings.port(9091),

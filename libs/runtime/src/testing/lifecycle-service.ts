@@ -1,5 +1,5 @@
 /** A service that tests run as a child process; its first argument says how it behaves. */
-import { z } from "zod";
+import * as z from "zod";
 import { aborted } from "../lifecycle.ts";
 import { loadConfig, runMain, settings } from "../index.ts";
 
