@@ -24,17 +24,19 @@ export async function bundleServices(directory: TempDir): Promise<readonly Bundl
   for (const service of await findServices(repository)) {
     const folder = directory.join(service);
     await bundle(repository, service, folder);
-    const [env, bytes] = await Promise.all([imageEnvironment(service), folderSize(folder)]);
-    bundles.push({ service, entry: join(folder, "main.mjs"), env, bytes });
+    const [settings, bytes] = await Promise.all([imageSettings(service), folderSize(folder)]);
+    bundles.push({ service, entry: join(folder, "main.mjs"), ...settings, bytes });
   }
   return bundles;
 }
 
-/** What the image's Dockerfile sets that shapes a process: heap and thread settings. */
-async function imageEnvironment(service: string): Promise<Record<string, string>> {
+/** What the image's Dockerfile sets that shapes a process: heap and thread settings, Node's flags. */
+async function imageSettings(service: string): Promise<Pick<Program, "env" | "flags">> {
   const dockerfile = await readFile(join(repository, "services", service, "Dockerfile"), "utf8");
   const settings = dockerfile.matchAll(/\b(NODE_OPTIONS|NODE_ENV|MALLOC_ARENA_MAX|UV_THREADPOOL_SIZE)=("[^"]*"|\S+)/g);
-  return Object.fromEntries([...settings].map(([, name = "", value = ""]) => [name, value.replaceAll('"', "")]));
+  const env = Object.fromEntries([...settings].map(([, name = "", value = ""]) => [name, value.replaceAll('"', "")]));
+  const [, entrypoint = "[]"] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  return { env, flags: (JSON.parse(entrypoint) as string[]).filter((part) => part.startsWith("--")) };
 }
 
 async function folderSize(folder: string): Promise<number> {

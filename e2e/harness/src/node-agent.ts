@@ -65,7 +65,8 @@ export class Sidecar implements AsyncDisposable {
     const ports = await freePorts(4);
     const env = { ...options.program?.env, ...(await environment(options, directory, ports)) };
     const name = `node agent of ${options.workload.pod}`;
-    const args = [options.program?.entry ?? mainOf("node-agent"), "proxy", "sidecar"];
+    const { entry = mainOf("node-agent"), flags = [] } = options.program ?? {};
+    const args = [...flags, entry, "proxy", "sidecar"];
     const launch = (): Promise<RunningProcess> =>
       RunningProcess.start({ name, command: process.execPath, args, env, cwd: repository });
     const sidecar = new Sidecar(options, { directory, ports, launch, process: cleanup.use(await launch()) });

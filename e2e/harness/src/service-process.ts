@@ -6,6 +6,8 @@ import { RunningProcess } from "./running-process.ts";
 export interface Program {
   readonly entry: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Node's, before the entry. */
+  readonly flags?: readonly string[];
 }
 
 export interface ServiceOptions {
@@ -76,7 +78,7 @@ function launch(options: ServiceOptions, adminPort: number): Promise<RunningProc
   return RunningProcess.start({
     name: options.name,
     command: process.execPath,
-    args: [options.program?.entry ?? mainOf(options.name)],
+    args: [...(options.program?.flags ?? []), options.program?.entry ?? mainOf(options.name)],
     env: { LOG_LEVEL: "info", ...options.program?.env, ...options.env, ADMIN_PORT: String(adminPort) },
     cwd: repository,
   });

@@ -14,6 +14,11 @@ export type LogRole = "inbound" | "outbound" | "gateway";
 const fileProvider = "envoy";
 /** Feeds the mesh's own metrics; on wherever the policy service runs, unless a Telemetry disables it. */
 const metricsProvider = "lateen-metrics";
+const standardOutput = "/dev/stdout";
+const upstreamIdentities = {
+  destination_principal: "%UPSTREAM_PEER_URI_SAN%",
+  source_principal: "%UPSTREAM_LOCAL_URI_SAN%",
+} as const;
 const celFilter = "envoy.access_loggers.extension_filters.cel";
 
 interface Choice {
@@ -97,65 +102,65 @@ interface LogSite {
 function logOf(context: Context, choice: Choice, role: LogRole, site: LogSite): readonly ir.AccessLog[] {
   const condition = choice.condition === undefined ? {} : { condition: choice.condition };
   const defined = context.settings.providers.get(choice.provider);
-  if (defined !== undefined) return definedLog(context, defined, role, { ...site, condition });
+  if (defined !== undefined) return definedLog(context, defined, { ...site, role, condition });
   if (choice.provider === fileProvider) return [{ ...meshFileLog(context), ...condition }];
   if (choice.provider !== metricsProvider) {
-    context.findings.warn(
-      proxyRef(context),
-      "provider-unusable",
-      `the access log provider "${choice.provider}" is not defined in MeshConfig.extensionProviders; it gets no logs`,
-    );
+    unusable(context, choice.provider, "is not defined in MeshConfig.extensionProviders");
     return [];
   }
   const cluster = mixerPolicyCluster(context);
   return cluster === undefined ? [] : grpcLog(context, cluster, { role, site, logName: "", condition });
 }
 
+interface DefinedSite extends LogSite {
+  readonly role: LogRole;
+  readonly condition: { readonly condition?: ir.LogCondition };
+}
+
 function definedLog(
   context: Context,
   { name, provider }: ExtensionProvider,
-  role: LogRole,
-  site: LogSite & { condition: { condition?: ir.LogCondition } },
+  site: DefinedSite,
 ): readonly ir.AccessLog[] {
   switch (provider.case) {
     case "envoyFileAccessLog": {
       const { path, logFormat, omitEmptyValues } = provider.value;
-      return [
-        {
-          kind: "file",
-          path: path || "/dev/stdout",
-          format: fileFormat(logFormat?.logFormat),
-          ...(omitEmptyValues ? { omitEmptyValues } : {}),
-          ...site.condition,
-        },
-      ];
+      const format = fileFormat(logFormat?.logFormat);
+      const omit = omitEmptyValues ? { omitEmptyValues } : {};
+      return [{ kind: "file", path: path || standardOutput, format, ...omit, ...site.condition }];
     }
     case "envoyHttpAls":
-    case "envoyTcpAls": {
+    case "envoyTcpAls":
       if ((provider.case === "envoyHttpAls") !== site.http && name !== metricsProvider) return [];
-      const cluster = providerCluster(context, provider.value);
-      if (cluster !== undefined)
-        return grpcLog(context, cluster, {
-          role,
-          site,
-          logName: name === metricsProvider ? "" : provider.value.logName || name,
-          condition: site.condition,
-        });
-      context.findings.warn(
-        proxyRef(context),
-        "provider-unusable",
-        `the access log provider "${name}" names the service "${provider.value.service}" port ${provider.value.port}, which this proxy cannot see; it gets no logs`,
-      );
-      return [];
-    }
+      return serviceLog(context, name, provider.value, site);
     default:
-      context.findings.warn(
-        proxyRef(context),
-        "provider-unusable",
-        `the provider "${name}" (${provider.case ?? "empty"}) is not built for access logs; it gets none`,
-      );
+      unusable(context, name, `is of a kind (${provider.case ?? "empty"}) that is not built for access logs`);
       return [];
   }
+}
+
+function serviceLog(
+  context: Context,
+  name: string,
+  provider: { readonly service: string; readonly port: number; readonly logName: string },
+  site: DefinedSite,
+): readonly ir.AccessLog[] {
+  const cluster = providerCluster(context, provider);
+  if (cluster === undefined) {
+    unusable(
+      context,
+      name,
+      `names the service "${provider.service}" port ${provider.port}, which this proxy cannot see`,
+    );
+    return [];
+  }
+  const logName = name === metricsProvider ? "" : provider.logName || name;
+  return grpcLog(context, cluster, { role: site.role, site, logName, condition: site.condition });
+}
+
+function unusable(context: Context, name: string, problem: string): void {
+  const message = `the access log provider "${name}" ${problem}; it gets no logs`;
+  context.findings.warn(proxyRef(context), "provider-unusable", message);
 }
 
 function grpcLog(
@@ -171,6 +176,8 @@ function grpcLog(
       cluster,
       logName: log.logName || `lateen-${log.role}`,
       tags: { ...log.site.tags, reporter },
+      // Of its own connection to the server a client's log entry does not say who the two are.
+      formats: log.role === "inbound" ? {} : upstreamIdentities,
       requestHeaders: ["x-envoy-peer-metadata-id", "x-b3-traceid", "traceparent"],
       responseHeaders: ["grpc-status"],
       ...log.condition,
@@ -180,7 +187,7 @@ function grpcLog(
 
 function meshFileLog({ settings }: Context): ir.FileAccessLog {
   const { accessLogFile, accessLogFormat, accessLogEncoding } = settings;
-  const path = accessLogFile || "/dev/stdout";
+  const path = accessLogFile || standardOutput;
   if (accessLogEncoding === "text")
     return { kind: "file", path, format: { kind: "text", value: lineOf(accessLogFormat || defaultTextFormat) } };
   return { kind: "file", path, format: { kind: "json", fields: jsonFields(accessLogFormat) ?? defaultJsonFormat } };

@@ -48,13 +48,10 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
   }
   const interception = interceptionOf(fields["INTERCEPTION_MODE"]);
   if (interception === undefined) {
-    return refuse(
-      id,
-      `has metadata INTERCEPTION_MODE "${String(fields["INTERCEPTION_MODE"])}"; use REDIRECT, TPROXY or NONE`,
-    );
+    const written = String(fields["INTERCEPTION_MODE"]);
+    return refuse(id, `has metadata INTERCEPTION_MODE "${written}"; use REDIRECT, TPROXY or NONE`);
   }
-  const dot = (fullName ?? "").lastIndexOf(".");
-  const namespace = textOf(fields["NAMESPACE"]) || (dot < 0 ? "" : (fullName ?? "").slice(dot + 1));
+  const { name, namespace } = nameOf(fullName ?? "", fields);
   if (namespace === "") return refuse(id, "names no namespace, neither in its third part nor in metadata NAMESPACE");
   return {
     ok: true,
@@ -65,7 +62,7 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
       dnsDomain,
       addresses,
       interception,
-      name: textOf(fields["NAME"]) || (dot < 0 ? (fullName ?? "") : (fullName ?? "").slice(0, dot)),
+      name,
       labels: labelsOf(fields["LABELS"]),
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
       cluster: textOf(fields["CLUSTER_ID"]),
@@ -73,6 +70,13 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
       ...(extensions.length > 0 ? { extensions: [...new Set(extensions)].sort() } : {}),
     },
   };
+}
+
+/** `name.namespace` of the id, as far as metadata does not say it. */
+function nameOf(fullName: string, fields: Readonly<Record<string, unknown>>): { name: string; namespace: string } {
+  const dot = fullName.lastIndexOf(".");
+  const [name, namespace] = dot < 0 ? [fullName, ""] : [fullName.slice(0, dot), fullName.slice(dot + 1)];
+  return { name: textOf(fields["NAME"]) || name, namespace: textOf(fields["NAMESPACE"]) || namespace };
 }
 
 function refuse(id: string, problem: string): ParsedNode {

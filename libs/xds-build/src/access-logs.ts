@@ -104,8 +104,10 @@ function commonGrpc({ logName, cluster, tags, formats }: ir.GrpcAccessLog): Comm
     grpcService: grpcService(cluster),
     transportApiVersion: ApiVersion.V3,
     bufferFlushInterval: duration(bufferMs),
-    customTags: Object.entries(tags)
-      .sort()
-      .map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),
+    customTags: [
+      ...Object.entries(tags).map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),
+      // A format without a value leaves its tag out.
+      ...Object.entries(formats).map(([tag, value]) => ({ tag, type: { case: "value" as const, value } })),
+    ].sort((left, right) => (left.tag < right.tag ? -1 : 1)),
   });
 }

@@ -44,22 +44,12 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     port: port.number,
     subset: subset?.name ?? "",
   };
-  const {
-    loadBalancer,
-    connectionPool,
-    outlierDetection,
-    tls: tlsSettings,
-  } = portPolicy(policy?.trafficPolicy, subset?.trafficPolicy, port.number);
+  const asked = portPolicy(policy?.trafficPolicy, subset?.trafficPolicy, port.number);
+  const { loadBalancer, connectionPool } = asked;
   const discovery = discoveryOf(context, ref, destination, isPassthrough(loadBalancer));
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
-  const tls = upstreamTls(context, {
-    service,
-    cluster: ref,
-    settings: tlsSettings,
-    policy,
-    protocol: http.protocol,
-    discovery,
-  });
+  const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery };
+  const tls = upstreamTls(context, security);
   return {
     ref,
     discovery,
@@ -68,7 +58,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancingOf(loadBalancer),
     limits: limitsOf(connectionPool),
     ...keepaliveOf(connectionPool, settings),
-    ...outlierDetectionOf(outlierDetection),
+    ...outlierDetectionOf(asked.outlierDetection),
     http: { ...http, ...followsHost(tls) },
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
     ...(policy === undefined ? {} : { rule: formatRef(policy.origin) }),
