@@ -1,12 +1,13 @@
 import type { Check } from "../suite.ts";
 import type { World } from "../world.ts";
 import { mortals, storeIsRebuilt, survivesCrash } from "./failures.ts";
+import { ingressComesIn, ingressTerminatesTls } from "./ingress.ts";
 import { chartRenders, imagesAreThere, installs } from "./install.ts";
 import { restartsUnderLoad, samplesRollUnderLoad, uninstallLeavesNothing, upgradesUnderLoad } from "./lifecycle.ts";
 import { prometheusFindsAll, requestsAreCounted } from "./metrics.ts";
 import { allowsByIdentity, deniedIsDenied, rateLimitBites, strictRefusesPlaintext } from "./policy.ts";
 import { answersByMutualTls, samplesAreInjected } from "./samples.ts";
-import { canaryMoves, ingressComesIn } from "./traffic.ts";
+import { canaryMoves } from "./traffic.ts";
 import { invalidIsRefused, notBuiltIsWarnedOf } from "./validation.ts";
 
 /** In this order; each finds the mesh as the ones before it left it. */
@@ -21,6 +22,7 @@ export const checks: readonly Check<World>[] = [
   { name: "only the allowed identity gets through", run: allowsByIdentity },
   { name: "STRICT refuses plaintext", run: strictRefusesPlaintext },
   { name: "a request from outside comes in by the gateway", run: ingressComesIn },
+  { name: "HTTPS from outside, with the certificate of a Secret", run: ingressTerminatesTls },
   { name: "a rate limit bites", run: rateLimitBites },
   { name: "a real Prometheus scrapes every service", run: prometheusFindsAll },
   { name: "it has the requests, with their labels", run: requestsAreCounted },

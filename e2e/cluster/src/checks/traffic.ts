@@ -1,8 +1,6 @@
 import { eventually } from "@lateen/e2e-harness";
-import { capture } from "../command.ts";
-import { askMany, headersSeen, show } from "../request.ts";
+import { askMany, show } from "../request.ts";
 import { sample, type World } from "../world.ts";
-import { spiffeId } from "./samples.ts";
 
 const requests = 300;
 
@@ -36,49 +34,4 @@ async function measured(world: World, share: number): Promise<string> {
   if (Math.abs(second - share * requests) > tolerance)
     throw new Error(`v2 answered ${second} of ${requests}, expected ${share * requests}`);
   return `${requests - second}:${second} for ${(1 - share) * 100}/${share * 100}`;
-}
-
-/** From this machine, by the address that the load balancer gave. */
-export async function ingressComesIn(world: World): Promise<string> {
-  const { cluster, samples, system } = world;
-  await cluster.apply(samples, sample(world, "ingress.yaml"));
-  const address = await eventually(() => ingressAddress(world), {
-    what: "the ingress gateway has an address",
-    timeoutMs: 60_000,
-    intervalMs: 500,
-  });
-  const body = await eventually(() => fetchFromHere(address, "reviews.example.com"), {
-    what: `reviews.example.com answers at ${address}`,
-    timeoutMs: 30_000,
-    intervalMs: 250,
-  });
-  const identity = headersSeen({ status: 200, headers: {}, body })["x-forwarded-client-cert"] ?? "";
-  const gateway = spiffeId(world, "istio-ingressgateway", system);
-  if (!identity.includes(`URI=${gateway}`)) throw new Error(`reviews was called by "${identity}", expected ${gateway}`);
-  const other = await capture("curl", [
-    "-s",
-    "-m",
-    "10",
-    "-o",
-    "/dev/null",
-    "-w",
-    "%{http_code}",
-    "-H",
-    "Host: unknown.example.com",
-    `http://${address}/`,
-  ]);
-  if (other !== "404") throw new Error(`a host that no Gateway names got ${other}, expected 404`);
-  return `200 at ${address}, upstream as ${gateway}; unknown host 404`;
-}
-
-export async function ingressAddress({ cluster, system }: World): Promise<string | undefined> {
-  const service = await cluster.get("service", "istio-ingressgateway", "-n", system);
-  const status = service["status"] as { loadBalancer?: { ingress?: readonly { ip?: string; hostname?: string }[] } };
-  const [first] = status.loadBalancer?.ingress ?? [];
-  return first?.ip ?? first?.hostname;
-}
-
-/** By curl: Node's fetch does not let one set Host. */
-async function fetchFromHere(address: string, host: string): Promise<string> {
-  return capture("curl", ["-sS", "-f", "-m", "10", "-H", `Host: ${host}`, `http://${address}/`]);
 }

@@ -18,9 +18,14 @@ export interface KubernetesOptions {
   readonly onJudged?: (object: KubeObject, intake: Intake) => void;
 }
 
+/** How long a kind that was listed once may be away before it makes the replica unready. */
+const toleratedMs = 30_000;
+
 /** Follows every kind of the mesh in a cluster; each object is a unit of its own. */
 export class KubernetesSource implements Source {
   readonly #options: KubernetesOptions;
+  /** Kinds that cannot be followed, with the time that was first seen. */
+  readonly #awaySince = new Map<string, number>();
   readonly #reflectors = new Map<string, Reflector>();
   readonly #units = new Map<string, Set<string>>();
   readonly #localities = new Map<string, Locality>();
@@ -30,10 +35,14 @@ export class KubernetesSource implements Source {
     this.#options = options;
   }
 
+  /** A hiccup of one watch is no reason to take the admission webhook away; a kind that stays away is. */
   problem(): string | undefined {
     for (const [kind, reflector] of this.#reflectors) {
-      if (reflector.problem !== undefined) return `${kind}: ${reflector.problem}`;
-      if (!reflector.synced) return `${kind}: not listed yet`;
+      if (!reflector.synced) return `${kind}: ${reflector.problem ?? "not listed yet"}`;
+      if (reflector.problem === undefined) this.#awaySince.delete(kind);
+      else if (!this.#awaySince.has(kind)) this.#awaySince.set(kind, performance.now());
+      else if (performance.now() - (this.#awaySince.get(kind) ?? 0) > toleratedMs)
+        return `${kind}: ${reflector.problem}`;
     }
     return this.#reflectors.size === 0 ? "not started" : undefined;
   }
