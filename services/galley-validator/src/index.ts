@@ -14,4 +14,4 @@ export type { AppliedBatch } from "./publish/publisher.ts";
 export type { Report } from "./reports.ts";
 // For `lateen analyze`, which judges files exactly as they will be judged here.
 export { scanFolder } from "./folder/scan.ts";
-export { readText } from "./intake/read-text.ts";
+export { duplicateOf, readText } from "./intake/read-text.ts";

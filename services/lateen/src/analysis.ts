@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Message } from "@bufbuild/protobuf";
 import { analyze, fromConfigObject } from "@lateen/api";
-import { readText, scanFolder } from "@lateen/galley-validator";
+import { duplicateOf, readText, scanFolder } from "@lateen/galley-validator";
 import type { MeshObject, Service, Violation, Workload } from "@lateen/model";
 import { MeshError } from "@lateen/runtime";
 import { serviceFromEntry, workloadFromEntry } from "@lateen/registries";
@@ -13,6 +13,8 @@ export interface Analysis {
   readonly objects: number;
 }
 
+type Claim = ReturnType<typeof readText>["claims"][number];
+
 const rootNamespace = "istio-system";
 
 /** Judges files as galley-validator would, then what they say together. */
@@ -21,10 +23,16 @@ export async function analyzeFolders(paths: readonly string[]): Promise<Analysis
   const objects: MeshObject<Message>[] = [];
   const services: Service[] = [];
   const workloads: Workload[] = [];
+  const seen = new Map<string, Claim>();
   for (const { file, text } of await filesIn(paths)) {
     const intake = readText(text, file, { rootNamespace });
     violations.push(...intake.violations, ...intake.claims.flatMap((claim) => claim.violations));
-    for (const { verdict } of intake.claims) {
+    for (const claim of intake.claims) {
+      const { verdict, key } = claim;
+      const first = seen.get(key);
+      if (first !== undefined) violations.push(duplicateOf(claim, first));
+      if (first !== undefined) continue;
+      seen.set(key, claim);
       if (verdict.is !== "accepted") continue;
       const { entry } = verdict;
       if (entry.value.case === "config") objects.push(...[fromConfigObject(entry.value.value) ?? []].flat());
