@@ -5,6 +5,7 @@ const gates: readonly (readonly [name: string, ...command: string[]])[] = [
   ["types", "pnpm", "run", "typecheck"],
   ["lint", "pnpm", "run", "lint"],
   ["tests", "pnpm", "run", "test"],
+  ["the chart's CRDs are written", "node", "libs/api/print-crds.ts", "helm/lateen/crds"],
   [
     "golden files are committed",
     "git",
