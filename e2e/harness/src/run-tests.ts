@@ -26,8 +26,10 @@ process.env["NATS_SERVER"] = await natsServerBinary({ onProgress });
 const started = Date.now();
 let passed = 0;
 const failed: string[] = [];
+const skipped: string[] = [];
 const stream = run({ files, concurrency: Math.min(2, availableParallelism()), timeout: 300_000 });
 stream.on("test:pass", (event) => {
+  if (event.skip !== undefined) skipped.push(`${event.file ?? ""}: ${event.name} (${String(event.skip)})`);
   if (event.details.type !== "suite" && event.skip === undefined && event.todo === undefined) passed += 1;
 });
 stream.on("test:fail", (event) => {
@@ -35,6 +37,7 @@ stream.on("test:fail", (event) => {
 });
 stream.compose(spec()).pipe(process.stdout);
 stream.on("end", () => {
+  for (const name of skipped) console.log(`skipped: ${name.replace(`${root}/`, "")}`);
   for (const name of failed) console.log(`failed: ${name.replace(`${root}/`, "")}`);
   console.log(`${files.length} files in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   if (passed + failed.length === 0) failed.push("no test was executed");

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
-import type { Config } from "./config.ts";
+import { type Config, parseJson } from "./config.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
 import { bootstrapOf } from "./envoy/bootstrap.ts";
 import { createEnvoy } from "./envoy/process.ts";
@@ -92,7 +92,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     registry: metrics.registry,
     health,
     logger,
-    probes: JSON.parse(config.ISTIO_KUBE_APP_PROBERS) as Record<string, ApplicationProbe>,
+    probes: parseJson("ISTIO_KUBE_APP_PROBERS", config.ISTIO_KUBE_APP_PROBERS) as Record<string, ApplicationProbe>,
     applicationHost: "127.0.0.1",
     stop: () => process.kill(process.pid, "SIGTERM"),
   });

@@ -1,4 +1,4 @@
-import { loadConfig as load } from "@lateen/runtime";
+import { ConfigError, loadConfig as load } from "@lateen/runtime";
 import type { ZodType } from "zod";
 // The small form of zod, and none of the runtime's `settings`: all of zod costs each agent 10 MB of memory.
 import * as z from "zod/mini";
@@ -90,7 +90,18 @@ function metadataOf(env: NodeJS.ProcessEnv): Record<string, unknown> {
     if (value === undefined) continue;
     if (name.startsWith("ISTIO_META_")) metadata[name.slice("ISTIO_META_".length)] = value;
     if (name.startsWith("ISTIO_METAJSON_"))
-      Object.assign(metadata, { [name.slice("ISTIO_METAJSON_".length)]: JSON.parse(value) });
+      Object.assign(metadata, { [name.slice("ISTIO_METAJSON_".length)]: parseJson(name, value) });
   }
   return metadata;
+}
+
+/** Throws ConfigError that names the variable. */
+export function parseJson(variable: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(
+      new Map([[variable, `must be JSON: ${cause instanceof Error ? cause.message : String(cause)}`]]),
+    );
+  }
 }

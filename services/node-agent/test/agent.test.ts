@@ -238,6 +238,14 @@ test("a bad environment names every variable, exit 2", async () => {
     assert.match(mesh.pod.log, problem);
 });
 
+for (const variable of ["ISTIO_KUBE_APP_PROBERS", "ISTIO_METAJSON_LABELS"])
+  test(`${variable} that is no JSON is named, exit 2`, async () => {
+    await using mesh = await setUp();
+    const agent = mesh.pod.start({ [variable]: "{app" });
+    assert.deepEqual(await once(agent, "exit"), [2, null]);
+    assert.match(mesh.pod.log, new RegExp(`${variable}: must be JSON`));
+  });
+
 const concurrencies = [
   { name: "ENVOY_CONCURRENCY first", env: { ENVOY_CONCURRENCY: "3" }, proxyConfig: { concurrency: 2 }, flag: "3" },
   { name: "the ProxyConfig's without it", env: { ENVOY_CONCURRENCY: "" }, proxyConfig: { concurrency: 1 }, flag: "1" },

@@ -1,3 +1,4 @@
+import { grpcStatusNames } from "@lateen/model";
 import type { HTTPFaultInjection, HTTPRetry, Percent } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Cursor } from "../report.ts";
 import { didYouMean } from "../schema/suggest.ts";
@@ -44,26 +45,6 @@ export function checkRetries(retries: HTTPRetry | undefined, at: Cursor): void {
   }
 }
 
-const grpcStatuses = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
-
 export function checkFault(fault: HTTPFaultInjection | undefined, at: Cursor): void {
   if (!fault) return;
   if (!fault.delay && !fault.abort) at.error("required", "needs a delay or an abort");
@@ -88,10 +69,10 @@ function checkAbort(abort: NonNullable<HTTPFaultInjection["abort"]>, at: Cursor)
         at.at("httpStatus").error("status", `must be an HTTP status from 200 to 599, got ${errorType.value}`);
       break;
     case "grpcStatus":
-      if (!grpcStatuses.includes(errorType.value)) {
+      if (!grpcStatusNames.includes(errorType.value)) {
         at.at("grpcStatus").error(
           "status",
-          `${JSON.stringify(errorType.value)} is not a gRPC status; expects one of ${grpcStatuses.join(", ")}`,
+          `${JSON.stringify(errorType.value)} is not a gRPC status; expects one of ${grpcStatusNames.join(", ")}`,
         );
       }
       break;

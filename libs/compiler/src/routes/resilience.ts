@@ -1,3 +1,4 @@
+import { grpcStatusNames } from "@lateen/model";
 import type * as ir from "@lateen/ir";
 import { milliseconds, optionalMs } from "../durations.ts";
 import type { CorsPolicy, HttpFault, HttpRetry } from "../istio.ts";
@@ -59,32 +60,11 @@ function compileAbort(abort: HttpFault["abort"]): ir.Fault["abort"] {
     case "httpStatus":
       return { kind: "http", status: abort.errorType.value, percent };
     case "grpcStatus":
-      return { kind: "grpc", status: Math.max(grpcStatuses.indexOf(abort.errorType.value), 0), percent };
+      return { kind: "grpc", status: Math.max(grpcStatusNames.indexOf(abort.errorType.value), 0), percent };
     default:
       return undefined;
   }
 }
-
-/** By number. */
-const grpcStatuses = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 export function compileCors(cors: CorsPolicy | undefined): ir.Cors | undefined {
   if (cors === undefined) return undefined;
