@@ -28,4 +28,4 @@ export { secretNames, verifyReferences } from "./references.ts";
 export type { DanglingReference } from "./references.ts";
 export { buildEndpoints, buildResources } from "./resources.ts";
 export type { BuiltResource } from "./resources.ts";
-export { typeUrls } from "./type-urls.ts";
+export { builtTypes, typeUrls } from "./type-urls.ts";

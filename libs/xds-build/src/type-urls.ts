@@ -6,3 +6,6 @@ export const typeUrls = {
   routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
+
+/** Types that `buildResources` makes. All of them are served to every proxy, also those it has no resources of. */
+export const builtTypes: readonly string[] = [typeUrls.cluster, typeUrls.listener, typeUrls.routes];

@@ -2,8 +2,8 @@ import { compileEndpoints, compileProxy, endpointQueries, scopeKey, scopeOf } fr
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
 import type { Finding, ProxyNode } from "@lateen/model";
-import { createBuilder, verifyReferences } from "@lateen/xds-build";
-import { clusterType, endpointType, listenerType, routeType } from "@lateen/xds-server";
+import { builtTypes, createBuilder, verifyReferences } from "@lateen/xds-build";
+import { endpointType } from "@lateen/xds-server";
 import type { Resource, ResourceMap, ResourceSet } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
 import { encodeResource } from "./encode.ts";
@@ -12,7 +12,7 @@ import { Turns } from "./turns.ts";
 /** What a scope's configuration compiles to; holds as long as the snapshot's `compileInputs` are the same object. */
 interface Compilation {
   readonly queries: readonly ir.EndpointQuery[];
-  /** Clusters, listeners and routes. */
+  /** Everything but endpoints, by type. */
   readonly fixed: ReadonlyMap<string, ResourceMap>;
   readonly findings: readonly Finding[];
 }
@@ -167,13 +167,11 @@ export class ResourceLibrary {
   }
 
   #build(proxy: ir.ProxyIr, before: ReadonlyMap<string, ResourceMap> | undefined): ReadonlyMap<string, ResourceMap> {
-    const made: Record<string, Map<string, Resource>> = {
-      [clusterType]: new Map(),
-      [listenerType]: new Map(),
-      [routeType]: new Map(),
-    };
-    for (const built of this.#builder.build(proxy)) made[built.typeUrl]?.set(built.name, encodeResource(built));
-    const maps = Object.entries(made).map(([typeUrl, map]) => [typeUrl, sameOr(before?.get(typeUrl), map)] as const);
+    const made = new Map<string, Map<string, Resource>>(builtTypes.map((typeUrl) => [typeUrl, new Map()]));
+    for (const built of this.#builder.build(proxy)) {
+      memo(made, built.typeUrl, () => new Map()).set(built.name, encodeResource(built));
+    }
+    const maps = [...made].map(([typeUrl, map]) => [typeUrl, sameOr(before?.get(typeUrl), map)] as const);
     return before !== undefined && maps.every(([typeUrl, map]) => before.get(typeUrl) === map) ? before : new Map(maps);
   }
 
