@@ -12,6 +12,8 @@ export interface EnvoyOptions {
   readonly logLevel?: "debug" | "info" | "warning" | "error";
   /** Wait until it is live; default true. Off for a control plane that does not answer at first. */
   readonly waitUntilLive?: boolean;
+  /** Another release than the usual one. */
+  readonly version?: string;
 }
 
 /** An Envoy process of our own. Ends, and its files with it, on dispose. */
@@ -30,7 +32,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const process = cleanup.use(
     await RunningProcess.start({
       name: options.name,
-      command: await envoyBinary(),
+      command: await envoyBinary(options.version === undefined ? {} : { version: options.version }),
       args: [
         ...["--config-path", bootstrapFile, "--admin-address-path", adminFile, "--disable-hot-restart"],
         ...["--concurrency", "1", "--drain-time-s", "2", "--log-level", options.logLevel ?? "warning"],

@@ -9,7 +9,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { envoyBinary, natsServerBinary } from "@lateen/binaries";
+import { envoyBinary, natsServerBinary, oldestEnvoyVersion } from "@lateen/binaries";
 
 const root = resolve(import.meta.dirname, "../../..");
 const wanted = process.argv.slice(2);
@@ -21,6 +21,7 @@ const files = globSync("{libs,services}/*/{src,test}/**/*.test.ts", { cwd: root 
 
 const onProgress = (line: string): void => console.log(line);
 process.env["ENVOY"] = await envoyBinary({ onProgress });
+await envoyBinary({ version: oldestEnvoyVersion, onProgress });
 process.env["NATS_SERVER"] = await natsServerBinary({ onProgress });
 
 const started = Date.now();

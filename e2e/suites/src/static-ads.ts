@@ -15,6 +15,8 @@ export interface StaticResource {
   readonly value: Uint8Array;
 }
 
+export type EnvoyNode = NonNullable<DiscoveryRequest["node"]>;
+
 /** What a client said to each answer. */
 export interface Verdict {
   readonly typeUrl: string;
@@ -32,6 +34,8 @@ const namedTypes = /\.(ClusterLoadAssignment|RouteConfiguration|Secret)$/;
 export class StaticAds implements AsyncDisposable {
   readonly port: number;
   readonly verdicts: Verdict[] = [];
+  /** What the client said of itself. */
+  node: EnvoyNode | undefined;
   /** Types that were asked for and whose last answer has no verdict yet. */
   readonly pending = new Set<string>();
   readonly #close: () => Promise<void>;
@@ -75,7 +79,8 @@ async function* answer(
 ): AsyncIterable<DiscoveryResponse> {
   const asked = new Map<string, string>();
   let nonce = 0;
-  for await (const { typeUrl, resourceNames, responseNonce, errorDetail } of requests) {
+  for await (const { node, typeUrl, resourceNames, responseNonce, errorDetail } of requests) {
+    server.node ??= node;
     if (responseNonce !== "") {
       server.pending.delete(typeUrl);
       server.verdicts.push({ typeUrl, ...(errorDetail !== undefined && { refused: errorDetail.message }) });

@@ -6,8 +6,10 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Envoy's release that the compiled configuration is checked against. */
-const envoyVersion = "1.40.0";
+/** Envoy's release that is run where no other is asked for. */
+export const envoyVersion = "1.40.0";
+/** The oldest release of the package index; every proxy from it on is served. */
+export const oldestEnvoyVersion = "1.36.2";
 const natsServerVersion = "2.15.1";
 
 export interface BinaryOptions {

@@ -5,5 +5,5 @@
  * Never: starts them (node-agent and the e2e harness do), nor is part of any container.
  * Used by `lateen demo` and the tests only.
  */
-export { envoyBinary, natsServerBinary } from "./binaries.ts";
+export { envoyBinary, envoyVersion, natsServerBinary, oldestEnvoyVersion } from "./binaries.ts";
 export type { BinaryOptions } from "./binaries.ts";

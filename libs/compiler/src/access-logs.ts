@@ -1,7 +1,7 @@
 import type * as ir from "@lateen/ir";
 import type { MeshObject } from "@lateen/model";
 import { defaultJsonFormat, defaultTextFormat } from "./access-log-formats.ts";
-import { proxyRef, requires, supports } from "./context.ts";
+import { knows, proxyRef, requires, supports } from "./context.ts";
 import type { Context } from "./context.ts";
 import { workloadModes } from "./istio-names.ts";
 import type { AccessLogging, ExtensionProvider, Telemetry } from "./istio.ts";
@@ -177,7 +177,7 @@ function grpcLog(
       logName: log.logName || `lateen-${log.role}`,
       tags: { ...log.site.tags, reporter },
       // Of its own connection to the server a client's log entry does not say who the two are.
-      formats: log.role === "inbound" ? {} : upstreamIdentities,
+      formats: log.role !== "inbound" && knows(context, "formatted-log-tags") ? upstreamIdentities : {},
       requestHeaders: ["x-envoy-peer-metadata-id", "x-b3-traceid", "traceparent"],
       responseHeaders: ["grpc-status"],
       ...log.condition,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseNode } from "@lateen/model";
 import type { ProxyNode } from "@lateen/model";
-import { expectGolden, listCases } from "@lateen/testkit";
+import { binaryOf, expectGolden, listCases } from "@lateen/testkit";
 import type { Case, CaseProxy } from "@lateen/testkit";
 import {
   compileEndpoints,
@@ -13,8 +13,8 @@ import {
   scopeOf,
 } from "./index.ts";
 
-function nodeOf({ id, metadata, extensions }: CaseProxy): ProxyNode {
-  const parsed = parseNode(id, metadata, extensions);
+function nodeOf({ id, metadata, ...proxy }: CaseProxy): ProxyNode {
+  const parsed = parseNode(id, metadata, binaryOf(proxy));
   assert.ok(parsed.ok, parsed.ok ? "" : parsed.problem);
   return parsed.node;
 }

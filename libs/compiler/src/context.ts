@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import type { ObjectRef } from "@lateen/model";
+import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
 import type { VisibleServices } from "./index/services.ts";
 import type { MeshRouting } from "./index/virtual-services.ts";
@@ -46,6 +47,11 @@ export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, finding
 /** Whether the binary contains an extension; one that did not list any is assumed to have all. */
 export function supports(context: Context, extension: string): boolean {
   return context.scope.extensions?.includes(extension) ?? true;
+}
+
+/** Whether the release knows a field that not every Envoy does. */
+export function knows(context: Context, feature: EnvoyFeature): boolean {
+  return context.scope.features.includes(feature);
 }
 
 /** As `supports`, and tells the owner of `object` what is left out when it does not. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseNode } from "@lateen/model";
 import type { ProxyNode } from "@lateen/model";
-import { application, listCases } from "@lateen/testkit";
+import { application, binaryOf, listCases } from "@lateen/testkit";
 import type { CaseProxy, MeshObjects } from "@lateen/testkit";
 import {
   compileEndpoints,
@@ -22,8 +22,8 @@ function stateOf(mesh: MeshObjects, revision = 1n): MeshState {
   return { ...mesh, revision, trust: [], meshConfig };
 }
 
-function nodeOf({ id, metadata, extensions }: CaseProxy): ProxyNode {
-  const parsed = parseNode(id, metadata, extensions);
+function nodeOf({ id, metadata, ...proxy }: CaseProxy): ProxyNode {
+  const parsed = parseNode(id, metadata, binaryOf(proxy));
   assert.ok(parsed.ok);
   return parsed.node;
 }

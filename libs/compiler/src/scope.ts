@@ -1,5 +1,7 @@
 import { compareText, formatRef, isEmptyRecord, selects, sortedRecord } from "@lateen/model";
 import type { Interception, Labels, MeshObject, Protocol, ProxyNode } from "@lateen/model";
+import { featuresOf } from "./envoy-features.ts";
+import type { EnvoyFeature } from "./envoy-features.ts";
 import type { EndpointRecord } from "./index/endpoints.ts";
 import { workloadAt } from "./index/endpoints.ts";
 import { peerModesFor } from "./index/peer-modes.ts";
@@ -33,6 +35,8 @@ export interface ProxyScope {
   readonly agent: boolean;
   /** Absent: the binary did not say, everything is assumed. */
   readonly extensions?: readonly string[];
+  /** What not every Envoy we serve can be told, and this one can; sorted. */
+  readonly features: readonly EnvoyFeature[];
   /** Labels that some rule looks at. */
   readonly labels: Labels;
   readonly serves: readonly ServedPort[];
@@ -56,6 +60,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     bind: node.type === "sidecar" && node.interception === "none" ? address : "0.0.0.0",
     agent: node.agent,
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
+    features: featuresOf(node.release),
     labels: sortedRecord(Object.fromEntries(relevant)),
     serves: servedPorts(snapshot, node, labels, workload?.ports ?? {}),
     peerModes: peerModesFor(snapshot.peerAuthentications, node.namespace, labels),

@@ -21,7 +21,7 @@ export {
 export { isEmptyRecord, selects, sortedRecord } from "./labels.ts";
 export type { Finding, Labels, MeshObject, ObjectMeta, ObjectRef, Origin, Violation } from "./object.ts";
 export { formatRef } from "./object.ts";
-export type { Interception, ParsedNode, ProxyNode } from "./proxy-node.ts";
+export type { Interception, ParsedNode, ProxyBinary, ProxyNode, Release } from "./proxy-node.ts";
 export { parseNode } from "./proxy-node.ts";
 export type {
   Endpoint,

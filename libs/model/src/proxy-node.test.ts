@@ -18,6 +18,7 @@ test("the id alone makes a node", () => {
     serviceAccount: "",
     cluster: "",
     interception: "redirect",
+    metadata: {},
     agent: false,
   });
 });
@@ -34,7 +35,7 @@ test("metadata wins over the id and says the rest", () => {
       CLUSTER_ID: "c1",
       PROXY_CONFIG: {},
     },
-    ["envoy.filters.http.router", "envoy.filters.http.cors", "envoy.filters.http.router"],
+    { extensions: ["envoy.filters.http.router", "envoy.filters.http.cors", "envoy.filters.http.router"] },
   );
   assert.ok(parsed.ok);
   const { namespace, addresses, interception, labels, agent, extensions } = parsed.node;

@@ -20,8 +20,26 @@ export interface ProxyNode {
   readonly interception: Interception;
   /** An agent beside the proxy serves its certificates (static cluster `sds-grpc`). */
   readonly agent: boolean;
+  /** Its own string metadata, which EnvoyFilters match on. */
+  readonly metadata: Labels;
   /** Names of the extensions the binary contains, sorted; absent when it did not say. */
   readonly extensions?: readonly string[];
+  /** Names of the messages that configure those extensions; absent when it did not say. */
+  readonly configTypes?: ReadonlySet<string>;
+  /** The release of Envoy; absent when it did not say. */
+  readonly release?: Release;
+}
+
+export interface Release {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** What a node says of its binary, beside its metadata. */
+export interface ProxyBinary {
+  readonly extensions?: readonly string[];
+  readonly configTypes?: readonly string[];
+  readonly release?: Release;
 }
 
 export type ParsedNode =
@@ -32,7 +50,7 @@ export type ParsedNode =
  * Reads a node id `<type>~<ip>~<name>.<namespace>~<dns domain>` and Istio's node metadata.
  * Metadata wins over the id where both speak (INSTANCE_IPS, NAMESPACE).
  */
-export function parseNode(id: string, metadata: unknown, extensions: readonly string[] = []): ParsedNode {
+export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {}): ParsedNode {
   const [type, ip, fullName, dnsDomain, ...rest] = id.split("~");
   if (dnsDomain === undefined || rest.length > 0) {
     return refuse(id, "must have the form <type>~<ip>~<name>.<namespace>~<dns domain>");
@@ -67,8 +85,17 @@ export function parseNode(id: string, metadata: unknown, extensions: readonly st
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
       cluster: textOf(fields["CLUSTER_ID"]),
       agent: isRecord(fields["PROXY_CONFIG"]),
-      ...(extensions.length > 0 ? { extensions: [...new Set(extensions)].sort() } : {}),
+      metadata: labelsOf(fields),
+      ...binaryOf(binary),
     },
+  };
+}
+
+function binaryOf({ extensions = [], configTypes = [], release }: ProxyBinary): Partial<ProxyNode> {
+  return {
+    ...(extensions.length > 0 ? { extensions: [...new Set(extensions)].sort() } : {}),
+    ...(configTypes.length > 0 ? { configTypes: new Set(configTypes) } : {}),
+    ...(release === undefined ? {} : { release }),
   };
 }
 

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import type { ProxyBinary } from "@lateen/model";
 import { readMesh } from "./mesh.ts";
 import type { MeshObjects } from "./mesh.ts";
 
@@ -21,6 +22,21 @@ export interface CaseProxy {
   readonly id: string;
   readonly metadata: unknown;
   readonly extensions?: readonly string[];
+  /** `1.40`; a proxy that does not say gets nothing that the oldest release does not know. */
+  readonly envoy?: string;
+}
+
+/** What the proxy of a case says of its binary. */
+export function binaryOf({ extensions = [], envoy }: Pick<CaseProxy, "extensions" | "envoy">): ProxyBinary {
+  if (envoy === undefined) return { extensions };
+  const [major = 0, minor = 0] = envoy.split(".").map(Number);
+  return { extensions, release: { major, minor } };
+}
+
+/** Whether the case is for this release: what only a newer one knows may be in its goldens. */
+export async function runsOn(scenario: Case, version: string): Promise<boolean> {
+  const { envoy } = await scenario.proxy();
+  return envoy === undefined || Number(envoy.split(".")[1]) <= Number(version.split(".")[1]);
 }
 
 export const casesFolder = fileURLToPath(new URL("../cases", import.meta.url));

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listCases } from "./cases.ts";
+import { envoyBinary, envoyVersion, oldestEnvoyVersion } from "@lateen/binaries";
+import { listCases, runsOn } from "./cases.ts";
 import { validateCase } from "./envoy-validate.ts";
 
-const envoy = process.env["ENVOY"];
+const envoys = [
+  { version: envoyVersion, binary: await envoyBinary() },
+  { version: oldestEnvoyVersion, binary: await envoyBinary({ version: oldestEnvoyVersion }) },
+];
 
-test("the environment variable ENVOY names the Envoy to judge the goldens by", () => {
-  assert.ok(envoy, "set ENVOY to the path of an Envoy binary");
-});
-
-if (envoy !== undefined) {
-  for (const scenario of await listCases()) {
-    test(`Envoy accepts ${scenario.name}`, async () => {
-      const { accepted, output } = await validateCase(scenario.folder, envoy);
+for (const scenario of await listCases()) {
+  for (const { version, binary } of envoys) {
+    if (!(await runsOn(scenario, version))) continue;
+    test(`Envoy ${version} accepts ${scenario.name}`, async () => {
+      const { accepted, output } = await validateCase(scenario.folder, binary);
       assert.ok(accepted, output);
     });
   }

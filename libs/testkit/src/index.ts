@@ -11,8 +11,10 @@
 export { validationBootstrap } from "./bootstrap.ts";
 export { application, applicationVersion } from "./builders.ts";
 export type { Application, ApplicationSpec, WorkloadSpec } from "./builders.ts";
-export { casesFolder, listCases } from "./cases.ts";
+export { binaryOf, casesFolder, listCases, runsOn } from "./cases.ts";
 export type { Case, CaseProxy } from "./cases.ts";
+export { envoyExtensions, envoyExtensionsPath } from "./envoy-extensions.ts";
+export type { EnvoyExtensions } from "./envoy-extensions.ts";
 export { fromEnvoyJson, toEnvoyJson } from "./envoy-json.ts";
 export type { EncodedResource } from "./envoy-json.ts";
 export { validateCase } from "./envoy-validate.ts";

@@ -1,5 +1,5 @@
 import { isLoopback, parseNode } from "@lateen/model";
-import type { ProxyNode } from "@lateen/model";
+import type { ProxyBinary, ProxyNode } from "@lateen/model";
 import { parseSpiffeId } from "@lateen/pki";
 import type { WorkloadIdentity } from "@lateen/pki";
 import { RpcCode, RpcError } from "@lateen/rpc";
@@ -14,10 +14,18 @@ export function nodeOf(proxy: ConnectedProxy): ProxyNode {
 }
 
 function parse(proxy: ConnectedProxy): ProxyNode {
-  const extensions = proxy.node.extensions.map(({ name }) => name);
-  const parsed = parseNode(proxy.id, proxy.node.metadata, extensions);
+  const parsed = parseNode(proxy.id, proxy.node.metadata, binaryOf(proxy.node));
   if (!parsed.ok) throw new RpcError(RpcCode.INVALID_ARGUMENT, parsed.problem);
   return parsed.node;
+}
+
+function binaryOf({ extensions, userAgentVersionType: build }: ConnectedProxy["node"]): ProxyBinary {
+  const version = build.case === "userAgentBuildVersion" ? build.value.version : undefined;
+  return {
+    extensions: extensions.map(({ name }) => name),
+    configTypes: extensions.flatMap(({ typeUrls }) => typeUrls),
+    ...(version === undefined ? {} : { release: { major: version.majorNumber, minor: version.minorNumber } }),
+  };
 }
 
 /** `1.31.0` as the node says; metrics and syncz show it. */
