@@ -5,6 +5,8 @@ export interface NodeIdentity {
   readonly pod: string;
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** `region/zone/subzone` */
+  readonly locality?: string;
   /** Added to the usual metadata, or replacing it. */
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -26,7 +28,12 @@ export function nodeId(node: NodeIdentity): string {
 export function adsBootstrap({ node, xds, protocol }: AdsBootstrapOptions): object {
   return {
     admin: { address: socketAddress("127.0.0.1", 0) },
-    node: { id: nodeId(node), cluster: `${node.pod}.${node.namespace}`, metadata: nodeMetadata(node) },
+    node: {
+      id: nodeId(node),
+      cluster: `${node.pod}.${node.namespace}`,
+      metadata: nodeMetadata(node),
+      ...localityOf(node),
+    },
     dynamic_resources: {
       ads_config: {
         api_type: protocol,
@@ -39,6 +46,11 @@ export function adsBootstrap({ node, xds, protocol }: AdsBootstrapOptions): obje
     },
     static_resources: { clusters: [xdsCluster(xds)] },
   };
+}
+
+function localityOf({ locality = "" }: NodeIdentity): object {
+  const [region = "", zone = "", subZone = ""] = locality.split("/");
+  return locality === "" ? {} : { locality: { region, zone, sub_zone: subZone } };
 }
 
 function nodeMetadata(node: NodeIdentity): object {

@@ -1,6 +1,6 @@
 import { freePort, LoopbackBlock } from "./loopback.ts";
 import { endpointSlice, pod, service } from "./manifests.ts";
-import { SampleApp } from "./sample-app.ts";
+import { SampleApp, type SampleTls } from "./sample-app.ts";
 
 export interface WorkloadSpec {
   readonly app: string;
@@ -10,6 +10,14 @@ export interface WorkloadSpec {
   readonly mutualTls?: boolean;
   /** Has no proxy at all: the program listens on the workload's address. Default false; then `mutualTls` is false too. */
   readonly bare?: boolean;
+  /** Default the mesh's. */
+  readonly namespace?: string;
+  /** Added to app and version. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** `region/zone/subzone` */
+  readonly locality?: string;
+  /** The program answers TLS too. */
+  readonly tls?: SampleTls;
 }
 
 /** One workload: its proxy listens on an address of its own, its program on 127.0.0.1 and the same port. */
@@ -22,6 +30,7 @@ export interface MeshWorkload {
   readonly address: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly locality: string;
   readonly sample: SampleApp;
 }
 
@@ -60,15 +69,13 @@ export class LoopbackMesh implements AsyncDisposable {
     const namespace = options.namespace ?? "shop";
     const workloads: MeshWorkload[] = [];
     for (const spec of options.workloads) {
-      const { app, version = "v1", bare = false, mutualTls = !bare } = spec;
-      const port = await freePort();
-      const address = addresses.address();
-      workloads.push({
-        ...{ namespace, app, version, port, address, serviceAccount: app },
-        pod: `${app}-${version}-${workloads.filter((other) => other.app === app && other.version === version).length + 1}`,
-        labels: { app, version, ...(mutualTls && { "security.istio.io/tlsMode": "istio" }) },
-        sample: owned.use(await SampleApp.start({ app, version, port, ...(bare && { address }) })),
-      });
+      const workload = describe(spec, namespace, workloads);
+      const { app, version } = workload;
+      const place = { address: addresses.address(), port: await freePort() };
+      const listen = { port: place.port, ...(spec.bare === true && { address: place.address }) };
+      const tls = spec.tls && { tls: spec.tls };
+      const sample = owned.use(await SampleApp.start({ app, version, ...listen, ...tls }));
+      workloads.push({ ...workload, ...place, sample });
     }
     return new LoopbackMesh({ namespace, workloads, addresses, servicePort: await freePort() }, owned.move());
   }
@@ -91,15 +98,15 @@ export class LoopbackMesh implements AsyncDisposable {
 
   /** Services, pods and slices, as Kubernetes would have them. */
   manifests(): readonly object[] {
-    const { namespace, servicePort } = this;
-    const apps = [...new Set(this.workloads.map(({ app }) => app))];
-    const services = apps.map((app) =>
-      service({ namespace, name: app }, { clusterIp: this.addresses.address(), app, port: servicePort }),
+    const { servicePort: port } = this;
+    const apps = new Map(this.workloads.map(({ namespace, app }) => [`${namespace}/${app}`, { namespace, app }]));
+    const services = [...apps.values()].map(({ namespace, app }) =>
+      service({ namespace, name: app }, { clusterIp: this.addresses.address(), app, port }),
     );
     const pods = this.workloads.flatMap((one) => [
-      pod({ namespace, name: one.pod }, { ...one }),
+      pod({ namespace: one.namespace, name: one.pod }, { ...one }),
       endpointSlice(
-        { namespace, name: one.pod },
+        { namespace: one.namespace, name: one.pod },
         { service: one.app, pod: one.pod, address: one.address, port: one.port },
       ),
     ]);
@@ -109,4 +116,28 @@ export class LoopbackMesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
   }
+}
+
+function describe(
+  spec: WorkloadSpec,
+  meshNamespace: string,
+  earlier: readonly MeshWorkload[],
+): Omit<MeshWorkload, "address" | "port" | "sample"> {
+  const { app, version = "v1", bare = false, mutualTls = !bare, namespace = meshNamespace, locality = "" } = spec;
+  const alike = earlier.filter((one) => one.namespace === namespace && one.app === app && one.version === version);
+  const labels = {
+    ...{ app, version },
+    ...(mutualTls && { "security.istio.io/tlsMode": "istio" }),
+    ...(locality !== "" && { "istio-locality": locality.replaceAll("/", ".") }),
+    ...spec.labels,
+  };
+  return {
+    namespace,
+    app,
+    version,
+    serviceAccount: app,
+    labels,
+    locality,
+    pod: `${app}-${version}-${alike.length + 1}`,
+  };
 }

@@ -1,0 +1,7 @@
+import type { Feature } from "./feature.ts";
+import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
+
+/** Every area of the feature table. An area that is not here does not count. */
+export const areas: Readonly<Record<string, readonly Feature[]>> = {
+  "virtual-service-http": virtualServiceHttpRows,
+};
