@@ -31,6 +31,7 @@ export type { MeshConfig } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 export type { DestinationRule } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 export type { Gateway } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
 export type { ServiceEntry } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
+export type { Sidecar } from "@lateen/protos/networking/v1alpha3/sidecar_pb.js";
 export type { VirtualService } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 export type { AuthorizationPolicy } from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
 export type { PeerAuthentication } from "@lateen/protos/security/v1beta1/peer_authentication_pb.js";

@@ -2,19 +2,35 @@ import type * as ir from "@lateen/ir";
 import type { ObjectRef } from "@lateen/model";
 import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
+import type { DestinationPolicy } from "./index/destination-rules.ts";
+import type { SeenEndpoints } from "./index/endpoints.ts";
+import type { ServiceRecord } from "./index/service-record.ts";
 import type { VisibleServices } from "./index/services.ts";
-import type { MeshRouting } from "./index/virtual-services.ts";
+import type { MeshRouting, VirtualServiceRecord } from "./index/virtual-services.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSettings } from "./settings.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
+import type { CallerView, EgressView } from "./view/caller-view.ts";
+
+/** Indexes a compilation sees only in part: a change elsewhere in them must not concern it. */
+export type ScopedIndex = "services" | "virtualServices" | "destinationRules" | "sidecars" | "endpoints";
 
 /** What every step of one compilation shares. */
 export interface Context {
-  readonly snapshot: MeshSnapshot;
+  /** Only what `inputs.ts` watches as a whole; services and rules are reached through what is below. */
+  readonly snapshot: Omit<MeshSnapshot, "state" | "objects" | "views" | "inputs" | ScopedIndex>;
   readonly settings: MeshSettings;
   readonly scope: ProxyScope;
+  readonly view: CallerView;
+  /** Everything the proxy has a cluster for. */
   readonly services: VisibleServices;
+  /** What callers find through the listener at hand, and the rules there. */
+  readonly listed: VisibleServices;
   readonly routing: MeshRouting;
+  policyFor(service: ServiceRecord): DestinationPolicy | undefined;
+  endpointsOf(service: ServiceRecord): SeenEndpoints | undefined;
+  /** Rules bound to `namespace/name` of a gateway. */
+  boundTo(gateway: string): readonly VirtualServiceRecord[];
   readonly findings: Findings;
   /** The clusters this proxy gets; a route may refer to no other. */
   readonly clusters: ReadonlyMap<string, ir.Cluster>;
@@ -33,15 +49,26 @@ export function indexClusters(clusters: readonly ir.Cluster[]): ReadonlyMap<stri
 }
 
 export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): Context {
+  const view = snapshot.views.viewOf(scope);
   return {
     snapshot,
     scope,
     findings,
+    view,
     clusters: new Map(),
     settings: snapshot.settings,
-    services: snapshot.services.visibleFrom(scope.namespace),
+    services: view.services,
+    listed: view.services,
     routing: snapshot.virtualServices.inMesh(scope.namespace),
+    policyFor: (service) => snapshot.destinationRules.policyFor(scope, service),
+    endpointsOf: (service) => snapshot.endpoints.groups.get(service.key)?.seen,
+    boundTo: (gateway) => snapshot.virtualServices.boundTo(gateway, scope.namespace),
   };
+}
+
+/** `context` for one of the view's egress listeners. */
+export function behind(context: Context, { services, routing }: EgressView): Context {
+  return { ...context, listed: services, routing };
 }
 
 /** Whether the binary contains an extension; one that did not list any is assumed to have all. */

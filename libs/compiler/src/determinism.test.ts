@@ -7,6 +7,7 @@ import { application, binaryOf, listCases } from "@lateen/testkit";
 import type { CaseProxy, MeshObjects } from "@lateen/testkit";
 import {
   compileEndpoints,
+  compileInputs,
   compileProxy,
   createSnapshot,
   defaultMeshSettings,
@@ -101,12 +102,15 @@ function meshWith(...reviews: { name: string; address: string; serviceAccount?: 
   };
 }
 
+const inputsOf = (snapshot: MeshSnapshot): object => compileInputs(snapshot, scopeOf(snapshot, node));
+
 test("a change of endpoints leaves the compile lane alone", () => {
   const mesh = meshWith({ name: "reviews-1", address: "10.0.0.2" });
   const more = meshWith({ name: "reviews-1", address: "10.0.0.2" }, { name: "reviews-2", address: "10.0.0.3" });
   const before = createSnapshot(stateOf(mesh));
+  inputsOf(before);
   const after = createSnapshot(stateOf({ ...more, services: mesh.services }, 2n), before);
-  assert.equal(after.compileInputs, before.compileInputs);
+  assert.equal(inputsOf(after), inputsOf(before));
   assert.equal(
     JSON.stringify(compileProxy(after, scopeOf(after, node)).value),
     JSON.stringify(compileProxy(before, scopeOf(before, node)).value),
@@ -120,8 +124,9 @@ test("a new identity behind a service is a matter for the compile lane", () => {
     { name: "reviews-2", address: "10.0.0.3", serviceAccount: "other" },
   );
   const before = createSnapshot(stateOf(mesh));
+  inputsOf(before);
   const after = createSnapshot(stateOf({ ...more, services: mesh.services }, 2n), before);
-  assert.notEqual(after.compileInputs, before.compileInputs);
+  assert.notEqual(inputsOf(after), inputsOf(before));
 });
 
 test("endpoints of a service nobody touched are the same object in the next snapshot", () => {
@@ -147,6 +152,18 @@ test("endpoints of a service nobody touched are the same object in the next snap
   const [secondReviews, secondWeb] = sets(after);
   assert.equal(secondWeb, firstWeb);
   assert.notEqual(secondReviews, firstReviews);
+});
+
+test("a service nobody in a namespace may see concerns no compilation there", () => {
+  const mesh = meshWith({ name: "reviews-1", address: "10.0.0.2" });
+  const hidden = application({ name: "hidden", namespace: "stars", address: "10.1.0.3", ports, exportTo: ["."] });
+  const seen = application({ name: "seen", namespace: "stars", address: "10.1.0.4", ports });
+  const before = createSnapshot(stateOf(mesh));
+  const inputs = inputsOf(before);
+  const hiddenToo = createSnapshot(stateOf({ ...mesh, services: [...mesh.services, ...hidden.services] }, 2n), before);
+  assert.equal(inputsOf(hiddenToo), inputs);
+  const seenToo = createSnapshot(stateOf({ ...mesh, services: [...mesh.services, ...seen.services] }, 3n), hiddenToo);
+  assert.notEqual(inputsOf(seenToo), inputs);
 });
 
 test("replicas of a workload share a scope", () => {

@@ -4,6 +4,7 @@ import type { Workload } from "@lateen/model";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
 import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
 import { serviceKey } from "./index/service-record.ts";
+import type { ServiceRecord } from "./index/service-record.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
@@ -14,7 +15,7 @@ export function endpointQueries(proxy: ir.ProxyIr): readonly ir.EndpointQuery[] 
 
 interface Remembered {
   readonly policies: MeshSnapshot["peerAuthentications"];
-  readonly services: MeshSnapshot["services"];
+  readonly service: ServiceRecord | undefined;
   readonly sets: Map<string, ir.EndpointSet>;
 }
 
@@ -28,13 +29,10 @@ const remembered = new WeakMap<EndpointGroup, Remembered>();
 export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, query: ir.EndpointQuery): ir.EndpointSet {
   const group = snapshot.endpoints.groups.get(serviceKey(query.namespace, query.cluster.host));
   if (group === undefined) return { cluster: query.cluster, localities: [] };
+  const service = snapshot.services.byKey.get(group.key);
   let memory = remembered.get(group);
-  if (
-    memory === undefined ||
-    memory.policies !== snapshot.peerAuthentications ||
-    memory.services !== snapshot.services
-  ) {
-    memory = { policies: snapshot.peerAuthentications, services: snapshot.services, sets: new Map() };
+  if (memory === undefined || memory.policies !== snapshot.peerAuthentications || memory.service !== service) {
+    memory = { policies: snapshot.peerAuthentications, service, sets: new Map() };
     remembered.set(group, memory);
   }
   const key = JSON.stringify(query);

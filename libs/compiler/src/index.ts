@@ -9,6 +9,7 @@
  * Next: `snapshot.ts` (what is indexed), `proxy.ts` (one compilation), `libs/xds-build` (how an IR is spelled).
  */
 export { compileEndpoints, endpointQueries } from "./endpoints.ts";
+export { compileInputs } from "./inputs.ts";
 export { compileProxy } from "./proxy.ts";
 export type { Compiled } from "./proxy.ts";
 export { scopeKey, scopeOf } from "./scope.ts";

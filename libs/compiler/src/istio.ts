@@ -7,6 +7,7 @@ import type {
   PeerAuthentication,
   RateLimit,
   ServiceEntry,
+  Sidecar,
   Telemetry,
   VirtualService,
 } from "@lateen/api";
@@ -19,6 +20,7 @@ export type {
   PeerAuthentication,
   RateLimit,
   ServiceEntry,
+  Sidecar,
   Telemetry,
   VirtualService,
 };
@@ -51,4 +53,6 @@ export type AuthorizationOperation = NonNullable<AuthorizationRule["to"][number]
 export type AuthorizationCondition = AuthorizationRule["when"][number];
 export type AccessLogging = Telemetry["accessLogging"][number];
 export type ExtensionProvider = MeshConfig["extensionProviders"][number];
+export type EgressListener = Sidecar["egress"][number];
+export type IngressListener = Sidecar["ingress"][number];
 export type RateLimitObjectRule = RateLimit["rules"][number];

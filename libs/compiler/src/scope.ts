@@ -44,6 +44,8 @@ export interface ProxyScope {
   /** Objects selected for this proxy, as `Kind/namespace/name`. */
   readonly policies: readonly string[];
   readonly gateways: readonly string[];
+  /** The Sidecar it is under, as `Sidecar/namespace/name`. */
+  readonly sidecar?: string;
 }
 
 /** Where `node` stands in the mesh of `snapshot`. Cheap: run it for each proxy and each revision. */
@@ -51,6 +53,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   const [address = ""] = node.addresses;
   const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
   const labels = { ...node.labels, ...workload?.labels };
+  const sidecar = node.type === "sidecar" ? snapshot.sidecars.select(node.namespace, labels) : undefined;
   const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key));
   return {
     type: node.type,
@@ -72,6 +75,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
             .map((gateway) => formatRef(gateway.origin))
             .sort()
         : [],
+    ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
   };
 }
 

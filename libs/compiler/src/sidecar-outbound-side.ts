@@ -5,11 +5,11 @@ import { builtInClusters } from "./clusters/special.ts";
 import { createContext, indexClusters } from "./context.ts";
 import type { Context } from "./context.ts";
 import { Findings } from "./findings.ts";
+import { compileInputs } from "./inputs.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { outboundListeners } from "./listeners/sidecar-outbound.ts";
 import { portTable, serviceTable } from "./routes/sidecar-tables.ts";
 import type { ProxyScope } from "./scope.ts";
-import { scopeKey } from "./scope.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
 /** Everything about the calls an application makes. */
@@ -21,21 +21,19 @@ export interface OutboundSide {
 }
 
 /**
- * By what compilation sees of a mesh, then by scope. A cache of a pure function: never seen from outside. Held weakly,
- * as an IR is several times as large as the bytes that are made of it and kept.
+ * By what compilation reads for a caller. A cache of a pure function: never seen from outside. Held weakly, as an IR is
+ * several times as large as the bytes that are made of it and kept.
  */
-const remembered = new WeakMap<object, Map<string, WeakRef<OutboundSide>>>();
+const remembered = new WeakMap<object, WeakRef<OutboundSide>>();
 
 /** The same objects for every workload of a namespace that nothing tells apart when it calls out, which is the rule. */
 export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const caller = callerOf(scope);
-  const known = remembered.get(snapshot.compileInputs) ?? new Map<string, WeakRef<OutboundSide>>();
-  remembered.set(snapshot.compileInputs, known);
-  const key = scopeKey(caller);
-  const earlier = known.get(key)?.deref();
+  const inputs = compileInputs(snapshot, caller);
+  const earlier = remembered.get(inputs)?.deref();
   if (earlier !== undefined) return earlier;
   const side = compileSide(snapshot, caller);
-  known.set(key, new WeakRef(side));
+  remembered.set(inputs, new WeakRef(side));
   return side;
 }
 

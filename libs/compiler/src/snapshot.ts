@@ -1,14 +1,17 @@
 import type { EndpointSlice, Finding, MeshObject, ObjectRef, Service, Workload } from "@lateen/model";
-import { Findings } from "./findings.ts";
 import { indexDestinationRules } from "./index/destination-rules.ts";
 import type { DestinationRuleIndex } from "./index/destination-rules.ts";
 import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
-import type { EndpointGroup, EndpointIndex } from "./index/endpoints.ts";
+import type { EndpointIndex, SeenEndpoints } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
+import { byPair } from "./index/remember.ts";
 import { indexPolicies } from "./index/selection.ts";
-import type { PolicyIndex } from "./index/selection.ts";
+import type { PolicyIndex, Selecting } from "./index/selection.ts";
+import type { ServiceRecord } from "./index/service-record.ts";
 import { indexServices } from "./index/services.ts";
 import type { ServiceIndex } from "./index/services.ts";
+import { indexSidecars } from "./index/sidecars.ts";
+import type { SidecarIndex } from "./index/sidecars.ts";
 import { indexVirtualServices } from "./index/virtual-services.ts";
 import type { VirtualServiceIndex } from "./index/virtual-services.ts";
 import type {
@@ -19,11 +22,15 @@ import type {
   PeerAuthentication,
   RateLimit,
   ServiceEntry,
+  Sidecar,
   Telemetry,
   VirtualService,
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
+import { createViews } from "./view/caller-view.ts";
+import type { Views } from "./view/caller-view.ts";
+import { Lineage } from "./view/lineage.ts";
 
 /** Everything known about the mesh at one revision. Lists in any order; elements are immutable and kept by reference. */
 export interface MeshState {
@@ -42,6 +49,7 @@ export interface ConfigIndexes {
   readonly services: ServiceIndex;
   readonly virtualServices: VirtualServiceIndex;
   readonly destinationRules: DestinationRuleIndex;
+  readonly sidecars: SidecarIndex;
   /** Oldest first. */
   readonly gateways: readonly MeshObject<Gateway>[];
   readonly peerAuthentications: PolicyIndex<PeerAuthentication>;
@@ -59,117 +67,128 @@ export interface MeshSnapshot extends ConfigIndexes {
   readonly revision: bigint;
   readonly state: MeshState;
   readonly endpoints: EndpointIndex;
-  /**
-   * The same object in two snapshots means that every scope compiles to the same IR in both: only endpoints moved,
-   * and only the endpoints lane has work to do.
-   */
-  readonly compileInputs: object;
+  readonly views: Views;
+  /** What `compileInputs` knows already. */
+  readonly inputs: Lineage<object>;
+  readonly objects: ObjectsByKind;
 }
 
-/** Indexes `state`; what did not change since `previous` is taken over, so endpoint changes are cheap. */
+type ObjectsByKind = ReadonlyMap<string, readonly MeshObject<unknown>[]>;
+
+/** Indexes `state`; what did not change since `previous` is taken over, so that what is made of it can be, too. */
 export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshSnapshot {
   const sameConfigs =
     previous !== undefined &&
     previous.state.meshConfig === state.meshConfig &&
     sameElements(previous.state.configs, state.configs) &&
     sameElements(previous.state.services, state.services);
-  const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state);
+  const objects = sameConfigs ? previous.objects : objectsByKind(state.configs, previous?.objects);
+  const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state, objects);
   const workloads =
     previous !== undefined && sameElements(previous.state.workloads, state.workloads)
       ? previous.endpoints.workloads
       : indexWorkloads(state.workloads);
   const endpoints = indexEndpoints(state.slices, workloads, indexes.services, previous?.endpoints);
-  const sameInputs = sameConfigs && compileSeesTheSame(indexes.services, previous.endpoints, endpoints);
+  const unchanged = sameConfigs && sameSeen(previous.endpoints, endpoints);
+  const seenOf = (service: ServiceRecord): SeenEndpoints | undefined => endpoints.groups.get(service.key)?.seen;
   return {
     ...pickIndexes(indexes),
+    objects,
     state,
     endpoints,
     revision: state.revision,
-    compileInputs: sameInputs ? previous.compileInputs : { revision: state.revision },
+    views: createViews(indexes, seenOf, { views: previous?.views, unchanged }),
+    inputs: unchanged ? previous.inputs : new Lineage(previous?.inputs),
   };
 }
 
+/** Of a kind nothing changed in, the same list. */
+function objectsByKind(configs: MeshState["configs"], previous: ObjectsByKind | undefined): ObjectsByKind {
+  const lists = Map.groupBy(configs, (object) => object.kind);
+  return new Map(
+    [...lists].map(([kind, list]) => {
+      const earlier = previous?.get(kind);
+      return [kind, earlier !== undefined && sameElements(earlier, list) ? earlier : list];
+    }),
+  );
+}
+
+/** The fields of `ConfigIndexes` alone, whatever else `from` has. */
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
-  const {
-    settings,
-    services,
-    virtualServices,
-    destinationRules,
-    gateways,
-    peerAuthentications,
-    authorizationPolicies,
-    telemetries,
-    rateLimits,
-    findings,
-    labelKeys,
-  } = from;
+  const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
+  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, findings, labelKeys } = from;
+  const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
     services,
     virtualServices,
     destinationRules,
-    gateways,
-    peerAuthentications,
-    authorizationPolicies,
-    telemetries,
-    rateLimits,
-    findings,
-    labelKeys,
-  };
-}
-
-/**
- * Of endpoints, compilation sees the identities behind a service, whether all of them speak mutual TLS and, for headless
- * services, the addresses.
- */
-function compileSeesTheSame(services: ServiceIndex, before: EndpointIndex, after: EndpointIndex): boolean {
-  for (const key of new Set([...before.groups.keys(), ...after.groups.keys()])) {
-    const earlier = before.groups.get(key);
-    const later = after.groups.get(key);
-    if (earlier !== later && seenOf(services, key, earlier) !== seenOf(services, key, later)) return false;
-  }
-  return true;
-}
-
-function seenOf(services: ServiceIndex, key: string, group: EndpointGroup | undefined): string {
-  const headless = services.byKey.get(key)?.headless === true;
-  const addresses = headless ? (group?.records ?? []).map((record) => record.address) : [];
-  return JSON.stringify([group?.accounts ?? [], group?.allMutualTls ?? false, addresses]);
-}
-
-function indexConfigs(state: MeshState): ConfigIndexes {
-  const findings = new Findings();
-  const settings = settingsOf(state);
-  const of = <Spec>(kind: string): readonly MeshObject<Spec>[] =>
-    state.configs.filter((object) => object.kind === kind) as readonly MeshObject<Spec>[];
-  const virtualServices = of<VirtualService>("VirtualService");
-  const destinationRules = indexDestinationRules(of<DestinationRule>("DestinationRule"), settings, findings);
-  const gateways = [...of<Gateway>("Gateway")].sort(byAge);
-  const policies = {
-    peerAuthentications: indexPolicies(of<PeerAuthentication>("PeerAuthentication"), settings.rootNamespace),
-    authorizationPolicies: indexPolicies(of<AuthorizationPolicy>("AuthorizationPolicy"), settings.rootNamespace),
-    telemetries: indexPolicies(of<Telemetry>("Telemetry"), settings.rootNamespace),
-    rateLimits: indexPolicies(of<RateLimit>("RateLimit"), settings.rootNamespace),
-  };
-  const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings, findings);
-  return {
-    settings,
-    services,
-    destinationRules,
+    sidecars,
     gateways,
     ...policies,
-    virtualServices: indexVirtualServices(virtualServices, settings),
-    findings: findings.list(),
+    findings,
+    labelKeys,
+  };
+}
+
+function sameSeen(before: EndpointIndex, after: EndpointIndex): boolean {
+  const keys = new Set([...before.groups.keys(), ...after.groups.keys()]);
+  return [...keys].every((key) => before.groups.get(key)?.seen === after.groups.get(key)?.seen);
+}
+
+const nothing: readonly never[] = [];
+
+/** An index is made anew only when the settings or its own kind's list changed. */
+function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
+  const of = <Spec>(kind: string) => (objects.get(kind) ?? nothing) as readonly MeshObject<Spec>[];
+  const settings = settingsOf(state.meshConfig, of<MeshConfig>("MeshConfig"));
+  const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
+  const virtualServices = of<VirtualService>("VirtualService");
+  const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
+  const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings);
+  return {
+    settings,
+    services,
+    destinationRules,
+    sidecars,
+    gateways: kept.gateways(settings, of<Gateway>("Gateway")),
+    peerAuthentications: kept.peerAuthentications(settings, of<PeerAuthentication>("PeerAuthentication")),
+    authorizationPolicies: kept.authorizationPolicies(settings, of<AuthorizationPolicy>("AuthorizationPolicy")),
+    telemetries: kept.telemetries(settings, of<Telemetry>("Telemetry")),
+    rateLimits: kept.rateLimits(settings, of<RateLimit>("RateLimit")),
+    virtualServices: kept.virtualServices(settings, virtualServices),
+    findings: [...services.findings, ...destinationRules.findings, ...sidecars.findings],
     labelKeys: new Set([...destinationRules.selectorKeys, ...virtualServices.flatMap(sourceLabelKeys)]),
   };
 }
 
-function settingsOf(state: MeshState): MeshSettings {
-  const objects = state.configs.filter(
-    (object) => object.kind === "MeshConfig" && object.meta.namespace === state.meshConfig.rootNamespace,
+const policyIndex = <Spec extends Selecting>() =>
+  byPair(({ rootNamespace }: MeshSettings, objects: readonly MeshObject<Spec>[]) =>
+    indexPolicies(objects, rootNamespace),
   );
-  const [config] = [...objects].sort(byAge) as MeshObject<MeshConfig>[];
-  return config === undefined ? state.meshConfig : withMeshConfig(state.meshConfig, config.spec);
+
+const kept = {
+  destinationRules: byPair((settings: MeshSettings, objects: readonly MeshObject<DestinationRule>[]) =>
+    indexDestinationRules(objects, settings),
+  ),
+  sidecars: byPair((settings: MeshSettings, objects: readonly MeshObject<Sidecar>[]) =>
+    indexSidecars(objects, settings.rootNamespace),
+  ),
+  gateways: byPair((_settings: MeshSettings, objects: readonly MeshObject<Gateway>[]) => [...objects].sort(byAge)),
+  virtualServices: byPair((settings: MeshSettings, objects: readonly MeshObject<VirtualService>[]) =>
+    indexVirtualServices(objects, settings),
+  ),
+  peerAuthentications: policyIndex<PeerAuthentication>(),
+  authorizationPolicies: policyIndex<AuthorizationPolicy>(),
+  telemetries: policyIndex<Telemetry>(),
+  rateLimits: policyIndex<RateLimit>(),
+};
+
+const withObject = byPair((base: MeshSettings, object: MeshObject<MeshConfig>) => withMeshConfig(base, object.spec));
+
+function settingsOf(base: MeshSettings, objects: readonly MeshObject<MeshConfig>[]): MeshSettings {
+  const [config] = objects.filter(({ meta }) => meta.namespace === base.rootNamespace).sort(byAge);
+  return config === undefined ? base : withObject(base, config);
 }
 
 function sourceLabelKeys(object: MeshObject<VirtualService>): readonly string[] {

@@ -20,7 +20,7 @@ import { portPolicy } from "./traffic-policy.ts";
 /** A cluster for every port of every visible service, and one for each of its subsets. */
 export function outboundClusters(context: Context): readonly ir.Cluster[] {
   return context.services.all.flatMap((service) => {
-    const policy = context.snapshot.destinationRules.policyFor(context.scope, service);
+    const policy = context.policyFor(service);
     return service.ports.flatMap((port) => [
       outboundCluster(context, { service, port, policy }),
       ...(policy?.subsets ?? []).map((subset) => outboundCluster(context, { service, port, policy, subset })),

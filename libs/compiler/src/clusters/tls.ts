@@ -39,8 +39,7 @@ function autoMutualTls(context: Context, question: TlsQuestion): ir.UpstreamTls 
   if (!context.settings.autoMtls || !context.scope.agent || service.external) return { mode: "none" };
   if (discovery.kind === "original-destination") {
     // No endpoint metadata to decide by: only when every endpoint speaks it.
-    const group = context.snapshot.endpoints.groups.get(service.key);
-    return group?.allMutualTls ? identity(context, question, "always") : { mode: "none" };
+    return context.endpointsOf(service)?.allMutualTls ? identity(context, question, "always") : { mode: "none" };
   }
   return identity(context, question, "endpoint-decides");
 }
@@ -67,7 +66,7 @@ function identity(
   { service, cluster, protocol }: TlsQuestion,
   when: "always" | "endpoint-decides",
 ): Extract<ir.UpstreamTls, { mode: "workload-identity" }> {
-  const accounts = context.snapshot.endpoints.groups.get(service.key)?.accounts ?? [];
+  const accounts = context.endpointsOf(service)?.accounts ?? [];
   const peers = accounts.map((account) => {
     const [namespace = "", name = ""] = account.split("/");
     return `spiffe://${context.settings.trustDomain}/ns/${namespace}/sa/${name}`;

@@ -1,9 +1,10 @@
 import { byHostSpecificity, formatRef, hostCovers, isEmptyRecord, resolveHost, selects } from "@lateen/model";
-import type { Labels, MeshObject, ObjectRef } from "@lateen/model";
-import type { Findings } from "../findings.ts";
+import type { Finding, Labels, MeshObject, ObjectRef } from "@lateen/model";
+import { Findings } from "../findings.ts";
 import type { DestinationRule, Subset, TrafficPolicy } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
 import { byAge } from "./ordering.ts";
+import { byPair } from "./remember.ts";
 import type { ServiceRecord } from "./service-record.ts";
 import { isVisible } from "./visibility.ts";
 
@@ -30,19 +31,21 @@ export interface DestinationRuleIndex {
   policyFor(caller: Caller, service: ServiceRecord): DestinationPolicy | undefined;
   /** Label names any workloadSelector looks at. */
   readonly selectorKeys: readonly string[];
+  /** Conflicts among the rules. */
+  readonly findings: readonly Finding[];
 }
 
 export function indexDestinationRules(
   objects: readonly MeshObject<DestinationRule>[],
   settings: MeshSettings,
-  findings: Findings,
 ): DestinationRuleIndex {
+  const findings = new Findings();
   const byNamespace = new Map<string, DestinationPolicy[]>();
   for (const object of [...objects].sort(byAge)) {
     const { namespace } = object.meta;
     const policies = byNamespace.get(namespace) ?? [];
     byNamespace.set(namespace, policies);
-    addPolicy(policies, policyOf(object, settings), findings);
+    addPolicy(policies, policyOf(settings, object), findings);
   }
   for (const policies of byNamespace.values()) policies.sort(bySpecificity);
   const keys = new Set(objects.flatMap((object) => Object.keys(object.spec.workloadSelector?.matchLabels ?? {})));
@@ -56,6 +59,7 @@ export function indexDestinationRules(
     );
   return {
     selectorKeys: [...keys].sort(),
+    findings: findings.list(),
     policyFor(caller, service) {
       const own =
         caller.namespace === settings.rootNamespace ? undefined : lookup(caller.namespace, caller, service.host, true);
@@ -76,7 +80,7 @@ function bySpecificity(left: DestinationPolicy, right: DestinationPolicy): numbe
   );
 }
 
-function policyOf(object: MeshObject<DestinationRule>, settings: MeshSettings): DestinationPolicy {
+const policyOf = byPair((settings: MeshSettings, object: MeshObject<DestinationRule>): DestinationPolicy => {
   const { spec, meta, origin } = object;
   return {
     host: resolveHost(spec.host, meta.namespace, settings.domain),
@@ -88,7 +92,7 @@ function policyOf(object: MeshObject<DestinationRule>, settings: MeshSettings): 
     origin,
     origins: [origin],
   };
-}
+});
 
 /** Merges into an older rule for the same host and audience, as Istio does: its policy stays, new subsets are added. */
 function addPolicy(policies: DestinationPolicy[], policy: DestinationPolicy, findings: Findings): void {
@@ -113,14 +117,19 @@ function addPolicy(policies: DestinationPolicy[], policy: DestinationPolicy, fin
       [known.origin],
     );
   }
+  policies[index] = merged(known, policy);
+}
+
+const merged = byPair((known: DestinationPolicy, policy: DestinationPolicy): DestinationPolicy => {
+  const names = new Set(known.subsets.map((subset) => subset.name));
   const trafficPolicy = known.trafficPolicy ?? policy.trafficPolicy;
-  policies[index] = {
+  return {
     ...known,
     ...(trafficPolicy === undefined ? {} : { trafficPolicy }),
     subsets: [...known.subsets, ...policy.subsets.filter((subset) => !names.has(subset.name))],
     origins: [...known.origins, policy.origin],
   };
-}
+});
 
 function audience(policy: DestinationPolicy): string {
   return JSON.stringify([[...policy.exportTo].sort(), Object.entries(policy.selector).sort()]);

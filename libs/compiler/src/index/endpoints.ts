@@ -20,13 +20,20 @@ export interface EndpointRecord {
   portFor(name: string, number: number, targetPort: number): number | undefined;
 }
 
+/** What compilation may know of the endpoints of a service; the same object in two snapshots while it says the same. */
+export interface SeenEndpoints {
+  /** Identities behind it, as `namespace/account`, sorted: what a client's certificate check is made of. */
+  readonly accounts: readonly string[];
+  readonly allMutualTls: boolean;
+  /** Only of headless services, which clients call by endpoint; sorted. */
+  readonly addresses: readonly string[];
+}
+
 /** All endpoints of one service, sorted. The object is the same in two snapshots while nothing in it changed. */
 export interface EndpointGroup {
   readonly key: string;
   readonly records: readonly EndpointRecord[];
-  /** Identities behind it, as `namespace/account`, sorted: what a client's certificate check is made of. */
-  readonly accounts: readonly string[];
-  readonly allMutualTls: boolean;
+  readonly seen: SeenEndpoints;
   /** Inputs, to recognise that nothing changed. */
   readonly sources: readonly unknown[];
 }
@@ -80,13 +87,13 @@ export function indexEndpoints(
     const selected = service === undefined ? [] : selectedWorkloads(service, workloads);
     const joined = own.map((slice) => slice.endpoints.map((endpoint) => workloadOf(slice, endpoint, workloads)));
     const entry = service?.entryEndpoints ?? [];
-    const sources = [...own, ...joined.flat(), ...selected, ...entry];
+    const sources = [...own, ...joined.flat(), ...selected, ...entry, service?.headless];
     const known = previous?.groups.get(key);
     groups.set(
       key,
       known !== undefined && equalLists(known.sources, sources)
         ? known
-        : createGroup(key, sources, [
+        : createGroup({ key, sources, headless: service?.headless === true, previous: known?.seen }, [
             ...recordsOfSlices(own, joined),
             ...selected.map(recordOfWorkload),
             ...recordsOfEntryEndpoints(service, workloads),
@@ -108,21 +115,30 @@ function bySliceName(left: EndpointSlice, right: EndpointSlice): number {
   return compareText(left.registry, right.registry) || compareText(left.name, right.name);
 }
 
-function createGroup(key: string, sources: readonly unknown[], records: EndpointRecord[]): EndpointGroup {
+interface GroupIdentity {
+  readonly key: string;
+  readonly sources: readonly unknown[];
+  readonly headless: boolean;
+  readonly previous: SeenEndpoints | undefined;
+}
+
+function createGroup({ key, sources, headless, previous }: GroupIdentity, records: EndpointRecord[]): EndpointGroup {
   const sorted = records.sort(
     (left, right) => compareText(left.address, right.address) || compareText(left.serviceAccount, right.serviceAccount),
   );
-  const accounts = new Set(
-    sorted
-      .filter((record) => record.serviceAccount !== "")
-      .map((record) => `${record.namespace}/${record.serviceAccount}`),
-  );
+  const seen = seenOf(sorted, headless);
+  const same = previous !== undefined && JSON.stringify(previous) === JSON.stringify(seen);
+  return { key, sources, records: sorted, seen: same ? previous : seen };
+}
+
+function seenOf(records: readonly EndpointRecord[], headless: boolean): SeenEndpoints {
+  const accounts = records
+    .filter((record) => record.serviceAccount !== "")
+    .map((record) => `${record.namespace}/${record.serviceAccount}`);
   return {
-    key,
-    sources,
-    records: sorted,
-    accounts: [...accounts].sort(),
-    allMutualTls: sorted.length > 0 && sorted.every((record) => record.mutualTls),
+    accounts: [...new Set(accounts)].sort(),
+    allMutualTls: records.length > 0 && records.every((record) => record.mutualTls),
+    addresses: headless ? records.map((record) => record.address) : [],
   };
 }
 

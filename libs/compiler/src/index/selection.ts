@@ -2,7 +2,7 @@ import { isEmptyRecord, selects } from "@lateen/model";
 import type { Labels, MeshObject } from "@lateen/model";
 import { append, byAge } from "./ordering.ts";
 
-interface Selecting {
+export interface Selecting {
   readonly selector?: { readonly matchLabels: Labels } | undefined;
 }
 

@@ -3,6 +3,7 @@ import type { Labels, ObjectRef, Protocol, Service } from "@lateen/model";
 import { protocolOf, resolutions } from "../istio-names.ts";
 import type { ServiceEntry } from "../istio.ts";
 import type { MeshObject } from "@lateen/model";
+import { byIdentity } from "./remember.ts";
 
 /** How a client finds a service's addresses. `none`: wherever the caller was going. */
 export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "none";
@@ -56,7 +57,10 @@ export function serviceKey(namespace: string, host: string): string {
   return `${namespace}/${host}`;
 }
 
-export function recordOfService(service: Service): ServiceRecord {
+/** The same record for the same service. */
+export const recordOfService = byIdentity(serviceRecord);
+
+function serviceRecord(service: Service): ServiceRecord {
   const { host, name, namespace } = service;
   return {
     key: serviceKey(namespace, host),
@@ -82,8 +86,10 @@ export function recordOfService(service: Service): ServiceRecord {
   };
 }
 
-/** One record for each host of a ServiceEntry. */
-export function recordsOfEntry(object: MeshObject<ServiceEntry>): readonly ServiceRecord[] {
+/** One record for each host of a ServiceEntry, the same ones for the same object. */
+export const recordsOfEntry = byIdentity(entryRecords);
+
+function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[] {
   const { spec, meta } = object;
   const endpoints = entryEndpoints(spec);
   return spec.hosts.map((written) => {

@@ -1,11 +1,12 @@
 import { compareText, formatRef, mostSpecificMatch, isWildcard } from "@lateen/model";
-import type { MeshObject, Service } from "@lateen/model";
-import type { Findings } from "../findings.ts";
+import type { Finding, MeshObject, Service } from "@lateen/model";
+import { Findings } from "../findings.ts";
 import type { ServiceEntry } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
 import { byOwnership, recordOfService, recordsOfEntry } from "./service-record.ts";
 import type { RecordPort, ServiceRecord } from "./service-record.ts";
 import { append } from "./ordering.ts";
+import { byPair } from "./remember.ts";
 import { isPublic, isVisible } from "./visibility.ts";
 
 export interface ServicePortRecord {
@@ -26,6 +27,10 @@ export interface ServiceIndex {
   readonly all: readonly ServiceRecord[];
   readonly byKey: ReadonlyMap<string, ServiceRecord>;
   readonly byNamespace: ReadonlyMap<string, readonly ServiceRecord[]>;
+  /** Hosts that are declared twice. */
+  readonly findings: readonly Finding[];
+  /** All that are exported to a namespace, sorted by host; several may declare one host. */
+  exportedTo(namespace: string): readonly ServiceRecord[];
   visibleFrom(namespace: string): VisibleServices;
 }
 
@@ -34,61 +39,75 @@ export function indexServices(
   services: readonly Service[],
   entries: readonly MeshObject<ServiceEntry>[],
   settings: MeshSettings,
-  findings: Findings,
 ): ServiceIndex {
+  const findings = new Findings();
   const records = [...services.map(recordOfService), ...entries.flatMap(recordsOfEntry)].sort(byOwnership);
   const byKey = new Map<string, ServiceRecord>();
   for (const record of records) {
     const earlier = byKey.get(record.key);
-    byKey.set(record.key, earlier === undefined ? record : merged(earlier, record, findings));
+    if (earlier !== undefined) tellOfMerge(earlier, record, findings);
+    byKey.set(record.key, earlier === undefined ? record : merged(earlier, record));
   }
   const all = [...byKey.values()].sort((left, right) => compareText(left.host, right.host) || byOwnership(left, right));
   const byNamespace = new Map<string, ServiceRecord[]>();
   for (const record of all) append(byNamespace, record.namespace, record);
-  const view = visibleViews(all, settings.exportTo.services);
-  return {
-    all,
-    byKey,
-    byNamespace,
-    visibleFrom: view,
-  };
+  return { all, byKey, byNamespace, findings: findings.list(), ...views(all, settings.exportTo.services) };
 }
 
 /** Namespaces that see the same services share one view: most meshes hide nothing, so there is one in all. */
-function visibleViews(
+function views(
   all: readonly ServiceRecord[],
   otherwise: readonly string[],
-): (namespace: string) => VisibleServices {
+): Pick<ServiceIndex, "exportedTo" | "visibleFrom"> {
   const hosts = new Map<string, number>();
   for (const { host } of all) hosts.set(host, (hosts.get(host) ?? 0) + 1);
   const special = all.filter((record) => hosts.get(record.host) !== 1 || !isPublic(record.exportTo, otherwise));
-  const views = new Map<string, VisibleServices>();
-  const byNamespace = new Map<string, VisibleServices>();
-  return (namespace) => {
+  const isSeen = (record: ServiceRecord, namespace: string): boolean =>
+    isVisible(record.exportTo, record.namespace, namespace, otherwise);
+  const bySignature = new Map<string, View>();
+  const byNamespace = new Map<string, View>();
+  const viewOf = (namespace: string): View => {
     const known = byNamespace.get(namespace);
     if (known !== undefined) return known;
-    const seen = special.map((record) => [
-      isVisible(record.exportTo, record.namespace, namespace, otherwise),
-      record.namespace === namespace,
-    ]);
+    const seen = special.map((record) => [isSeen(record, namespace), record.namespace === namespace]);
     const signature = JSON.stringify(seen);
-    const view = views.get(signature) ?? visibleServices(all, namespace, otherwise);
-    views.set(signature, view);
+    const view =
+      bySignature.get(signature) ??
+      viewOn(
+        all.filter((record) => isSeen(record, namespace)),
+        namespace,
+      );
+    bySignature.set(signature, view);
     byNamespace.set(namespace, view);
     return view;
   };
+  return {
+    exportedTo: (namespace) => viewOf(namespace).exported,
+    visibleFrom: (namespace) => viewOf(namespace).visible,
+  };
+}
+
+interface View {
+  readonly exported: readonly ServiceRecord[];
+  readonly visible: VisibleServices;
+}
+
+function viewOn(exported: readonly ServiceRecord[], namespace: string): View {
+  return { exported, visible: visibleServices(exported, namespace) };
+}
+
+function tellOfMerge(first: ServiceRecord, second: ServiceRecord, findings: Findings): void {
+  if (first.platform && second.platform) return;
+  findings.warn(
+    second.origin,
+    "duplicate-host",
+    `the host "${second.host}" is declared twice in namespace ${second.namespace}; ports and endpoints of ${formatRef(second.origin)} are added to ${formatRef(first.origin)}`,
+    [first.origin],
+  );
 }
 
 /** The same service from two clusters of a mesh is one; a second declaration only adds ports and addresses. */
-function merged(first: ServiceRecord, second: ServiceRecord, findings: Findings): ServiceRecord {
-  if (!(first.platform && second.platform)) {
-    findings.warn(
-      second.origin,
-      "duplicate-host",
-      `the host "${second.host}" is declared twice in namespace ${second.namespace}; ports and endpoints of ${formatRef(second.origin)} are added to ${formatRef(first.origin)}`,
-      [first.origin],
-    );
-  }
+const merged = byPair((first: ServiceRecord, second: ServiceRecord): ServiceRecord => {
   const known = new Set(first.ports.map((port) => port.number));
   return {
     ...first,
@@ -97,26 +116,18 @@ function merged(first: ServiceRecord, second: ServiceRecord, findings: Findings)
     entryEndpoints: [...first.entryEndpoints, ...second.entryEndpoints],
     subjectAltNames: [...new Set([...first.subjectAltNames, ...second.subjectAltNames])].sort(),
   };
-}
+});
 
-function visibleServices(
-  all: readonly ServiceRecord[],
-  namespace: string,
-  otherwise: readonly string[],
-): VisibleServices {
+/** Of records that may share a host, the one that counts for callers in `namespace`. */
+export function visibleServices(records: readonly ServiceRecord[], namespace: string): VisibleServices {
   const byHost = new Map<string, ServiceRecord>();
-  for (const record of all) {
-    if (!isVisible(record.exportTo, record.namespace, namespace, otherwise)) continue;
+  for (const record of records) {
     const rival = byHost.get(record.host);
     if (rival === undefined || prefers(namespace, record, rival)) byHost.set(record.host, record);
   }
   const list = [...byHost.values()];
   const byPort = new Map<number, ServicePortRecord[]>();
-  for (const service of list) {
-    for (const port of service.ports) {
-      append(byPort, port.number, { service, port });
-    }
-  }
+  for (const service of list) for (const port of service.ports) append(byPort, port.number, { service, port });
   const wildcards = list.filter((record) => isWildcard(record.host)).map((record) => record.host);
   return {
     all: list,

@@ -3,6 +3,7 @@ import type { MeshObject } from "@lateen/model";
 import type { VirtualService } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
 import { append, byAge } from "./ordering.ts";
+import { byPair } from "./remember.ts";
 import { isVisible } from "./visibility.ts";
 
 /** The gateway name that stands for all sidecars. */
@@ -35,7 +36,7 @@ export function indexVirtualServices(
   objects: readonly MeshObject<VirtualService>[],
   settings: MeshSettings,
 ): VirtualServiceIndex {
-  const all = [...objects].sort(byAge).map((object) => recordOf(object, settings));
+  const all = [...objects].sort(byAge).map((object) => recordOf(settings, object));
   const cache = new Map<string, MeshRouting>();
   const visible = (record: VirtualServiceRecord, namespace: string): boolean =>
     isVisible(record.object.spec.exportTo, record.object.meta.namespace, namespace, settings.exportTo.virtualServices);
@@ -55,7 +56,7 @@ export function indexVirtualServices(
   };
 }
 
-function recordOf(object: MeshObject<VirtualService>, settings: MeshSettings): VirtualServiceRecord {
+const recordOf = byPair((settings: MeshSettings, object: MeshObject<VirtualService>): VirtualServiceRecord => {
   const { namespace } = object.meta;
   const gateways = object.spec.gateways.map((gateway) => gatewayName(gateway, namespace));
   return {
@@ -63,7 +64,7 @@ function recordOf(object: MeshObject<VirtualService>, settings: MeshSettings): V
     hosts: object.spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)),
     gateways: gateways.length === 0 ? [meshGateway] : gateways,
   };
-}
+});
 
 /** `gw` → `ns/gw`; `ns/gw` as it is; the old form `gw.ns.svc...` → `ns/gw`. */
 export function gatewayName(written: string, namespace: string): string {
@@ -72,7 +73,8 @@ export function gatewayName(written: string, namespace: string): string {
   return `${owner ?? namespace}/${name}`;
 }
 
-function meshRouting(all: readonly VirtualServiceRecord[]): MeshRouting {
+/** Of records that are visible, oldest first. */
+export function meshRouting(all: readonly VirtualServiceRecord[]): MeshRouting {
   const exact = new Map<string, VirtualServiceRecord[]>();
   const wildcards: { readonly host: string; readonly record: VirtualServiceRecord }[] = [];
   for (const record of all) {

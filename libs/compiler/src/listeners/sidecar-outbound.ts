@@ -94,8 +94,7 @@ function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord
 }
 
 function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): readonly string[] {
-  const records = context.snapshot.endpoints.groups.get(service.key)?.records ?? [];
-  return [...new Set(records.map((record) => record.address).filter(isIp))];
+  return [...new Set(context.endpointsOf(service)?.addresses ?? [])].filter(isIp);
 }
 
 /** Without capture a client has to address the listener itself: only loopback addresses can be bound for others. */

@@ -38,7 +38,7 @@ export function resolveDestination(
     );
     return { cluster: { kind: "black-hole" }, hash: [], announceHttp: false };
   }
-  const policy = context.snapshot.destinationRules.policyFor(context.scope, service);
+  const policy = context.policyFor(service);
   const subsetPolicy = policy?.subsets.find((candidate) => candidate.name === subset)?.trafficPolicy;
   const balancing = portPolicy(policy?.trafficPolicy, subsetPolicy, port).loadBalancer?.lbPolicy;
   return {

@@ -52,7 +52,7 @@ function addServer(context: Context, plan: GatewayTablePlan, server: PlacedServe
   };
   if (redirect) for (const { host } of server.hosts) hostPlan(host);
   const site = { port: server.server.port?.number ?? plan.port, gateways: new Set([name]), tls: plan.tls };
-  for (const record of context.snapshot.virtualServices.boundTo(name, context.scope.namespace)) {
+  for (const record of context.boundTo(name)) {
     if (record.object.spec.http.length === 0) continue;
     const served = servedHosts(server, record.hosts, record.object.meta.namespace);
     if (served.length === 0) continue;

@@ -1,4 +1,4 @@
-import { compileEndpoints, compileProxy, endpointQueries, scopeKey, scopeOf } from "@lateen/compiler";
+import { compileEndpoints, compileInputs, compileProxy, endpointQueries, scopeKey, scopeOf } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
 import type { Finding, ProxyNode } from "@lateen/model";
@@ -9,7 +9,7 @@ import { memo } from "../memo.ts";
 import { encodeResource } from "./encode.ts";
 import { Turns } from "./turns.ts";
 
-/** What a scope's configuration compiles to; holds as long as the snapshot's `compileInputs` are the same object. */
+/** What a scope's configuration compiles to; holds as long as the scope's `compileInputs` are the same object. */
 interface Compilation {
   readonly queries: readonly ir.EndpointQuery[];
   /** Everything but endpoints, by type. */
@@ -93,7 +93,7 @@ export class ResourceLibrary {
   endpointsAhead(snapshot: MeshSnapshot, node: ProxyNode): ResourceSet | undefined {
     const entry = this.#entry(snapshot, node);
     const { serving, attempt } = entry;
-    if (serving === undefined || attempt?.inputs === snapshot.compileInputs) return undefined;
+    if (serving === undefined || attempt?.inputs === compileInputs(snapshot, entry.scope)) return undefined;
     this.#serve(entry, serving.compilation, { snapshot, revision: serving.set.revision, keepLast: true });
     return entry.serving?.set;
   }
@@ -120,7 +120,7 @@ export class ResourceLibrary {
   }
 
   #update(entry: Entry, snapshot: MeshSnapshot): ScopeResources {
-    if (entry.attempt?.inputs !== snapshot.compileInputs) this.#compile(entry, snapshot);
+    if (entry.attempt?.inputs !== compileInputs(snapshot, entry.scope)) this.#compile(entry, snapshot);
     const { compilation, faults = [] } = entry.attempt ?? {};
     const usable = faults.length === 0 ? compilation : undefined;
     if (entry.snapshot !== snapshot && usable !== undefined) {
@@ -147,7 +147,7 @@ export class ResourceLibrary {
 
   #compile(entry: Entry, snapshot: MeshSnapshot): void {
     const startedAt = performance.now();
-    const inputs = snapshot.compileInputs;
+    const inputs = compileInputs(snapshot, entry.scope);
     try {
       const { value, findings } = compileProxy(snapshot, entry.scope);
       const fixed = this.#build(value, entry.serving?.compilation.fixed);

@@ -1,0 +1,46 @@
+import type { ScopedIndex } from "./context.ts";
+import { policiesOf, scopeKey } from "./scope.ts";
+import type { ProxyScope } from "./scope.ts";
+import type { ConfigIndexes, MeshSnapshot } from "./snapshot.ts";
+
+/**
+ * The same object for two snapshots means that `scope` compiles to the same IR in both: nothing it reads has changed,
+ * and only the endpoints lane may have work to do. Whatever is in the snapshot counts, as a whole unless it is known to
+ * be read in part.
+ */
+export function compileInputs(snapshot: MeshSnapshot, scope: ProxyScope): object {
+  const key = scopeKey(scope);
+  return snapshot.inputs.get(key) ?? snapshot.inputs.take(key, elementsOf(snapshot, scope), () => ({ scope: key }));
+}
+
+type Partial = ScopedIndex | "authorizationPolicies" | "telemetries" | "rateLimits" | "gateways";
+/** Read only for what the scope holds of them already. */
+type InScope = "peerAuthentications" | "labelKeys" | "findings";
+type Whole = Omit<ConfigIndexes, Partial | InScope>;
+
+function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown[] {
+  const { authorizationPolicies, telemetries, rateLimits, gateways, virtualServices } = snapshot;
+  const policies = [
+    policiesOf(authorizationPolicies, scope),
+    policiesOf(telemetries, scope),
+    policiesOf(rateLimits, scope),
+  ].flatMap(({ mesh, namespace, workload }) => [...mesh, undefined, ...namespace, undefined, ...workload, undefined]);
+  const gateway = (ref: string): readonly unknown[] => {
+    const name = ref.slice(ref.indexOf("/") + 1);
+    return [
+      gateways.find(({ meta }) => `${meta.namespace}/${meta.name}` === name),
+      ...virtualServices.boundTo(name, scope.namespace),
+    ];
+  };
+  return [
+    ...Object.values(wholeOf(snapshot)),
+    snapshot.views.viewOf(scope),
+    ...policies,
+    ...scope.gateways.flatMap(gateway),
+  ];
+}
+
+/** A field that is new among the indexes does not compile until it is named here or above. */
+function wholeOf({ settings }: MeshSnapshot): Whole {
+  return { settings };
+}
