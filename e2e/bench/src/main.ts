@@ -1,6 +1,7 @@
 /**
- * `pnpm bench [--json FILE]`: what the suite costs, measured on this machine, beside what it may cost.
- * Start to ready and idle memory of each service, image sizes, and the time from saving a file to the last proxy's ACK.
+ * `pnpm bench [fleet] [--json FILE]`: what the suite costs, measured on this machine, beside what it may cost.
+ * Start to ready and idle memory of each service, image sizes, the time from saving a file to the last proxy's ACK, and
+ * what large fleets cost; `fleet` measures only those.
  */
 import { writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
@@ -8,22 +9,24 @@ import { parseArgs } from "node:util";
 import { TempDir } from "@lateen/e2e-harness";
 import { bundleServices } from "./bundles.ts";
 import { type Figure, formatFigures } from "./figure.ts";
+import { measureFleet } from "./fleet/measure-fleet.ts";
 import { sizeFigures } from "./image-sizes.ts";
 import { measureSaveToLive } from "./save-to-live.ts";
 import { measureServices } from "./services.ts";
 
-const { values } = parseArgs({ options: { json: { type: "string" } } });
+const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+const [only, ...others] = positionals;
+if ((only !== undefined && only !== "fleet") || others.length > 0)
+  throw new Error(`"${positionals.join(" ")}" is not to be measured; there is fleet, or nothing for all`);
 const began = Date.now();
 await using directory = await TempDir.create();
 const machine = `${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}`;
 console.log(`measuring on ${machine}`);
 
 const bundles = await bundleServices(directory);
-const parts: readonly (() => Promise<readonly Figure[]> | readonly Figure[])[] = [
-  measureSaveToLive,
-  () => measureServices(bundles),
-  () => sizeFigures(bundles),
-];
+const fleet = (): Promise<readonly Figure[]> => measureFleet(bundles);
+const parts: readonly (() => Promise<readonly Figure[]> | readonly Figure[])[] =
+  only === "fleet" ? [fleet] : [measureSaveToLive, () => measureServices(bundles), () => sizeFigures(bundles), fleet];
 const figures: Figure[] = [];
 for (const measure of parts) {
   const measured = await measure();
