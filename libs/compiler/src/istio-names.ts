@@ -24,6 +24,8 @@ export const mtlsModes = ["unset", "disable", "permissive", "strict"] as const;
 export const authorizationActions = ["allow", "deny", "audit", "custom"] as const;
 export const workloadModes = ["both", "client", "server"] as const;
 
+export const captureModes = ["default", "iptables", "none"] as const;
+
 const protocols: Readonly<Record<string, Protocol>> = {
   "": "auto",
   http: "http",

@@ -33,6 +33,8 @@ export interface ProxyScope {
   /** The address listeners bind to; only where interception does not take care of it. */
   readonly bind: string;
   readonly agent: boolean;
+  /** Asked for by the proxy itself, in the place of the mesh's. */
+  readonly httpProxyPort?: number;
   /** Absent: the binary did not say, everything is assumed. */
   readonly extensions?: readonly string[];
   /** What not every Envoy we serve can be told, and this one can; sorted. */
@@ -62,6 +64,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     interception: node.type === "router" ? "none" : node.interception,
     bind: node.type === "sidecar" && node.interception === "none" ? address : "0.0.0.0",
     agent: node.agent,
+    ...httpProxyPort(node.metadata["HTTP_PROXY_PORT"]),
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
     features: featuresOf(node.release),
     labels: sortedRecord(Object.fromEntries(relevant)),
@@ -77,6 +80,10 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
         : [],
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
   };
+}
+
+function httpProxyPort(written: string | undefined): Pick<ProxyScope, "httpProxyPort"> {
+  return written !== undefined && /^[1-9]\d{0,4}$/.test(written) ? { httpProxyPort: Number(written) } : {};
 }
 
 /** Equal for two scopes if and only if they are. */

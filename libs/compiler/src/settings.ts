@@ -11,10 +11,14 @@ export interface MeshSettings {
   readonly domain: string;
   readonly outboundPort: number;
   readonly inboundPort: number;
+  /** Of the listener that is an HTTP proxy to applications; 0: none. */
+  readonly httpProxyPort: number;
   readonly connectTimeoutMs: number;
   readonly protocolDetectionTimeoutMs: number;
   readonly dnsRefreshMs: number;
   readonly outboundPolicy: "allow-any" | "registry-only";
+  /** Calls that come in go on to where they were going, or to 127.0.0.1. */
+  readonly inboundPolicy: "passthrough" | "localhost";
   readonly autoMtls: boolean;
   readonly accessLogFile: string;
   /** Empty: the built-in format. */
@@ -48,10 +52,12 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     domain: installation.domain ?? "cluster.local",
     outboundPort: 15001,
     inboundPort: 15006,
+    httpProxyPort: 0,
     connectTimeoutMs: 10_000,
     protocolDetectionTimeoutMs: 0,
     dnsRefreshMs: 60_000,
     outboundPolicy: "allow-any",
+    inboundPolicy: "passthrough",
     autoMtls: true,
     accessLogFile: "",
     accessLogFormat: "",
@@ -73,6 +79,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     trustDomainAliases: config.trustDomainAliases,
     outboundPort: config.proxyListenPort || base.outboundPort,
     inboundPort: config.proxyInboundListenPort || base.inboundPort,
+    httpProxyPort: config.proxyHttpPort || base.httpProxyPort,
     connectTimeoutMs: duration(config.connectTimeout, base.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, base.protocolDetectionTimeoutMs),
     dnsRefreshMs: duration(config.dnsRefreshRate, base.dnsRefreshMs),
@@ -82,6 +89,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
         : config.outboundTrafficPolicy.mode === registryOnly
           ? "registry-only"
           : "allow-any",
+    inboundPolicy: config.inboundTrafficPolicy?.mode === 1 ? "localhost" : base.inboundPolicy,
     autoMtls: config.enableAutoMtls ?? base.autoMtls,
     accessLogFile: config.accessLogFile || base.accessLogFile,
     accessLogFormat: config.accessLogFormat || base.accessLogFormat,

@@ -2,15 +2,19 @@ import type * as ir from "@lateen/ir";
 import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
-import { createContext, indexClusters } from "./context.ts";
+import { behind, createContext, indexClusters } from "./context.ts";
 import type { Context } from "./context.ts";
 import { Findings } from "./findings.ts";
 import { compileInputs } from "./inputs.ts";
+import { visibleServices } from "./index/services.ts";
+import { meshRouting } from "./index/virtual-services.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { outboundListeners } from "./listeners/sidecar-outbound.ts";
-import { portTable, serviceTable } from "./routes/sidecar-tables.ts";
+import { openTable, portTable, serviceTable } from "./routes/sidecar-tables.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
+import type { EgressView } from "./view/caller-view.ts";
+import { isHttpProxy } from "./view/egress.ts";
 
 /** Everything about the calls an application makes. */
 export interface OutboundSide {
@@ -71,14 +75,38 @@ function discoveredTables({ chains, fallback }: ir.Listener): readonly ir.RouteT
 }
 
 function tableOf(context: Context, ref: ir.RouteTableRef): readonly ir.RouteTable[] {
+  const egress = egressOf(context, ref);
+  if (egress === undefined) return [];
+  const inner = behind(context, egress);
   switch (ref.kind) {
     case "port":
-      return [portTable(context, ref.port)];
+      return [isHttpProxy(egress.listener?.port?.protocol ?? "") ? openTable(inner, ref) : portTable(inner, ref.port)];
     case "service": {
-      const service = context.services.byHost.get(ref.host);
-      return service === undefined ? [] : [serviceTable(context, service, ref.port)];
+      const service = inner.listed.byHost.get(ref.host);
+      return service === undefined ? [] : [serviceTable(inner, service, ref.port)];
     }
+    case "socket":
+    case "http-proxy":
+      return [openTable(inner, ref)];
     default:
       return [];
   }
 }
+
+/** The egress listener whose hosts are behind a table: the first for its port or socket, else the one for all ports. */
+function egressOf({ view }: Context, ref: ir.RouteTableRef): EgressView | undefined {
+  const general = view.egress.find(({ listener }) => listener?.port === undefined);
+  switch (ref.kind) {
+    case "port":
+      return view.egress.find(({ listener }) => listener?.port?.number === ref.port) ?? general;
+    case "socket":
+      return view.egress.find(({ listener }) => listener?.bind === ref.path);
+    case "service":
+      return view.egress.find(({ services }) => services.byHost.has(ref.host));
+    default:
+      return general ?? nothing;
+  }
+}
+
+/** Where a Sidecar imports hosts for single ports only. */
+const nothing: EgressView = { services: visibleServices([], ""), routing: meshRouting([]) };

@@ -37,7 +37,8 @@ export type Discovery =
       readonly endpoints: readonly FixedEndpoint[];
     }
   | { readonly kind: "static"; readonly endpoints: readonly FixedEndpoint[] }
-  | { readonly kind: "original-destination"; readonly sourceAddress?: string }
+  /** Where the caller was going, on `port` instead of its own if there is one. */
+  | { readonly kind: "original-destination"; readonly sourceAddress?: string; readonly port?: number }
   | { readonly kind: "none" };
 
 export interface FixedEndpoint {

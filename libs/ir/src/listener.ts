@@ -5,6 +5,7 @@ import type { RouteTable } from "./route.ts";
 
 export interface Listener {
   readonly ref: ListenerRef;
+  /** An address, or `unix:///path` with port 0. */
   readonly bind: string;
   readonly port: number;
   readonly direction: "inbound" | "outbound";

@@ -18,11 +18,15 @@ export interface OutboundClusterRef {
 
 export type ListenerRef =
   | { readonly kind: "virtual-outbound" | "virtual-inbound" }
+  /** `bind` may be a Unix socket, `unix:///path`; its port is 0. */
   | { readonly kind: "address"; readonly bind: string; readonly port: number };
 
 export type RouteTableRef =
   | { readonly kind: "port"; readonly port: number }
   | { readonly kind: "service"; readonly host: string; readonly port: number }
+  /** Behind a Unix socket (`unix:///path`), and behind the proxy's HTTP proxy port. */
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "http-proxy" }
   | { readonly kind: "gateway-http"; readonly port: number; readonly bind: string }
   | {
       readonly kind: "gateway-https";

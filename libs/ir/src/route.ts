@@ -5,6 +5,8 @@ import type { ClusterRef, RouteTableRef } from "./refs.ts";
 export interface RouteTable {
   readonly ref: RouteTableRef;
   readonly virtualHosts: readonly VirtualHost[];
+  /** Requests for several ports come here, so a host's port counts. */
+  readonly matchPorts?: true;
   /** What a rejection of this table may be about, as `Kind/namespace/name`. */
   readonly origins: readonly string[];
 }

@@ -35,6 +35,7 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
         : { healthyPanicThreshold: { value: cluster.outlierDetection.minHealthPercent } },
     ...discovery(cluster),
     ...balancing(cluster.balancing),
+    ...portOverride(cluster),
     ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
     ...protocolOptions(cluster.http),
     ...keepalive(cluster.keepalive),
@@ -78,6 +79,12 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
     default:
       return unreachable(from);
   }
+}
+
+/** Applied after balancing, which an original destination has none of. */
+function portOverride({ discovery: from }: ir.Cluster): Fields {
+  if (from.kind !== "original-destination" || from.port === undefined) return {};
+  return { lbConfig: { case: "originalDstLbConfig", value: { upstreamPortOverride: from.port } } };
 }
 
 function sourceAddress(address: string) {

@@ -59,12 +59,18 @@ export function parseListenerName(name: string): ir.ListenerRef | undefined {
   return cut > 0 && port !== undefined ? { kind: "address", bind: name.slice(0, cut), port } : undefined;
 }
 
+const httpProxyTable = "http_proxy";
+
 export function routeTableName(ref: ir.RouteTableRef): string {
   switch (ref.kind) {
     case "port":
       return String(ref.port);
     case "service":
       return `${ref.host}:${ref.port}`;
+    case "socket":
+      return ref.path;
+    case "http-proxy":
+      return httpProxyTable;
     case "gateway-http":
       return `http.${ref.port}${bindSuffix(ref.bind)}`;
     case "gateway-https":
@@ -87,6 +93,8 @@ export function parseRouteTableName(name: string): ir.RouteTableRef | undefined 
   const whole = parsePort(name);
   if (whole !== undefined) return { kind: "port", port: whole };
   if (name === fixedClusters["inbound-passthrough"]) return { kind: "inbound", port: 0 };
+  if (name === httpProxyTable) return { kind: "http-proxy" };
+  if (name.startsWith("unix:")) return { kind: "socket", path: name };
   const cluster = parseClusterName(name);
   if (cluster !== undefined) return cluster.kind === "inbound" ? { kind: "inbound", port: cluster.port } : undefined;
   return parseGatewayTable(name) ?? parseServiceTable(name);

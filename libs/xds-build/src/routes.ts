@@ -25,7 +25,8 @@ export function buildRouteTable(table: ir.RouteTable): RouteConfiguration {
     virtualHosts: table.virtualHosts.map(virtualHost),
     // References are checked before anything is published: `references.ts`.
     validateClusters: false,
-    ...(inbound ? {} : { ignorePortInHostMatching: true, maxDirectResponseBodySizeBytes: maxDirectResponseBytes }),
+    ...(inbound ? {} : { maxDirectResponseBodySizeBytes: maxDirectResponseBytes }),
+    ...(inbound || table.matchPorts ? {} : { ignorePortInHostMatching: true }),
   });
 }
 

@@ -102,6 +102,21 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
     /^error IST0109 a .*default\/b/,
     /^error IST0109 b .*default\/a/,
   ],
+  [
+    "two Sidecars for the same workloads, and two for all",
+    `${head("Sidecar", "a")}spec: {workloadSelector: {labels: {app: reviews}}, egress: [{hosts: ["*/*"]}]}\n---\n` +
+      `${head("Sidecar", "b")}spec: {workloadSelector: {labels: {version: v1}}, egress: [{hosts: ["*/*"]}]}\n---\n` +
+      `${head("Sidecar", "c")}spec: {egress: [{hosts: ["*/*"]}]}\n---\n${head("Sidecar", "d")}spec: {egress: [{hosts: ["*/*"]}]}\n`,
+    /^error IST0110 a .* b selects/,
+    /^error IST0110 b .* a selects/,
+    /^error IST0111 c .* d in/,
+    /^error IST0111 d .* c in/,
+  ],
+  [
+    "a Sidecar for nobody",
+    `${head("Sidecar", "a")}spec: {workloadSelector: {labels: {app: none}}, egress: [{hosts: ["*/*"]}]}\n`,
+    /^warning IST0127 a /,
+  ],
   ["a rule for no host", `${head("DestinationRule", "a")}spec: {host: nowhere}\n`, /^warning IST0174 a /],
   [
     "a subset of nobody",

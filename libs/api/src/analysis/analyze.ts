@@ -2,6 +2,7 @@ import type { Finding } from "@lateen/model";
 import { analyzeDestinationRules } from "./destination-rules.ts";
 import { analyzeGateways } from "./gateways.ts";
 import { analyzePolicies } from "./policies.ts";
+import { analyzeSidecars } from "./sidecars.ts";
 import { analyzeVirtualServices } from "./virtual-services.ts";
 import { createWorld, finding } from "./world.ts";
 import type { AnalysisInput, World } from "./world.ts";
@@ -12,6 +13,7 @@ const analyzers: readonly ((world: World) => Finding[])[] = [
   analyzeDestinationRules,
   analyzeGateways,
   analyzePolicies,
+  analyzeSidecars,
   analyzeServices,
 ];
 

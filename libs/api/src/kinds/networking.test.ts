@@ -309,6 +309,71 @@ servers:
       "spec.workloadSelector conflict",
     ],
   ],
+  Sidecar: [
+    [
+      "everything it can say",
+      `
+workloadSelector: {labels: {app: web}}
+egress:
+- {port: {number: 9080, protocol: HTTP, name: a}, hosts: ["prod/*", "./reviews.shop.svc.cluster.local", "*/*.example.com"]}
+- {port: {number: 0, protocol: HTTP, name: b}, bind: "unix:///run/a.sock", hosts: ["*/*", "~prod/*", "~./a.b"]}
+- {port: {number: 3128, protocol: HTTP_PROXY}, bind: 127.0.0.1, captureMode: NONE, hosts: ["~/*"]}
+- {hosts: ["./*"]}
+ingress:
+- {port: {number: 80, protocol: HTTP}, defaultEndpoint: "127.0.0.1:8080", connectionPool: {tcp: {maxConnections: 1}}}
+- {port: {number: 81, protocol: TCP}, defaultEndpoint: "unix:///run/b.sock", bind: 10.0.0.1, captureMode: NONE}
+- {port: {number: 443, protocol: HTTPS}, tls: {mode: SIMPLE, serverCertificate: /a, privateKey: /b}}
+inboundConnectionPool: {http: {http2MaxRequests: 5}}
+outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a.b, port: {number: 1}}}`,
+    ],
+    ["nothing", "workloadSelector: {labels: {a: b}}", "spec required"],
+    ["no hosts", "egress: [{hosts: []}]", "spec.egress[0].hosts required"],
+    [
+      "bad hosts",
+      'egress: [{hosts: [a, "/a", "a/", "A/b", "a/b/c"]}]',
+      "spec.egress[0].hosts[0] host",
+      "spec.egress[0].hosts[1] host",
+      "spec.egress[0].hosts[2] host",
+      "spec.egress[0].hosts[3] host",
+      "spec.egress[0].hosts[4] host",
+    ],
+    [
+      "all ports before one",
+      'egress: [{hosts: ["*/*"]}, {port: {number: 80, protocol: HTTP}, hosts: ["*/*"]}]',
+      "spec.egress[0].port order",
+    ],
+    [
+      "a socket with a port and capture",
+      'egress: [{port: {number: 80, protocol: HTTP}, bind: "unix:///a", captureMode: IPTABLES, hosts: ["*/*"]}]',
+      "spec.egress[0].captureMode conflict",
+      "spec.egress[0].port.number conflict",
+    ],
+    ["an address without a port", 'egress: [{bind: 127.0.0.1, hosts: ["*/*"]}]', "spec.egress[0].port required"],
+    [
+      "a port twice",
+      'egress: [{port: {number: 80, protocol: HTTP}, hosts: ["*/*"]}, {port: {number: 80, protocol: TCP}, bind: 127.0.0.1, hosts: ["*/*"]}]',
+      "spec.egress[1].port duplicate",
+    ],
+    [
+      "bad places of the application",
+      'ingress: [{port: {number: 80, protocol: HTTP}, defaultEndpoint: "10.0.0.1:80"}, {port: {number: 81, protocol: HTTP}, defaultEndpoint: "127.0.0.1:0", bind: "unix:///a"}]',
+      "spec.ingress[0].defaultEndpoint address",
+      "spec.ingress[1].bind address",
+      "spec.ingress[1].defaultEndpoint address",
+    ],
+    [
+      "TLS of a gateway",
+      "ingress: [{port: {number: 80, protocol: HTTPS}, tls: {mode: PASSTHROUGH, credentialName: a, serverCertificate: b, privateKey: c, caCertificates: d}}]",
+      "spec.ingress[0].tls.credentialName conflict",
+      "spec.ingress[0].tls.mode mode",
+    ],
+    [
+      "an egress proxy for what is refused",
+      "outboundTrafficPolicy: {egressProxy: {host: a.b}}",
+      "spec.outboundTrafficPolicy.egressProxy conflict",
+      "spec.outboundTrafficPolicy.egressProxy.port required",
+    ],
+  ],
 } satisfies Record<string, readonly SpecCase[]>;
 
 for (const [kind, table] of Object.entries(cases)) {

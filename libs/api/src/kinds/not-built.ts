@@ -9,11 +9,6 @@ export interface UnbuiltKind {
 export const unbuiltKinds: readonly UnbuiltKind[] = [
   {
     group: "networking.istio.io",
-    kind: "Sidecar",
-    remedy: "every sidecar is sent all services that are exported to it",
-  },
-  {
-    group: "networking.istio.io",
     kind: "EnvoyFilter",
     remedy: "for rate limits use RateLimit (policy.lateen.dev/v1alpha1)",
   },

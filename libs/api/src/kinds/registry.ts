@@ -8,6 +8,7 @@ import { unbuiltKinds } from "./not-built.ts";
 import { peerAuthentication } from "./peer-authentication.ts";
 import { rateLimit } from "./rate-limit.ts";
 import { serviceEntry } from "./service-entry.ts";
+import { sidecar } from "./sidecar.ts";
 import { telemetry } from "./telemetry.ts";
 import { virtualService } from "./virtual-service.ts";
 
@@ -17,6 +18,7 @@ export const kinds: readonly KindDefinition[] = [
   destinationRule,
   gateway,
   serviceEntry,
+  sidecar,
   peerAuthentication,
   authorizationPolicy,
   telemetry,

@@ -1,7 +1,8 @@
 import type * as ir from "@lateen/ir";
 import type { Context } from "../context.ts";
-import type { ServedPort } from "../scope.ts";
-import { upstreamHttpOf } from "./settings-of-policy.ts";
+import { discoveryOf, inboundPorts } from "../inbound-ports.ts";
+import type { InboundPort } from "../inbound-ports.ts";
+import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./settings-of-policy.ts";
 
 /** The source address Istio's traffic capture recognises as "from the sidecar to its own application". */
 const inboundSourceAddress = "127.0.0.6";
@@ -35,21 +36,21 @@ export function builtInClusters(context: Context): readonly ir.Cluster[] {
   return [blackHole, passthrough, inbound];
 }
 
-/** One cluster for each port the proxy's own application serves. */
+/** One cluster for each port on which calls come in. */
 export function inboundClusters(context: Context): readonly ir.Cluster[] {
-  const byPort = Map.groupBy(context.scope.serves, (served) => served.targetPort);
-  return [...byPort].map(([targetPort, served]) => inboundCluster(context, targetPort, served));
+  return inboundPorts(context).map((port) => inboundCluster(context, port));
 }
 
-function inboundCluster(context: Context, port: number, served: readonly ServedPort[]): ir.Cluster {
-  const discovery: ir.Discovery =
-    context.scope.interception === "none"
-      ? { kind: "static", endpoints: [{ address: "127.0.0.1", port, weight: 1, mutualTls: false }] }
-      : { kind: "original-destination", sourceAddress: inboundSourceAddress };
-  const services = new Map(served.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
+function inboundCluster(context: Context, port: InboundPort): ir.Cluster {
+  const { settings } = context;
+  const { pool } = port;
+  const services = new Map(port.services.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
   return {
-    ...plainCluster(context, { kind: "inbound", port }, discovery),
-    http: upstreamHttpOf(served[0]?.protocol ?? "auto", undefined, context.settings),
+    ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSourceAddress)),
+    connectTimeoutMs: connectTimeoutOf(pool, settings),
+    limits: limitsOf(pool),
+    ...(pool === undefined ? {} : keepaliveOf(pool, settings)),
+    http: upstreamHttpOf(port.service.protocol, pool, settings),
     services: [...services.values()],
   };
 }

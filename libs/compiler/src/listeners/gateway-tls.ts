@@ -29,6 +29,15 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
     );
     return undefined;
   }
+  return ownTls(tls, mode, certificates);
+}
+
+/** TLS that a sidecar ends with files of its own. */
+export function sidecarTls(tls: ServerTls): ir.DownstreamTls {
+  return ownTls(tls, serverTlsModes[tls.mode] ?? "simple", certificatesOf(tls));
+}
+
+function ownTls(tls: ServerTls, mode: string, certificates: readonly ir.ServerCertificate[]): ir.DownstreamTls {
   const minimum = tlsVersions[tls.minProtocolVersion];
   const maximum = tlsVersions[tls.maxProtocolVersion];
   return {

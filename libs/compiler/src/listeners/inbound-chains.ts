@@ -29,6 +29,17 @@ export function waysIn(protocol: "http" | "tcp" | "sniff", mode: PeerMode): read
   return table[protocol][mode];
 }
 
+/** With TLS of the server's own for callers outside the mesh; those inside are told by what they announce. */
+export function waysInByTls(
+  protocol: "http" | "tcp" | "sniff",
+  mode: "permissive" | "disable",
+  tls: ir.DownstreamTls,
+): readonly WayIn[] {
+  const handler = protocol === "http" ? "http" : "tcp";
+  const inside = mode === "disable" ? [] : waysIn(protocol, mode).filter((way) => way.tls !== undefined);
+  return [...inside, { handler, tls, match: { transport: "tls" } }];
+}
+
 const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode, readonly WayIn[]>>>> = {
   http: {
     strict: [secure("http")],

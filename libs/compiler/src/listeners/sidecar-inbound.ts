@@ -1,45 +1,27 @@
 import type * as ir from "@lateen/ir";
 import { proxyRef } from "../context.ts";
+import type { Context } from "../context.ts";
+import { inboundPorts } from "../inbound-ports.ts";
+import type { InboundPort } from "../inbound-ports.ts";
 import { peerModeAt } from "../index/peer-modes.ts";
 import type { PeerMode } from "../index/peer-modes.ts";
 import { isHttp } from "../istio-names.ts";
 import type { ServedPort } from "../scope.ts";
+import { sidecarTls } from "./gateway-tls.ts";
 import { inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
-import { inspectorsFor, waysIn } from "./inbound-chains.ts";
+import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
 
-/** A port of the application with the service that gives it a protocol and a name. */
-interface OwnPort {
-  readonly targetPort: number;
-  readonly service: ServedPort;
-}
-
-/** The listeners that take calls to the application: one for all captured ports, or one a port without capture. */
+/** The listeners that take calls to the application: one for all captured ports, one for each other port. */
 export function inboundListeners(parts: ListenerParts): readonly ir.Listener[] {
-  const { context } = parts;
-  const ports = ownPorts(parts);
-  if (context.scope.interception !== "none") return [virtualInbound(parts, ports)];
-  return ports.flatMap((port) => boundListener(parts, port));
+  const ports = inboundPorts(parts.context);
+  const bound = ports.flatMap((port) => (port.bind === undefined ? [] : boundListener(parts, port, port.bind)));
+  if (parts.context.scope.interception === "none") return bound;
+  const captured = ports.filter((port) => port.bind === undefined);
+  return [virtualInbound(parts, captured), ...bound];
 }
 
-function ownPorts({ context }: ListenerParts): readonly OwnPort[] {
-  const byPort = Map.groupBy(context.scope.serves, (served) => served.targetPort);
-  return [...byPort].flatMap(([targetPort, served]) => {
-    const [service, ...others] = served;
-    if (service === undefined) return [];
-    const different = others.find((other) => other.protocol !== service.protocol);
-    if (different !== undefined) {
-      context.findings.warn(
-        proxyRef(context),
-        "conflicting-protocols",
-        `the application's port ${targetPort} is ${service.protocol} for service "${service.host}" and ${different.protocol} for "${different.host}"; it is treated as ${service.protocol}`,
-      );
-    }
-    return [{ targetPort, service }];
-  });
-}
-
-function virtualInbound(parts: ListenerParts, ports: readonly OwnPort[]): ir.Listener {
+function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir.Listener {
   const { context } = parts;
   const { settings, scope } = context;
   const chains = [
@@ -71,9 +53,9 @@ function blackHoleChain({ context }: ListenerParts, port: number): ir.FilterChai
 }
 
 /** Ports no service speaks of; those with a mutual TLS mode of their own get chains of their own. */
-function passthroughChains(parts: ListenerParts, ports: readonly OwnPort[]): readonly ir.FilterChain[] {
+function passthroughChains(parts: ListenerParts, ports: readonly InboundPort[]): readonly ir.FilterChain[] {
   const { peerModes } = parts.context.scope;
-  const served = new Set(ports.map((port) => port.targetPort));
+  const served = new Set(ports.map((port) => port.number));
   const exceptions = Object.keys(peerModes.ports)
     .map(Number)
     .filter((port) => !served.has(port))
@@ -91,17 +73,18 @@ function passthroughChains(parts: ListenerParts, ports: readonly OwnPort[]): rea
 
 function portChains(
   parts: ListenerParts,
-  port: OwnPort,
+  port: InboundPort,
   where: { readonly bind: string; readonly matchPort: boolean },
 ): readonly ir.FilterChain[] {
   const { protocol } = port.service;
   return chainsOf(parts, {
-    mode: peerModeAt(parts.context.scope.peerModes, port.targetPort),
+    mode: peerModeAt(parts.context.scope.peerModes, port.number),
     protocol: isHttp(protocol) ? "http" : protocol === "auto" ? "sniff" : "tcp",
-    cluster: { kind: "inbound", port: port.targetPort },
+    cluster: { kind: "inbound", port: port.number },
     service: port.service,
-    name: { kind: "address", bind: where.bind, port: port.targetPort },
-    ...(where.matchPort ? { destinationPort: port.targetPort } : {}),
+    name: { kind: "address", bind: where.bind, port: port.number },
+    ...(where.matchPort ? { destinationPort: port.number } : {}),
+    ...(port.tls === undefined ? {} : { tls: sidecarTls(port.tls) }),
   });
 }
 
@@ -112,11 +95,17 @@ interface ChainPlan {
   readonly service?: ServedPort;
   readonly name?: ir.ChainName;
   readonly destinationPort?: number;
+  /** For callers outside the mesh. */
+  readonly tls?: ir.DownstreamTls;
 }
 
 function chainsOf(parts: ListenerParts, plan: ChainPlan): readonly ir.FilterChain[] {
   const { context } = parts;
   const port = plan.destinationPort === undefined ? {} : { destinationPort: plan.destinationPort };
+  const mode = plan.tls === undefined || context.scope.agent || plan.mode === "strict" ? plan.mode : "disable";
+  if (plan.tls !== undefined && mode !== "strict")
+    return waysInByTls(plan.protocol, mode, plan.tls).map((way) => chainOf(parts, plan, way, port));
+  if (plan.tls !== undefined) tellOfStrict(context, plan);
   if (context.scope.agent) return waysIn(plan.protocol, plan.mode).map((way) => chainOf(parts, plan, way, port));
   if (plan.mode !== "strict") return waysIn(plan.protocol, "disable").map((way) => chainOf(parts, plan, way, port));
   context.findings.warn(
@@ -125,6 +114,14 @@ function chainsOf(parts: ListenerParts, plan: ChainPlan): readonly ir.FilterChai
     "mutual TLS is required here (STRICT), but this proxy has no agent and so no certificate; connections to its application are refused. Run an agent beside it, or set PERMISSIVE or DISABLE for it",
   );
   return [{ name: plan.name ?? { kind: "fixed", name: "virtualInbound" }, match: port, handler: refusingTcp(context) }];
+}
+
+function tellOfStrict(context: Context, { service }: ChainPlan): void {
+  context.findings.warn(
+    context.view.sidecar?.origin ?? proxyRef(context),
+    "tls-under-strict",
+    `ingress port ${service?.targetPort ?? 0} has tls for callers outside the mesh, but mutual TLS of the mesh is required there (STRICT), so they are refused. Set PERMISSIVE or DISABLE for the port in a PeerAuthentication`,
+  );
 }
 
 function chainOf(
@@ -161,24 +158,24 @@ function chainOf(
   };
 }
 
-/** Without capture: a socket on the workload's own address in front of the application's on 127.0.0.1. */
-function boundListener(parts: ListenerParts, port: OwnPort): readonly ir.Listener[] {
+/** Without capture: a socket of its own in front of the application's. */
+function boundListener(parts: ListenerParts, port: InboundPort, bind: string): readonly ir.Listener[] {
   const { context } = parts;
-  const { bind } = context.scope;
-  if (bind === "127.0.0.1") {
+  const { endpoint } = port;
+  if (endpoint?.kind === "fixed" && bind === endpoint.address && port.number === endpoint.port) {
     context.findings.warn(
       proxyRef(context),
       "no-inbound-address",
-      `the application listens on 127.0.0.1:${port.targetPort}, which is also this proxy's address, so calls to it do not pass the proxy. Give the workload another address (INSTANCE_IPS)`,
+      `the application listens on ${bind}:${port.number}, which is also this proxy's address, so calls to it do not pass the proxy. Give the workload another address (INSTANCE_IPS)`,
     );
     return [];
   }
   const chains = portChains(parts, port, { bind, matchPort: false });
   return [
     {
-      ref: { kind: "address", bind, port: port.targetPort },
+      ref: { kind: "address", bind, port: port.number },
       bind,
-      port: port.targetPort,
+      port: port.number,
       direction: "inbound",
       bindToPort: true,
       inspectors: inspectorsFor(chains),

@@ -1,9 +1,13 @@
 import type * as ir from "@lateen/ir";
 import { isIp, isLoopback, parseCidr } from "@lateen/model";
 import type { Cidr, ObjectRef } from "@lateen/model";
-import { proxyRef } from "../context.ts";
+import { behind, proxyRef } from "../context.ts";
+import { inboundPorts } from "../inbound-ports.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
-import { isHttp, isTlsPassthrough } from "../istio-names.ts";
+import { isHttp, isTlsPassthrough, protocolOf } from "../istio-names.ts";
+import { unknownCluster } from "../outbound-policy.ts";
+import type { EgressView } from "../view/caller-view.ts";
+import { egressListener, httpProxyListener, sharesPort } from "./egress-listeners.ts";
 import { outboundHttp, outboundTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { plainHttpMatch } from "./inbound-chains.ts";
@@ -21,21 +25,41 @@ interface SharedPort {
 interface Plan {
   readonly shared: Map<number, SharedPort>;
   readonly own: Map<string, { readonly listener: ir.Listener; readonly owner: ObjectRef }>;
+  /** Ports that a Sidecar has an egress listener for: only what that one imports is behind them. */
+  readonly taken: Set<number>;
 }
 
 /** The listeners for calls the application makes. */
 export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] {
   const { context } = parts;
-  const plan: Plan = { shared: new Map(), own: new Map() };
-  for (const service of context.services.all) {
-    for (const port of service.ports) addPort(parts, plan, service, port);
-  }
+  const plan: Plan = { shared: new Map(), own: new Map(), taken: new Set() };
+  const bound = context.view.egress.flatMap((egress) =>
+    addEgress({ ...parts, context: behind(context, egress) }, plan, egress),
+  );
   const listeners = [
+    ...bound,
     ...[...plan.shared].map(([port, shared]) => sharedListener(parts, port, shared)),
     ...[...plan.own.values()].map((entry) => entry.listener),
+    ...httpProxyListener(parts),
   ];
   if (context.scope.interception === "none") return withoutCollisions(parts, listeners);
   return [virtualOutbound(parts), ...listeners];
+}
+
+/** What captured calls need goes into the plan; a listener that applications talk to themselves is the result. */
+function addEgress(parts: ListenerParts, plan: Plan, { listener, services }: EgressView): readonly ir.Listener[] {
+  const port = listener?.port;
+  if (listener === undefined || port === undefined) {
+    for (const service of services.all)
+      for (const own of service.ports) if (!plan.taken.has(own.number)) addPort(parts, plan, service, own);
+    return [];
+  }
+  if (!sharesPort(parts.context, listener)) return egressListener(parts, listener);
+  plan.taken.add(port.number);
+  const protocol = protocolOf(port.protocol);
+  for (const service of services.all)
+    for (const own of service.ports) addPort(parts, plan, service, { ...own, protocol });
+  return [];
 }
 
 function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
@@ -238,8 +262,7 @@ function sharedListener(parts: ListenerParts, port: number, { http, chains, fall
 }
 
 function passthroughChain(parts: ListenerParts, name: ir.ChainName): ir.FilterChain {
-  const allow = parts.context.settings.outboundPolicy === "allow-any";
-  return { name, match: {}, handler: outboundTcp(parts, { kind: allow ? "passthrough" : "black-hole" }) };
+  return { name, match: {}, handler: outboundTcp(parts, unknownCluster(parts.context)) };
 }
 
 /** Gets every captured connection and hands it to the listener of its destination; what has none ends here. */
@@ -267,8 +290,7 @@ function virtualOutbound(parts: ListenerParts): ir.Listener {
 
 /** A socket serves one purpose: the application's own ports come first. */
 function withoutCollisions({ context }: ListenerParts, listeners: readonly ir.Listener[]): readonly ir.Listener[] {
-  const { bind, serves } = context.scope;
-  const own = new Set(serves.map((served) => `${bind} ${served.targetPort}`));
+  const own = new Set(inboundPorts(context).map((port) => `${port.bind} ${port.number}`));
   return listeners.filter((listener) => {
     const collides = own.has(`${listener.bind} ${listener.port}`);
     if (collides) {

@@ -1,9 +1,10 @@
 import type * as ir from "@lateen/ir";
 import { isWildcard, mostSpecificMatch, formatRef } from "@lateen/model";
 import type { Context } from "../context.ts";
-import type { ServiceRecord } from "../index/service-record.ts";
+import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
+import { unknownTraffic } from "../outbound-policy.ts";
 import { alternateDomains } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
 import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
@@ -14,14 +15,40 @@ const portOfUnknownHosts = 80;
 
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
-  const services = (context.services.byPort.get(port) ?? []).filter(
-    (entry) => isHttp(entry.port.protocol) || entry.port.protocol === "auto",
-  );
+  const services = (context.listed.byPort.get(port) ?? []).filter((entry) => mayBeHttp(entry.port));
   const known = services.map(({ service }) => serviceHost(context, service, port));
   const extra = port === portOfUnknownHosts ? unknownHosts(context, port) : [];
-  const allow = context.settings.outboundPolicy === "allow-any" && context.scope.interception !== "none";
-  const virtualHosts = [...withUniqueDomains([...known, ...extra]), fallbackHost(allow, port)];
-  return { ref: { kind: "port", port }, virtualHosts, origins: originsOf(virtualHosts) };
+  return tableOf(context, { kind: "port", port }, withUniqueDomains([...known, ...extra]));
+}
+
+/**
+ * The routes of all ports in one: where an application talks to a proxy instead of a service. A host without a port
+ * means its port 80, else its first.
+ */
+export function openTable(context: Context, ref: ir.RouteTableRef): ir.RouteTable {
+  const known = context.listed.all.flatMap((service) => {
+    const ports = service.ports.filter(mayBeHttp).map((port) => port.number);
+    const main = ports.includes(portOfUnknownHosts) ? portOfUnknownHosts : ports[0];
+    return ports.map((port) => withPort(serviceHost(context, service, port), port, port === main));
+  });
+  const extra = unknownHosts(context, portOfUnknownHosts).map((host) => withPort(host, portOfUnknownHosts, true));
+  return { ...tableOf(context, ref, withUniqueDomains([...known, ...extra])), matchPorts: true };
+}
+
+function tableOf(context: Context, ref: ir.RouteTableRef, hosts: readonly ir.VirtualHost[]): ir.RouteTable {
+  const port = ref.kind === "port" ? ref.port : 0;
+  const virtualHosts = [...hosts, fallbackHost(unknownTraffic(context), port)];
+  return { ref, virtualHosts, origins: originsOf(virtualHosts) };
+}
+
+function mayBeHttp({ protocol }: RecordPort): boolean {
+  return isHttp(protocol) || protocol === "auto";
+}
+
+function withPort({ host, alternates }: Candidate, port: number, main: boolean): Candidate {
+  const forms = (domains: readonly string[]): readonly string[] =>
+    domains.flatMap((domain) => [...(main ? [domain] : []), `${domain}:${port}`]);
+  return { host: { ...host, domains: forms(host.domains) }, alternates: forms(alternates) };
 }
 
 /** The routes of one service behind a listener of its own, whatever host requests name. */

@@ -1,6 +1,8 @@
 import type * as ir from "@lateen/ir";
 import { byHostSpecificity, compareText } from "@lateen/model";
 
+import type { UnknownTraffic } from "../outbound-policy.ts";
+
 /** Envoy takes no domain twice in a table: a full name keeps its domain, of alternates the first host's counts. */
 export interface Candidate {
   readonly host: ir.VirtualHost;
@@ -17,10 +19,10 @@ export function withUniqueDomains(candidates: readonly Candidate[]): readonly ir
   });
 }
 
-/** Everything that is not a known host: passed on to where it was going, or refused. */
-export function fallbackHost(allow: boolean, port: number): ir.VirtualHost {
+/** Everything that is not a known host: sent on, or refused. */
+export function fallbackHost(unknown: UnknownTraffic, port: number): ir.VirtualHost {
   const match: ir.RouteMatch = { path: { kind: "prefix", value: "/" } };
-  return allow
+  return unknown.kind === "send"
     ? {
         kind: "allow-any",
         host: "*",
@@ -31,7 +33,7 @@ export function fallbackHost(allow: boolean, port: number): ir.VirtualHost {
             name: "allow_any",
             match,
             operation: "",
-            action: { kind: "forward", targets: [{ cluster: { kind: "passthrough" }, weight: 1 }], timeoutMs: 0 },
+            action: { kind: "forward", targets: [{ cluster: unknown.cluster, weight: 1 }], timeoutMs: 0 },
           },
         ],
       }
