@@ -1,7 +1,7 @@
 /**
- * `pnpm bench [fleet] [--json FILE]`: what the suite costs, measured on this machine, beside what it may cost.
+ * `pnpm bench [fleet|routes] [--json FILE]`: what the suite costs, measured on this machine, beside what it may cost.
  * Start to ready and idle memory of each service, image sizes, the time from saving a file to the last proxy's ACK, and
- * what large fleets cost; `fleet` measures only those.
+ * what large fleets and large route tables cost; a word measures only those.
  */
 import { writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
@@ -11,13 +11,14 @@ import { bundleServices } from "./bundles.ts";
 import { type Figure, formatFigures } from "./figure.ts";
 import { measureFleet } from "./fleet/measure-fleet.ts";
 import { sizeFigures } from "./image-sizes.ts";
+import { measureRouteDelta } from "./route-delta.ts";
 import { measureSaveToLive } from "./save-to-live.ts";
 import { measureServices } from "./services.ts";
 
 const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
 const [only, ...others] = positionals;
-if ((only !== undefined && only !== "fleet") || others.length > 0)
-  throw new Error(`"${positionals.join(" ")}" is not to be measured; there is fleet, or nothing for all`);
+if ((only !== undefined && only !== "fleet" && only !== "routes") || others.length > 0)
+  throw new Error(`"${positionals.join(" ")}" is not to be measured; there are fleet and routes, or nothing for all`);
 const began = Date.now();
 await using directory = await TempDir.create();
 const machine = `${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}`;
@@ -25,8 +26,9 @@ console.log(`measuring on ${machine}`);
 
 const bundles = await bundleServices(directory);
 const fleet = (): Promise<readonly Figure[]> => measureFleet(bundles);
-const parts: readonly (() => Promise<readonly Figure[]> | readonly Figure[])[] =
-  only === "fleet" ? [fleet] : [measureSaveToLive, () => measureServices(bundles), () => sizeFigures(bundles), fleet];
+const few = { fleet: [fleet], routes: [measureRouteDelta] };
+const all = [measureSaveToLive, () => measureServices(bundles), () => sizeFigures(bundles), fleet, measureRouteDelta];
+const parts: readonly (() => Promise<readonly Figure[]> | readonly Figure[])[] = only === undefined ? all : few[only];
 const figures: Figure[] = [];
 for (const measure of parts) {
   const measured = await measure();

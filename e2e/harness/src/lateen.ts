@@ -22,6 +22,8 @@ export interface LateenUpOptions {
   /** Where it keeps its CA; default a directory of its own, removed with it. */
   readonly state?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** More flags. */
+  readonly flags?: readonly string[];
 }
 
 /** `lateen up` as a process of its own. Ends on dispose. */
@@ -47,7 +49,9 @@ export async function startLateenUp(options: LateenUpOptions): Promise<LateenUp>
   await using cleanup = new AsyncDisposableStack();
   const ports = options.ports ?? (await freePlanePorts());
   const state = options.state ?? cleanup.use(await TempDir.create()).path;
-  const process = cleanup.use(await startLateen(upArguments(options.config, state, ports), options.env));
+  const process = cleanup.use(
+    await startLateen([...upArguments(options.config, state, ports), ...(options.flags ?? [])], options.env),
+  );
   await waitForPlane(process, ports);
   const owned = cleanup.move();
   return {

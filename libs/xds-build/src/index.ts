@@ -28,4 +28,6 @@ export { secretNames, verifyReferences } from "./references.ts";
 export type { DanglingReference } from "./references.ts";
 export { buildEndpoints, buildResources } from "./resources.ts";
 export type { BuiltResource } from "./resources.ts";
+export { goneVirtualHost, splitRouteTable } from "./split-table.ts";
+export type { SplitRouteTable } from "./split-table.ts";
 export { builtTypes, typeUrls } from "./type-urls.ts";

@@ -8,6 +8,7 @@ import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/r
 import { buildCluster } from "./clusters.ts";
 import { buildLoadAssignment } from "./endpoints.ts";
 import { buildListener } from "./listeners.ts";
+import { virtualHostName } from "./naming.ts";
 import { buildRouteTable } from "./routes.ts";
 import { typeUrls } from "./type-urls.ts";
 
@@ -19,6 +20,8 @@ export interface BuiltResource {
   readonly value: Uint8Array;
   /** Objects a rejection of it may be about, as `Kind/namespace/name`, comma-separated when there are several. */
   readonly origin?: string;
+  /** The same for a route table's virtual hosts that have a rule of their own, by the host's name. */
+  readonly partOrigins?: ReadonlyMap<string, string>;
 }
 
 /** Clusters, listeners and route tables, in this order; endpoints come by `buildEndpoints`. */
@@ -53,7 +56,13 @@ export function listenerResource(listener: ir.Listener): BuiltResource {
 }
 
 export function routeTableResource(table: ir.RouteTable): BuiltResource {
-  return resource(typeUrls.routes, RouteConfigurationSchema, buildRouteTable(table), table.origins);
+  const built = resource(typeUrls.routes, RouteConfigurationSchema, buildRouteTable(table), table.origins);
+  return { ...built, partOrigins: new Map(table.virtualHosts.flatMap(hostOrigin)) };
+}
+
+function hostOrigin(host: ir.VirtualHost): [string, string][] {
+  const rules = new Set(host.routes.flatMap(({ rule }) => rule ?? []));
+  return rules.size === 0 ? [] : [[virtualHostName(host), [...rules].join(",")]];
 }
 
 function resource<Desc extends DescMessage>(

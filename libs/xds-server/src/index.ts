@@ -26,4 +26,7 @@ export {
   routeType,
   secretType,
   shortTypeName,
+  virtualHostType,
 } from "./type-urls.ts";
+export { goneVersion, splitMark } from "./virtual-hosts.ts";
+export type { SplitTable, VirtualHostSource } from "./virtual-hosts.ts";

@@ -7,6 +7,8 @@ export interface Resource {
   readonly any: Buffer;
   /** `Kind/namespace/name` of the object to blame when a proxy rejects it. */
   readonly origin?: string;
+  /** The same for parts of it that can be blamed alone, such as a route table's virtual hosts, by the part's name. */
+  readonly partOrigins?: ReadonlyMap<string, string>;
 }
 
 /** Resources of one type by name; never changed once handed over. */

@@ -9,6 +9,8 @@ import type { ResourceSet } from "./resource.ts";
 import type { ProxySession } from "./session.ts";
 import { streamHandler } from "./stream.ts";
 import type { ResourceSource } from "./stream.ts";
+import { FormsCache } from "./virtual-hosts.ts";
+import type { VirtualHostSource } from "./virtual-hosts.ts";
 import { ResponseEncoder } from "./wire/response.ts";
 
 export interface XdsServerOptions {
@@ -17,6 +19,8 @@ export interface XdsServerOptions {
   readonly authorize?: (proxy: ConnectedProxy) => void | Promise<void>;
   readonly observer?: XdsObserver;
   readonly onDemand?: OnDemandSource;
+  /** Lets large route tables travel host by host; without it they are always whole. */
+  readonly virtualHosts?: VirtualHostSource;
   /** How long to hold back what should follow an acknowledgement that does not come. */
   readonly ackWaitMs?: number;
   /** Milliseconds on any steady clock. */
@@ -48,6 +52,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       encoder: new ResponseEncoder(),
       onDemandTypes: new Set(options.onDemand?.types),
       ackWaitMs: options.ackWaitMs ?? defaultAckWaitMs,
+      forms: options.virtualHosts && new FormsCache(options.virtualHosts),
     },
     nextConnectionId: () => String(++connectionCount),
     opened: (proxy: ConnectedProxy, session: ProxySession) =>

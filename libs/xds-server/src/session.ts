@@ -4,7 +4,16 @@ import { pushOrder, referringTypes, removalOrder, waitsFor } from "./push-order.
 import { emptyResources } from "./resource.ts";
 import type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
 import { Subscription } from "./subscription.ts";
-import { clusterType, endpointType, fullStateTypes, healthInformationType } from "./type-urls.ts";
+import {
+  clusterType,
+  endpointType,
+  fullStateTypes,
+  healthInformationType,
+  routeType,
+  virtualHostType,
+} from "./type-urls.ts";
+import { TableChoice, goneVersion, splitIsRefused, tableOf } from "./virtual-hosts.ts";
+import type { Forms, FormsCache } from "./virtual-hosts.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 import type { ResponseEncoder } from "./wire/response.ts";
 
@@ -18,6 +27,15 @@ export interface SessionContext {
   readonly onDemandTypes: ReadonlySet<string>;
   /** How long listeners and routes, or a newer answer of one type, wait for an acknowledgement. */
   readonly ackWaitMs: number;
+  /** Route tables in parts, for the sessions that take them. */
+  readonly forms?: FormsCache | undefined;
+}
+
+export interface SessionOptions {
+  readonly delta: boolean;
+  readonly noncePrefix: string;
+  /** The proxy takes virtual hosts one by one. */
+  readonly splitTables?: boolean;
 }
 
 /** One answer to be written to the stream. */
@@ -57,13 +75,16 @@ export class ProxySession {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #onDemand = new Map<string, OnDemandResources>();
   readonly #acknowledged = new Map<string, bigint>();
+  #tables: TableChoice | undefined;
   #set: ResourceSet | undefined;
   #nonces = 0;
 
-  constructor(context: SessionContext, options: { delta: boolean; noncePrefix: string }) {
+  constructor(context: SessionContext, options: SessionOptions) {
     this.#context = context;
     this.#delta = options.delta;
     this.#noncePrefix = options.noncePrefix;
+    if (context.forms !== undefined && options.delta && options.splitTables === true)
+      this.#tables = new TableChoice(context.forms);
   }
 
   get resources(): ResourceSet | undefined {
@@ -76,12 +97,14 @@ export class ProxySession {
     );
   }
 
-  receiveDelta(request: DeltaRequest): Outcome {
-    return (
-      this.#subscription(request.typeUrl, request.initialVersions.size > 0)?.receiveDelta(request) ?? {
-        kind: "subscribed",
-      }
-    );
+  receiveDelta(received: DeltaRequest): Outcome {
+    const request = received.typeUrl === virtualHostType ? withoutGone(received) : received;
+    if (request.typeUrl === routeType) this.#followTables(request);
+    const subscription = this.#subscription(request.typeUrl, request.initialVersions.size > 0);
+    const outcome = subscription?.receiveDelta(request) ?? { kind: "subscribed" };
+    if (outcome.kind === "rejected" && request.typeUrl === routeType && splitIsRefused(outcome.message))
+      this.#tables = undefined;
+    return outcome;
   }
 
   update(set: ResourceSet): void {
@@ -219,7 +242,8 @@ export class ProxySession {
     let bytes: Buffer;
     let resources = plan.changed.length;
     if (this.#delta) {
-      bytes = encoder.delta(head, plan.changed, plan.removed);
+      const { changed, removed } = typeUrl === virtualHostType ? this.#withGone(plan) : plan;
+      bytes = encoder.delta(head, changed, removed);
     } else if (fullStateTypes.has(typeUrl)) {
       const all = subscription.wholeState(plan);
       resources = "size" in all ? all.size : all.length;
@@ -240,7 +264,31 @@ export class ProxySession {
     this.#subscriptions.get(endpointType)?.forget(clusters.map(({ name }) => name));
   }
 
+  /** Envoy forgets a table's hosts with the table, and does not ask for them when it asks for the table again. */
+  #followTables({ subscribe, initialVersions }: DeltaRequest): void {
+    this.#tables?.adopt(initialVersions);
+    const hosts = this.#subscriptions.get(virtualHostType);
+    if (hosts === undefined || subscribe.length === 0) return;
+    const again = new Set(subscribe);
+    hosts.forget([...(this.#forms()?.hosts.keys() ?? [])].filter((name) => again.has(tableOf(name))));
+  }
+
+  #withGone({ changed, removed }: Plan): Pick<Plan, "changed" | "removed"> {
+    const source = this.#context.forms?.source;
+    if (removed.length === 0 || source === undefined) return { changed, removed };
+    return { changed: [...changed, ...removed.map((name) => source.gone(name))], removed: [] };
+  }
+
+  #forms(): Forms | undefined {
+    const tables = this.#set?.byType.get(routeType);
+    if (tables === undefined || this.#tables === undefined) return undefined;
+    this.#tables.decide(this.wantedNames(routeType), tables);
+    return this.#tables.forms(tables);
+  }
+
   #goal(typeUrl: string): ResourceMap | undefined {
+    if (this.#tables !== undefined && typeUrl === routeType) return this.#forms()?.tables;
+    if (this.#tables !== undefined && typeUrl === virtualHostType) return this.#forms()?.hosts;
     if (this.#context.onDemandTypes.has(typeUrl)) return this.#onDemand.get(typeUrl)?.resources ?? emptyResources;
     return this.#set?.byType.get(typeUrl);
   }
@@ -264,4 +312,10 @@ export class ProxySession {
         this.#acknowledged.set(typeUrl, revision);
     }
   }
+}
+
+/** A host that is gone is there for Envoy only. */
+function withoutGone(request: DeltaRequest): DeltaRequest {
+  const initialVersions = new Map([...request.initialVersions].filter(([, version]) => version !== goneVersion));
+  return { ...request, initialVersions };
 }

@@ -110,6 +110,7 @@ class Stream {
     this.#session = new ProxySession(host.sessionContext, {
       delta: proxy.delta,
       noncePrefix: `${proxy.connectionId}-`,
+      splitTables: host.sessionContext.forms?.source.supports(proxy) ?? false,
     });
     this.#watches =
       host.onDemand &&

@@ -4,6 +4,7 @@ export const clusterType = `${prefix}envoy.config.cluster.v3.Cluster`;
 export const endpointType = `${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`;
 export const listenerType = `${prefix}envoy.config.listener.v3.Listener`;
 export const routeType = `${prefix}envoy.config.route.v3.RouteConfiguration`;
+export const virtualHostType = `${prefix}envoy.config.route.v3.VirtualHost`;
 export const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
 export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtensionConfig`;
 /** The agent's report of its workload's health: it travels to the control plane only and is not answered. */
@@ -14,6 +15,7 @@ const shortNames: ReadonlyMap<string, string> = new Map([
   [endpointType, "EDS"],
   [listenerType, "LDS"],
   [routeType, "RDS"],
+  [virtualHostType, "VHDS"],
   [secretType, "SDS"],
   [extensionConfigType, "ECDS"],
   [`${prefix}istio.networking.nds.v1.NameTable`, "NDS"],

@@ -44,6 +44,8 @@ export interface GalleyOptions {
   readonly onReport?: (report: Report) => void;
   /** Batches that are in the store. */
   readonly onApplied?: (batch: AppliedBatch) => void;
+  /** All that the source has is in the store: told the first time, and when the store had to be filled again. */
+  readonly onReconciled?: () => void;
 }
 
 export interface GalleyValidator extends Component<never> {
@@ -70,6 +72,7 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     logger,
     metrics,
     onApplied: (batch) => onApplied(batch, metrics, options),
+    ...(options.onReconciled && { onReconciled: options.onReconciled }),
   });
   const { source, statusWriter } = createSource(options, rootNamespace);
   const ready = Promise.withResolvers<void>();

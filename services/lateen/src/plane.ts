@@ -11,7 +11,7 @@ import { createGalleyValidator, type Report } from "@lateen/galley-validator";
 import { createMemoryStore, type MeshStore } from "@lateen/mesh-store";
 import { createMixerPolicy } from "@lateen/mixer-policy";
 import { createPilot } from "@lateen/pilot";
-import { createGrpcServer, type GrpcServer, type ListenOptions } from "@lateen/rpc";
+import { createGrpcServer, type GrpcServer, type ListenOptions, type RpcService } from "@lateen/rpc";
 import {
   aborted,
   type Component,
@@ -35,6 +35,8 @@ export interface PlaneOptions {
   readonly logger: Logger;
   readonly rootNamespace?: string;
   readonly trustDomain?: string;
+  /** As pilot's option of this name. */
+  readonly splitTablesFrom?: number;
   /** Mistakes in the folder as they come and go. */
   readonly onReport?: (report: Report) => void;
   /** A change that every connected proxy has acknowledged. */
@@ -72,6 +74,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     authenticators: [tokens.authenticator(trustDomain)],
     secrets: new FolderSecrets({ directory: options.configDirectory, logger }),
   });
+  const loaded = Promise.withResolvers<void>();
   const tell = (changes: readonly LiveChange[]): void => {
     for (const change of changes) options.onLive?.(change);
   };
@@ -80,6 +83,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     logger: options.onReport ? logger.child({}, { level: "error" }) : logger, // mistakes are told once
     source: { kind: "folder", directory: options.configDirectory },
     ...(options.onReport && { onReport: options.onReport }),
+    onReconciled: loaded.resolve,
     onApplied: ({ revision, changedObjects, savedAtMs }) =>
       clock.applied({ revision, objects: changedObjects, savedAtMs }),
   });
@@ -88,8 +92,17 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     replica: "local",
     secrets: (request, signal) => citadel.watchSecret(request, signal),
     allowPlaintextSecretsFromLoopback: true,
+    ...(options.splitTablesFrom !== undefined && { splitTablesFrom: options.splitTablesFrom }),
     onAcknowledged: ({ revision, proxies, atMs }) => tell(clock.acknowledged(revision, proxies, atMs)),
   });
+  // Envoys that come back at once must not be told that the mesh is empty.
+  const servingPilot: Component<RpcService> = {
+    ...pilot,
+    run: async (signal) => {
+      await Promise.race([loaded.promise, aborted(signal)]);
+      await pilot.run(signal);
+    },
+  };
   const mixerPolicy = createMixerPolicy(shared);
 
   const rootCertificateFile = join(stateDirectory, "root-cert.pem");
@@ -125,7 +138,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
       try {
         await runService({
           name: "lateen",
-          components: [galley, citadel, pilot, mixerPolicy, announcing],
+          components: [galley, citadel, servingPilot, mixerPolicy, announcing],
           servers: bound.servers,
           adminHost: options.bind,
           adminPort: options.ports.monitoring,

@@ -32,6 +32,10 @@ export function program(): Command {
   withPorts(root.command("up"))
     .description("Run the whole plane in one process, following every YAML and JSON file of a folder.")
     .requiredOption("--config <dir>", "folder of Istio and Kubernetes manifests, read recursively and followed")
+    .option(
+      "--split-route-tables-from <n>",
+      "virtual hosts from which a table goes host by host (0: never; default 100)",
+    )
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("warn"))
     .addHelpText(
       "after",

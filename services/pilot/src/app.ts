@@ -29,6 +29,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     domain: config.DOMAIN_SUFFIX,
     secrets: citadel.watchSecret,
     emptyMesh: config.EMPTY_MESH,
+    splitTablesFrom: config.SPLIT_ROUTE_TABLES_FROM,
     ...(config.TOKEN_REVIEW ? { authenticateToken: await tokenReview(config) } : {}),
   });
   const grpc = createGrpcServer({

@@ -28,6 +28,8 @@ const environment = z
     TOKEN_AUDIENCES: settings.list(["istio-ca"]),
     /** Proxies are told to reconnect after about this long, so that they spread over the replicas. */
     MAX_CONNECTION_AGE_SECONDS: settings.count(30 * 60, 10),
+    /** Route tables with so many virtual hosts go to Envoy host by host, so that a change costs what changed; 0: never. */
+    SPLIT_ROUTE_TABLES_FROM: settings.count(100),
     /** `wait`: an empty mesh store is one that is still being filled. */
     EMPTY_MESH: z.enum(["wait", "serve"], { error: "must be wait or serve" }).default("wait"),
     NATS_URL: z.string("the NATS servers of the mesh store, as in nats://nats:4222"),

@@ -26,6 +26,7 @@ import type { WatchSecret } from "./proxies/gateway-secrets.ts";
 import { xdsObserver } from "./proxies/observer.ts";
 import { ResourceLibrary } from "./resources/library.ts";
 import { meshResources } from "./resources/source.ts";
+import { VirtualHosts } from "./resources/virtual-hosts.ts";
 
 export interface PilotOptions {
   readonly store: MeshStore;
@@ -45,9 +46,14 @@ export interface PilotOptions {
   readonly authenticateToken?: AuthenticateToken;
   /** What to do with a store that is empty when pilot starts; default `serve`. */
   readonly emptyMesh?: "serve" | "wait";
+  /** Route tables with so many virtual hosts go to proxies host by host; 0: never. */
+  readonly splitTablesFrom?: number;
   /** Every connected proxy has accepted everything up to a revision; told once for each that is reached. */
   readonly onAcknowledged?: (event: Acknowledged) => void;
 }
+
+/** A smaller table is about as quick whole, and needs one round trip less to begin with; see docs/figures.md. */
+export const defaultSplitTablesFrom = 100;
 
 export interface PilotStatus {
   readonly ready: boolean;
@@ -116,7 +122,7 @@ interface Parts {
 }
 
 function createParts(options: PilotOptions): Parts {
-  const { store, logger } = options;
+  const { store, logger, splitTablesFrom = defaultSplitTablesFrom } = options;
   const metrics = registerPilotMetrics(options.registry);
   const meshConfig = settingsOf(options);
   const feed = new MeshFeed({ store, meshConfig, logger, metrics, emptyMesh: options.emptyMesh ?? "serve" });
@@ -136,6 +142,7 @@ function createParts(options: PilotOptions): Parts {
     source: meshResources(feed.published, library),
     authorize: (proxy) => admission.admit(proxy),
     observer: xdsObserver({ logger, metrics, progress, rejections }),
+    ...(splitTablesFrom > 0 && { virtualHosts: new VirtualHosts({ minimumHosts: splitTablesFrom }) }),
     onDemand: gatewaySecrets({
       watchSecret: options.secrets,
       admission,

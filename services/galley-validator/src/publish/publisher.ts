@@ -26,6 +26,8 @@ export interface PublisherOptions {
   readonly logger: Logger;
   readonly metrics: GalleyMetrics;
   readonly onApplied?: (batch: AppliedBatch) => void;
+  /** The store as a whole is what the ledger says. */
+  readonly onReconciled?: () => void;
 }
 
 /** Key prefixes that are galley-validator's own: what is there and not in the source is deleted. */
@@ -110,6 +112,7 @@ export class Publisher {
       "store reconciled with the source",
     );
     await this.#flush(signal);
+    this.#options.onReconciled?.();
   }
 
   async #flush(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { createLogger } from "@lateen/runtime";
+import { createLogger, MeshError } from "@lateen/runtime";
 import { createPlane } from "../plane.ts";
 import { type PortOptions, parsePorts } from "../ports.ts";
 import { untilStopped } from "../stop-signals.ts";
@@ -8,6 +8,7 @@ export interface UpOptions extends PortOptions {
   readonly config: string;
   readonly bind: string;
   readonly state: string;
+  readonly splitRouteTablesFrom?: string;
   readonly logLevel?: string;
 }
 
@@ -20,6 +21,7 @@ export async function up(options: UpOptions): Promise<void> {
     stateDirectory: options.state,
     bind: options.bind,
     ports: parsePorts(options),
+    ...(options.splitRouteTablesFrom !== undefined && { splitTablesFrom: hostCount(options.splitRouteTablesFrom) }),
     logger,
     onReport: (report) => printReport(report, (line) => console.log(line)),
     onLive: (change) => console.log(`live  ${liveText(change)}`),
@@ -41,4 +43,13 @@ export async function up(options: UpOptions): Promise<void> {
     }
     await running;
   });
+}
+
+function hostCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 0) return count;
+  throw new MeshError(
+    "cli_count",
+    `--split-route-tables-from is "${text}"; give a number of virtual hosts, or 0 for never`,
+  );
 }
