@@ -48,7 +48,15 @@ export function decodeObject(raw: unknown, context: DecodeContext): DecodeResult
   const spec = readSpec(definition, raw["spec"] ?? {}, meta, report);
   if (report.failed || !spec)
     return { ok: false, violations: report.violations.map((each) => ({ ...each, object: origin })) };
-  const object = { apiVersion: String(raw["apiVersion"]), kind: definition.kind, meta, spec, origin };
+  const state = definition.readState?.(raw["status"], meta);
+  const object = {
+    apiVersion: String(raw["apiVersion"]),
+    kind: definition.kind,
+    meta,
+    spec,
+    ...(state === undefined ? {} : { state }),
+    origin,
+  };
   return { ok: true, object, warnings: report.violations.map((each) => ({ ...each, object: origin })) };
 }
 

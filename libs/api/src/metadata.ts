@@ -112,7 +112,7 @@ function readStrings(raw: unknown, field: string, report: Report): Record<string
         "error",
         ["metadata", field, key],
         "type",
-        `expects a string, got ${describe(value)}${isRecord(value) || value === null ? "" : `; write it in quotes: ${JSON.stringify(String(value))}`}`,
+        `expects a string, got ${describe(value)}${typeof value === "object" ? "" : `; write it in quotes: ${JSON.stringify(String(value))}`}`,
       );
   }
   return Object.fromEntries(entries);

@@ -1,8 +1,8 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Message } from "@bufbuild/protobuf";
-import type { MeshObject } from "@lateen/model";
+import type { MeshObject, ObjectState } from "@lateen/model";
 import { ConfigObjectSchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
-import type { ConfigObject } from "@lateen/protos/mesh/store/v1/entry_pb.js";
+import type { ConfigObject, ObjectState as StoredState } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import { kindOf } from "./kinds/registry.ts";
 
 /** The form an object has in the mesh store. Equal objects give equal bytes. Takes only what `decodeObject` made. */
@@ -21,6 +21,7 @@ export function toConfigObject(object: MeshObject<Message>): ConfigObject {
     generation: BigInt(meta.generation),
     spec: toBinary(definition.schema, object.spec),
     origin: { file: origin.file ?? "", line: origin.line ?? 0 },
+    ...(object.state === undefined ? {} : { state: toStoredState(object.state) }),
   });
 }
 
@@ -42,8 +43,23 @@ export function fromConfigObject(entry: ConfigObject): MeshObject<Message> | und
     const file = entry.origin?.file ?? "";
     const line = entry.origin?.line ?? 0;
     const origin = { kind, namespace, name, ...(file === "" ? {} : { file }), ...(line === 0 ? {} : { line }) };
-    return { apiVersion, kind, meta, spec, origin };
+    const state = entry.state === undefined ? {} : { state: fromStoredState(entry.state) };
+    return { apiVersion, kind, meta, spec, ...state, origin };
   } catch {
     return undefined;
   }
+}
+
+function toStoredState({ healthy, addresses = [] }: ObjectState) {
+  return {
+    ...(healthy === undefined ? {} : { healthy }),
+    addresses: addresses.map(({ host, address }) => ({ host, address })),
+  };
+}
+
+function fromStoredState({ healthy, addresses }: StoredState): ObjectState {
+  return {
+    ...(healthy === undefined ? {} : { healthy }),
+    ...(addresses.length === 0 ? {} : { addresses: addresses.map(({ host, address }) => ({ host, address })) }),
+  };
 }

@@ -20,13 +20,14 @@ function nodeOf({ id, metadata, ...proxy }: CaseProxy): ProxyNode {
 }
 
 async function compileCase(scenario: Case) {
+  const proxyOfCase = await scenario.proxy();
   const snapshot = createSnapshot({
     ...(await scenario.mesh()),
     revision: 1n,
     trust: [],
-    meshConfig: defaultMeshSettings(),
+    meshConfig: defaultMeshSettings(proxyOfCase.installation),
   });
-  const scope = scopeOf(snapshot, nodeOf(await scenario.proxy()));
+  const scope = scopeOf(snapshot, nodeOf(proxyOfCase));
   const { value: proxy, findings } = compileProxy(snapshot, scope);
   const endpoints = endpointQueries(proxy).map((query) => compileEndpoints(snapshot, scope, query));
   return { ir: { proxy, endpoints }, findings: [...snapshot.findings, ...findings] };

@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import type { ObjectRef } from "@lateen/model";
+import { addressedFor } from "./addressing.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
 import type { DestinationPolicy } from "./index/destination-rules.ts";
@@ -50,6 +51,7 @@ export function indexClusters(clusters: readonly ir.Cluster[]): ReadonlyMap<stri
 
 export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): Context {
   const view = snapshot.views.viewOf(scope);
+  const services = addressedFor(view.services, scope, snapshot.settings);
   return {
     snapshot,
     scope,
@@ -57,8 +59,8 @@ export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, finding
     view,
     clusters: new Map(),
     settings: snapshot.settings,
-    services: view.services,
-    listed: view.services,
+    services,
+    listed: services,
     routing: snapshot.virtualServices.inMesh(scope.namespace),
     policyFor: (service) => snapshot.destinationRules.policyFor(scope, service),
     endpointsOf: (service) => snapshot.endpoints.groups.get(service.key)?.seen,
@@ -68,7 +70,7 @@ export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, finding
 
 /** `context` for one of the view's egress listeners. */
 export function behind(context: Context, { services, routing }: EgressView): Context {
-  return { ...context, listed: services, routing };
+  return { ...context, listed: addressedFor(services, context.scope, context.settings), routing };
 }
 
 /** Whether the binary contains an extension; one that did not list any is assumed to have all. */

@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import { compareText, isEmptyRecord, isIp, selects } from "@lateen/model";
 import type { Workload } from "@lateen/model";
+import { usableAddresses } from "./addressing.ts";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
 import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
 import { serviceKey } from "./index/service-record.ts";
@@ -26,7 +27,7 @@ const remembered = new WeakMap<EndpointGroup, Remembered>();
  * The endpoints lane: where the cluster of `query` sends connections now. The result is the same object as long as
  * nothing about it changed, whichever proxy asks.
  */
-export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, query: ir.EndpointQuery): ir.EndpointSet {
+export function compileEndpoints(snapshot: MeshSnapshot, scope: ProxyScope, query: ir.EndpointQuery): ir.EndpointSet {
   const group = snapshot.endpoints.groups.get(serviceKey(query.namespace, query.cluster.host));
   if (group === undefined) return { cluster: query.cluster, localities: [] };
   const service = snapshot.services.byKey.get(group.key);
@@ -35,15 +36,19 @@ export function compileEndpoints(snapshot: MeshSnapshot, _scope: ProxyScope, que
     memory = { policies: snapshot.peerAuthentications, service, sets: new Map() };
     remembered.set(group, memory);
   }
-  const key = JSON.stringify(query);
+  const key = JSON.stringify([query, scope.families]);
   const known = memory.sets.get(key);
   if (known !== undefined) return known;
-  const set = endpointSet(snapshot, group, query);
+  const set = endpointSet(snapshot, group, { query, scope });
   memory.sets.set(key, set);
   return set;
 }
 
-function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.EndpointQuery): ir.EndpointSet {
+function endpointSet(
+  snapshot: MeshSnapshot,
+  group: EndpointGroup,
+  { query, scope }: { readonly query: ir.EndpointQuery; readonly scope: ProxyScope },
+): ir.EndpointSet {
   const port = snapshot.services.byKey
     .get(group.key)
     ?.ports.find((candidate) => candidate.number === query.cluster.port);
@@ -52,7 +57,7 @@ function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.End
     { region: string; zone: string; subzone: string; endpoints: ir.EndpointAddress[] }
   >();
   for (const record of group.records) {
-    if (record.health !== "healthy" || !isIp(record.address)) continue;
+    if (record.health !== "healthy" || !isReachable(record.address)) continue;
     if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
     const number = record.portFor(query.portName, query.cluster.port, port?.targetPort ?? 0);
     if (number === undefined) continue;
@@ -60,7 +65,7 @@ function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.End
     const key = `${region}/${zone}/${subzone}`;
     const locality = byLocality.get(key) ?? { region, zone, subzone, endpoints: [] };
     byLocality.set(key, locality);
-    locality.endpoints.push(endpointAddress(snapshot, record, number));
+    locality.endpoints.push(endpointAddress(snapshot, record, { port: number, scope }));
   }
   const localities = [...byLocality]
     .sort(([left], [right]) => compareText(left, right))
@@ -68,9 +73,21 @@ function endpointSet(snapshot: MeshSnapshot, group: EndpointGroup, query: ir.End
   return { cluster: query.cluster, localities };
 }
 
-function endpointAddress(snapshot: MeshSnapshot, record: EndpointRecord, port: number): ir.EndpointAddress {
+/** Names are for clusters that resolve them. */
+function isReachable(address: string): boolean {
+  return isIp(address) || address.startsWith("unix:");
+}
+
+function endpointAddress(
+  snapshot: MeshSnapshot,
+  record: EndpointRecord,
+  { port, scope }: { readonly port: number; readonly scope: ProxyScope },
+): ir.EndpointAddress {
+  const [address = record.address, ...others] = usableAddresses(record.addresses, scope);
+  const dual = snapshot.settings.dualStack && scope.families === "dual" && others.length > 0;
   return {
-    address: record.address,
+    address,
+    ...(dual ? { alternates: others } : {}),
     port,
     weight: record.weight,
     mutualTls: record.mutualTls && acceptsMutualTls(snapshot, record, port),

@@ -44,7 +44,7 @@ export function inboundPorts(context: Context): readonly InboundPort[] {
         services,
         ...(interception === "none" ? { bind } : {}),
         ...(interception === "none" || context.settings.inboundPolicy === "localhost"
-          ? { endpoint: { kind: "fixed" as const, address: loopback, port: number } }
+          ? { endpoint: { kind: "fixed" as const, address: loopbackOf(context), port: number } }
           : {}),
         ...poolOf(context, service),
       },
@@ -53,6 +53,10 @@ export function inboundPorts(context: Context): readonly InboundPort[] {
 }
 
 const loopback = "127.0.0.1";
+
+function loopbackOf({ scope }: Context): string {
+  return scope.families === "v6" ? "::1" : loopback;
+}
 
 type Ingress = NonNullable<Context["view"]["sidecar"]>["spec"]["ingress"][number];
 

@@ -10,6 +10,7 @@ import type {
   Sidecar,
   Telemetry,
   VirtualService,
+  WorkloadEntry,
 } from "@lateen/api";
 
 export type {
@@ -23,6 +24,7 @@ export type {
   Sidecar,
   Telemetry,
   VirtualService,
+  WorkloadEntry,
 };
 
 export type HttpRule = VirtualService["http"][number];

@@ -24,13 +24,14 @@ export interface Compiled<Value> {
  */
 export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<ir.ProxyIr> {
   const findings = new Findings();
-  const { clusters, listeners, routeTables } =
+  const { clusters, listeners, routeTables, ...rest } =
     scope.type === "router" ? compileRouter(snapshot, scope, findings) : compileSidecar(snapshot, scope, findings);
   return {
     value: {
       clusters: sortedBy(clusters, (cluster) => clusterKey(cluster.ref)),
       listeners: sortedBy(listeners, (listener) => JSON.stringify(listener.ref)),
       routeTables: sortedBy(routeTables, (table) => JSON.stringify(table.ref)),
+      ...rest,
     },
     findings: findings.list(),
   };
@@ -42,7 +43,9 @@ function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Fin
   const base = createContext(snapshot, scope, findings);
   const clusters = [...outbound.clusters, ...inboundClusters(base)];
   const inbound = inboundListeners(createParts({ ...base, clusters: indexClusters(clusters) }));
-  return { clusters, listeners: [...outbound.listeners, ...inbound], routeTables: outbound.routeTables };
+  const { routeTables, nameTable } = outbound;
+  const listeners = [...outbound.listeners, ...inbound];
+  return { clusters, listeners, routeTables, ...(nameTable === undefined ? {} : { nameTable }) };
 }
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {

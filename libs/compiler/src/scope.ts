@@ -1,4 +1,4 @@
-import { compareText, formatRef, isEmptyRecord, selects, sortedRecord } from "@lateen/model";
+import { compareText, formatRef, isEmptyRecord, isIpv4, isIpv6, selects, sortedRecord } from "@lateen/model";
 import type { Interception, Labels, MeshObject, Protocol, ProxyNode } from "@lateen/model";
 import { featuresOf } from "./envoy-features.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
@@ -35,6 +35,10 @@ export interface ProxyScope {
   readonly agent: boolean;
   /** Asked for by the proxy itself, in the place of the mesh's. */
   readonly httpProxyPort?: number;
+  /** Of the proxy's own addresses. */
+  readonly families: "v4" | "v6" | "dual";
+  /** An agent beside the proxy answers its application's DNS queries. */
+  readonly dnsCapture: boolean;
   /** Absent: the binary did not say, everything is assumed. */
   readonly extensions?: readonly string[];
   /** What not every Envoy we serve can be told, and this one can; sorted. */
@@ -62,9 +66,11 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     namespace: node.namespace,
     dnsDomain: node.dnsDomain,
     interception: node.type === "router" ? "none" : node.interception,
-    bind: node.type === "sidecar" && node.interception === "none" ? address : "0.0.0.0",
+    bind: node.type === "sidecar" && node.interception === "none" ? address : wildcardOf(node),
     agent: node.agent,
     ...httpProxyPort(node.metadata["HTTP_PROXY_PORT"]),
+    families: familiesOf(node),
+    dnsCapture: node.dnsCapture,
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
     features: featuresOf(node.release),
     labels: sortedRecord(Object.fromEntries(relevant)),
@@ -84,6 +90,16 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
 
 function httpProxyPort(written: string | undefined): Pick<ProxyScope, "httpProxyPort"> {
   return written !== undefined && /^[1-9]\d{0,4}$/.test(written) ? { httpProxyPort: Number(written) } : {};
+}
+
+function familiesOf({ addresses }: ProxyNode): ProxyScope["families"] {
+  const v6 = addresses.some(isIpv6);
+  return !v6 ? "v4" : addresses.some(isIpv4) ? "dual" : "v6";
+}
+
+/** What a proxy binds where any address will do. */
+function wildcardOf(node: ProxyNode): string {
+  return familiesOf(node) === "v6" ? "::" : "0.0.0.0";
 }
 
 /** Equal for two scopes if and only if they are. */

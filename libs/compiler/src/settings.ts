@@ -34,6 +34,8 @@ export interface MeshSettings {
   readonly defaultRetry?: HttpRetry;
   readonly keepalive?: NonNullable<ConnectionPool["tcp"]>["tcpKeepalive"];
   readonly upgradeToHttp2: boolean;
+  /** Services and workloads are met at an address of each family; off: at their first. */
+  readonly dualStack: boolean;
 }
 
 /** What an installation decides before any MeshConfig is read. */
@@ -41,6 +43,7 @@ export interface Installation {
   readonly rootNamespace?: string;
   readonly trustDomain?: string;
   readonly domain?: string;
+  readonly dualStack?: boolean;
 }
 
 /** Istio's defaults. */
@@ -66,6 +69,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     providers: new Map(),
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
+    dualStack: installation.dualStack ?? false,
   };
 }
 

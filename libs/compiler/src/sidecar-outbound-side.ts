@@ -10,6 +10,7 @@ import { visibleServices } from "./index/services.ts";
 import { meshRouting } from "./index/virtual-services.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { outboundListeners } from "./listeners/sidecar-outbound.ts";
+import { nameTable } from "./name-table.ts";
 import { openTable, portTable, serviceTable } from "./routes/sidecar-tables.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
@@ -21,6 +22,7 @@ export interface OutboundSide {
   readonly clusters: readonly ir.Cluster[];
   readonly listeners: readonly ir.Listener[];
   readonly routeTables: readonly ir.RouteTable[];
+  readonly nameTable?: ir.NameTable;
   readonly findings: readonly Finding[];
 }
 
@@ -64,7 +66,8 @@ function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const listeners = outboundListeners(createParts(context));
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
-  return { clusters, listeners, routeTables, findings: findings.list() };
+  const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};
+  return { clusters, listeners, routeTables, ...names, findings: findings.list() };
 }
 
 /** Only tables that a listener asks for exist, and each of them does. */

@@ -10,6 +10,7 @@ import type { PolicyIndex, Selecting } from "./index/selection.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import { indexServices } from "./index/services.ts";
 import type { ServiceIndex } from "./index/services.ts";
+import { workloadOfEntry } from "./index/workload-entries.ts";
 import { indexSidecars } from "./index/sidecars.ts";
 import type { SidecarIndex } from "./index/sidecars.ts";
 import { indexVirtualServices } from "./index/virtual-services.ts";
@@ -25,6 +26,7 @@ import type {
   Sidecar,
   Telemetry,
   VirtualService,
+  WorkloadEntry,
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
@@ -80,14 +82,15 @@ export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshS
   const sameConfigs =
     previous !== undefined &&
     previous.state.meshConfig === state.meshConfig &&
-    sameElements(previous.state.configs, state.configs) &&
+    sameElements(rulesOf(previous.state.configs), rulesOf(state.configs)) &&
     sameElements(previous.state.services, state.services);
   const objects = sameConfigs ? previous.objects : objectsByKind(state.configs, previous?.objects);
   const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state, objects);
+  const all = workloadsOf(state);
   const workloads =
-    previous !== undefined && sameElements(previous.state.workloads, state.workloads)
+    previous !== undefined && sameElements(workloadsOf(previous.state), all)
       ? previous.endpoints.workloads
-      : indexWorkloads(state.workloads);
+      : indexWorkloads(all);
   const endpoints = indexEndpoints(state.slices, workloads, indexes.services, previous?.endpoints);
   const unchanged = sameConfigs && sameSeen(previous.endpoints, endpoints);
   const seenOf = (service: ServiceRecord): SeenEndpoints | undefined => endpoints.groups.get(service.key)?.seen;
@@ -111,6 +114,18 @@ function objectsByKind(configs: MeshState["configs"], previous: ObjectsByKind | 
       return [kind, earlier !== undefined && sameElements(earlier, list) ? earlier : list];
     }),
   );
+}
+
+/** Kinds that say who serves, not what is to be done: they take the endpoints lane. */
+const workloadKinds: ReadonlySet<string> = new Set(["WorkloadEntry", "WorkloadGroup"]);
+
+function rulesOf(configs: MeshState["configs"]): MeshState["configs"] {
+  return configs.filter((object) => !workloadKinds.has(object.kind));
+}
+
+function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
+  const entries = configs.filter((object) => object.kind === "WorkloadEntry") as readonly MeshObject<WorkloadEntry>[];
+  return entries.length === 0 ? workloads : [...workloads, ...entries.map(workloadOfEntry)];
 }
 
 /** The fields of `ConfigIndexes` alone, whatever else `from` has. */

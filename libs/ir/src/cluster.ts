@@ -34,6 +34,7 @@ export type Discovery =
       /** One resolved address at a time, or all of them. */
       readonly mode: "strict" | "logical";
       readonly refreshMs: number;
+      readonly family: "v4" | "v6" | "all";
       readonly endpoints: readonly FixedEndpoint[];
     }
   | { readonly kind: "static"; readonly endpoints: readonly FixedEndpoint[] }
@@ -42,7 +43,10 @@ export type Discovery =
   | { readonly kind: "none" };
 
 export interface FixedEndpoint {
+  /** An IP address, a name where names are resolved, or a socket as `unix:///path` or `unix://@name`. */
   readonly address: string;
+  /** Other addresses of the same workload. */
+  readonly alternates?: readonly string[];
   readonly port: number;
   readonly weight: number;
   readonly mutualTls: boolean;

@@ -14,7 +14,10 @@ export interface LocalityEndpoints {
 }
 
 export interface EndpointAddress {
+  /** An IP address, or a socket as `unix:///path` or `unix://@name`. */
   readonly address: string;
+  /** Other addresses of the same workload. */
+  readonly alternates?: readonly string[];
   readonly port: number;
   readonly weight: number;
   /** Speaks mutual TLS with the mesh's identities on this port. */

@@ -36,6 +36,7 @@ export type {
   TlsVersion,
 } from "./listener.ts";
 export type { HeaderMatch, QueryMatch, StringMatch } from "./matching.ts";
+export type { NameRecord, NameTable } from "./name-table.ts";
 export type {
   Authorization,
   ExternalAuthorization,

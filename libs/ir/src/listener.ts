@@ -7,6 +7,8 @@ export interface Listener {
   readonly ref: ListenerRef;
   /** An address, or `unix:///path` with port 0. */
   readonly bind: string;
+  /** Other addresses it takes connections at, on the same port. */
+  readonly alsoBind?: readonly string[];
   readonly port: number;
   readonly direction: "inbound" | "outbound";
   /** False: reached only through the virtual outbound listener. */

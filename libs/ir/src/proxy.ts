@@ -1,5 +1,6 @@
 import type { Cluster } from "./cluster.ts";
 import type { Listener } from "./listener.ts";
+import type { NameTable } from "./name-table.ts";
 import type { RouteTable } from "./route.ts";
 
 /**
@@ -10,4 +11,6 @@ export interface ProxyIr {
   readonly clusters: readonly Cluster[];
   readonly listeners: readonly Listener[];
   readonly routeTables: readonly RouteTable[];
+  /** Absent where nobody beside the proxy answers DNS queries. */
+  readonly nameTable?: NameTable;
 }

@@ -19,7 +19,17 @@ export {
   resolveHost,
 } from "./host.ts";
 export { isEmptyRecord, selects, sortedRecord } from "./labels.ts";
-export type { Finding, Labels, MeshObject, ObjectMeta, ObjectRef, Origin, Violation } from "./object.ts";
+export type {
+  Finding,
+  HostAddress,
+  Labels,
+  MeshObject,
+  ObjectMeta,
+  ObjectRef,
+  ObjectState,
+  Origin,
+  Violation,
+} from "./object.ts";
 export { formatRef } from "./object.ts";
 export type { Interception, ParsedNode, ProxyBinary, ProxyNode, Release } from "./proxy-node.ts";
 export { parseNode } from "./proxy-node.ts";

@@ -24,12 +24,27 @@ export interface ObjectMeta {
   readonly generation: number;
 }
 
+/** An address that was given to a host which was declared without one. */
+export interface HostAddress {
+  readonly host: string;
+  readonly address: string;
+}
+
+/** What was found out about an object, or decided for it, besides what its owner wrote. */
+export interface ObjectState {
+  /** Whether the workload that a WorkloadEntry stands for may get traffic; absent where nobody checks. */
+  readonly healthy?: boolean;
+  /** Virtual addresses of a ServiceEntry's hosts, in the order of the hosts; see docs/adr/0010. */
+  readonly addresses?: readonly HostAddress[];
+}
+
 /** An accepted configuration object; `Spec` is the message of its kind. */
 export interface MeshObject<Spec> {
   readonly apiVersion: string;
   readonly kind: string;
   readonly meta: ObjectMeta;
   readonly spec: Spec;
+  readonly state?: ObjectState;
   readonly origin: Origin;
 }
 

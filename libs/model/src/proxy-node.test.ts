@@ -20,6 +20,9 @@ test("the id alone makes a node", () => {
     interception: "redirect",
     metadata: {},
     agent: false,
+    dnsCapture: false,
+    autoRegisterGroup: "",
+    network: "",
   });
 });
 

@@ -22,6 +22,11 @@ export interface ProxyNode {
   readonly agent: boolean;
   /** Its own string metadata, which EnvoyFilters match on. */
   readonly metadata: Labels;
+  /** The agent beside the proxy answers its application's DNS queries. */
+  readonly dnsCapture: boolean;
+  /** The WorkloadGroup this proxy's workload is to be registered in; empty: none. */
+  readonly autoRegisterGroup: string;
+  readonly network: string;
   /** Names of the extensions the binary contains, sorted; absent when it did not say. */
   readonly extensions?: readonly string[];
   /** Names of the messages that configure those extensions; absent when it did not say. */
@@ -85,6 +90,9 @@ export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
       cluster: textOf(fields["CLUSTER_ID"]),
       agent: isRecord(fields["PROXY_CONFIG"]),
+      dnsCapture: isTrue(fields["DNS_CAPTURE"]),
+      autoRegisterGroup: textOf(fields["AUTO_REGISTER_GROUP"]),
+      network: textOf(fields["NETWORK"]),
       metadata: labelsOf(fields),
       ...binaryOf(binary),
     },
@@ -126,6 +134,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+/** Istio writes booleans as strings. */
+function isTrue(value: unknown): boolean {
+  return value === true || /^(true|1)$/i.test(textOf(value));
 }
 
 /** INSTANCE_IPS is a comma-separated string; a list is taken as well. */

@@ -40,6 +40,8 @@ export interface Service {
   readonly createdAtMs: number;
   readonly externalName: string;
   readonly headless: boolean;
+  /** Endpoints get traffic before they are ready. */
+  readonly publishNotReady?: true;
   /** Namespaces that may see it: names, `.` or `*`; empty means the mesh's default. */
   readonly exportTo: readonly string[];
   readonly origin: Origin;
@@ -97,4 +99,8 @@ export interface Workload {
   readonly canonicalRevision: string;
   /** The owner: Deployment, StatefulSet, ... */
   readonly workloadName: string;
+  /** It runs and is not to get traffic. */
+  readonly unready?: true;
+  /** Its share of traffic, where its owner gave it one. */
+  readonly weight?: number;
 }

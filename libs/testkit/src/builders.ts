@@ -9,6 +9,8 @@ export interface ApplicationSpec {
   readonly namespace?: string;
   /** Virtual address; none: headless. */
   readonly address?: string;
+  /** Of the other address family. */
+  readonly secondAddress?: string;
   readonly host?: string;
   readonly exportTo?: readonly string[];
   readonly externalName?: string;
@@ -25,6 +27,10 @@ export interface ApplicationSpec {
 export interface WorkloadSpec {
   readonly name: string;
   readonly address: string;
+  /** Of the other address family. */
+  readonly secondAddress?: string;
+  /** Its own name under a headless service. */
+  readonly hostname?: string;
   readonly labels?: Labels;
   readonly serviceAccount?: string;
   readonly mutualTls?: boolean;
@@ -46,7 +52,7 @@ export function application(spec: ApplicationSpec): Application {
     namespace,
     name,
     host,
-    addresses: spec.address === undefined ? [] : [spec.address],
+    addresses: [spec.address, spec.secondAddress].filter((address) => address !== undefined),
     ports: spec.ports.map((port) => ({
       name: port.name ?? port.protocol ?? "tcp",
       number: port.number,
@@ -65,27 +71,44 @@ export function application(spec: ApplicationSpec): Application {
   };
   return {
     services: [service],
-    slices: workloads.length === 0 ? [] : [sliceOf(service, workloads)],
+    slices: workloads.length === 0 ? [] : slicesOf(service, workloads),
     workloads: workloads.map((workload) => workloadOf(service, workload)),
   };
 }
 
-function sliceOf(service: Service, workloads: readonly WorkloadSpec[]): EndpointSlice {
+/** As Kubernetes has them: a slice holds addresses of one family. */
+function slicesOf(service: Service, workloads: readonly WorkloadSpec[]): readonly EndpointSlice[] {
+  const first = sliceOf(
+    service,
+    1,
+    workloads.map((workload) => ({ workload, address: workload.address })),
+  );
+  const seconds = workloads.flatMap((workload) =>
+    workload.secondAddress === undefined ? [] : [{ workload, address: workload.secondAddress }],
+  );
+  return seconds.length === 0 ? [first] : [first, sliceOf(service, 2, seconds)];
+}
+
+function sliceOf(
+  service: Service,
+  number: number,
+  endpoints: readonly { readonly workload: WorkloadSpec; readonly address: string }[],
+): EndpointSlice {
   return {
     registry: service.registry,
     namespace: service.namespace,
-    name: `${service.name}-1`,
+    name: `${service.name}-${number}`,
     serviceHost: service.host,
     ports: service.ports.map((port) => ({ name: port.name, number: port.targetPort || port.number })),
-    endpoints: workloads.map((workload) => ({
-      addresses: [workload.address],
+    endpoints: endpoints.map(({ workload, address }) => ({
+      addresses: [address],
       ready: workload.ready ?? true,
       serving: workload.ready ?? true,
       terminating: false,
       node: "",
       zone: "",
       target: workload.name,
-      hostname: "",
+      hostname: workload.hostname ?? "",
     })),
   };
 }
@@ -97,7 +120,7 @@ function workloadOf(service: Service, spec: WorkloadSpec): Workload {
     registry: service.registry,
     namespace: service.namespace,
     name: spec.name,
-    addresses: [spec.address],
+    addresses: spec.secondAddress === undefined ? [spec.address] : [spec.address, spec.secondAddress],
     labels,
     serviceAccount: spec.serviceAccount ?? service.name,
     locality: { region, zone, subzone },
@@ -109,5 +132,6 @@ function workloadOf(service: Service, spec: WorkloadSpec): Workload {
     canonicalName: service.name,
     canonicalRevision: labels["version" as keyof typeof labels] ?? "latest",
     workloadName: spec.name,
+    ...(spec.ready === false ? { unready: true as const } : {}),
   };
 }

@@ -22,6 +22,8 @@ export interface CaseProxy {
   readonly id: string;
   readonly metadata: unknown;
   readonly extensions?: readonly string[];
+  /** What the installation decides, where it is not the default. */
+  readonly installation?: { readonly dualStack?: boolean };
   /** `1.40`; a proxy that does not say gets nothing that the oldest release does not know. */
   readonly envoy?: string;
 }

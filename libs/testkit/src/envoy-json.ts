@@ -2,6 +2,7 @@ import { createFileRegistry, fromBinary, fromJson, toBinary, toJson } from "@buf
 import type { FileRegistry, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSetPath } from "@lateen/protos";
+import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
 import { readFileSync } from "node:fs";
 
 /** A resource as `libs/xds-build` makes it. */
@@ -38,7 +39,9 @@ export function fromEnvoyJson(json: JsonObject): EncodedResource {
 }
 
 function messageType(typeUrl: string) {
-  const schema = registry().getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
+  const name = typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
+  // For agents, not for Envoy: none of the upstream descriptors has it.
+  const schema = name === NameTableSchema.typeName ? NameTableSchema : registry().getMessage(name);
   if (schema === undefined) throw new Error(`unknown message type ${typeUrl}`);
   return schema;
 }

@@ -1,5 +1,11 @@
 import type * as ir from "@lateen/ir";
-import { buildEndpoints, clusterResource, listenerResource, routeTableResource } from "./resources.ts";
+import {
+  buildEndpoints,
+  clusterResource,
+  listenerResource,
+  nameTableResource,
+  routeTableResource,
+} from "./resources.ts";
 import type { BuiltResource } from "./resources.ts";
 
 /** `buildResources` and `buildEndpoints` that remember. */
@@ -18,11 +24,13 @@ export function createBuilder(options: { readonly capacity?: number } = {}): Bui
   const cluster = memo<ir.Cluster>(clusterResource, capacity);
   const listener = memo<ir.Listener>(listenerResource, capacity);
   const table = memo<ir.RouteTable>(routeTableResource, capacity);
+  const names = memo<ir.NameTable>(nameTableResource, capacity);
   return {
     build: (proxy) => [
       ...proxy.clusters.map(cluster),
       ...proxy.listeners.map(listener),
       ...proxy.routeTables.map(table),
+      ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
     ],
     buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, capacity),
   };

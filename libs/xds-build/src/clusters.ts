@@ -44,6 +44,12 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
   });
 }
 
+const lookupFamilies = {
+  v4: Cluster_DnsLookupFamily.V4_ONLY,
+  v6: Cluster_DnsLookupFamily.V6_ONLY,
+  all: Cluster_DnsLookupFamily.ALL,
+} as const;
+
 function discovery({ ref, discovery: from }: ir.Cluster): Fields {
   switch (from.kind) {
     case "none":
@@ -64,7 +70,7 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
           case: "type",
           value: from.mode === "logical" ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS,
         },
-        dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+        dnsLookupFamily: lookupFamilies[from.family],
         dnsRefreshRate: duration(from.refreshMs),
         respectDnsTtl: true,
         loadAssignment: fixedEndpoints(clusterName(ref), from.endpoints),

@@ -28,13 +28,20 @@ export function fixedEndpoints(name: string, endpoints: readonly ir.FixedEndpoin
   });
 }
 
-function lbEndpoint({ address, port, weight, mutualTls }: ir.FixedEndpoint, workload: string) {
+function lbEndpoint(endpoint: ir.FixedEndpoint, workload: string) {
+  const { address, alternates = [], port, weight, mutualTls } = endpoint;
   const filterMetadata: { [key: string]: JsonObject } = {
     ...(mutualTls ? { [socketMatch]: { tlsMode: "istio" } } : {}),
     ...(workload === "" ? {} : { istio: { workload } }),
   };
   return {
-    hostIdentifier: { case: "endpoint" as const, value: { address: socketAddress(address, port) } },
+    hostIdentifier: {
+      case: "endpoint" as const,
+      value: {
+        address: socketAddress(address, port),
+        additionalAddresses: alternates.map((each) => ({ address: socketAddress(each, port) })),
+      },
+    },
     healthStatus: HealthStatus.HEALTHY,
     loadBalancingWeight: weight,
     ...(mutualTls || workload !== "" ? { metadata: { filterMetadata } } : {}),

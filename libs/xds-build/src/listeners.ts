@@ -25,6 +25,9 @@ export function buildListener(listener: ir.Listener): Listener {
   return create(ListenerSchema, {
     name: listenerName(listener.ref),
     address: socketAddress(listener.bind, listener.port),
+    additionalAddresses: (listener.alsoBind ?? []).map((address) => ({
+      address: socketAddress(address, listener.port),
+    })),
     trafficDirection: listener.direction === "inbound" ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
     ...(listener.bindToPort ? {} : { bindToPort: false }),
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),

@@ -4,11 +4,13 @@ import type * as ir from "@lateen/ir";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
+import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import { buildCluster } from "./clusters.ts";
 import { buildLoadAssignment } from "./endpoints.ts";
 import { buildListener } from "./listeners.ts";
 import { virtualHostName } from "./naming.ts";
+import { buildNameTable, nameTableName } from "./name-tables.ts";
 import { buildRouteTable } from "./routes.ts";
 import { typeUrls } from "./type-urls.ts";
 
@@ -24,12 +26,13 @@ export interface BuiltResource {
   readonly partOrigins?: ReadonlyMap<string, string>;
 }
 
-/** Clusters, listeners and route tables, in this order; endpoints come by `buildEndpoints`. */
+/** Clusters, listeners, route tables and the name table, in this order; endpoints come by `buildEndpoints`. */
 export function buildResources(proxy: ir.ProxyIr): BuiltResource[] {
   return [
     ...proxy.clusters.map(clusterResource),
     ...proxy.listeners.map(listenerResource),
     ...proxy.routeTables.map(routeTableResource),
+    ...(proxy.nameTable === undefined ? [] : [nameTableResource(proxy.nameTable)]),
   ];
 }
 
@@ -63,6 +66,11 @@ export function routeTableResource(table: ir.RouteTable): BuiltResource {
 function hostOrigin(host: ir.VirtualHost): [string, string][] {
   const rules = new Set(host.routes.flatMap(({ rule }) => rule ?? []));
   return rules.size === 0 ? [] : [[virtualHostName(host), [...rules].join(",")]];
+}
+
+export function nameTableResource(table: ir.NameTable): BuiltResource {
+  const value = toBinary(NameTableSchema, buildNameTable(table));
+  return { typeUrl: typeUrls.nameTable, name: nameTableName, value };
 }
 
 function resource<Desc extends DescMessage>(

@@ -5,8 +5,9 @@ export const typeUrls = {
   listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
   routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
+  nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
 /** Types that `buildResources` makes. All of them are served to every proxy, also those it has no resources of. */
-export const builtTypes: readonly string[] = [typeUrls.cluster, typeUrls.listener, typeUrls.routes];
+export const builtTypes: readonly string[] = [typeUrls.cluster, typeUrls.listener, typeUrls.routes, typeUrls.nameTable];

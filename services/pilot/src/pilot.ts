@@ -38,6 +38,8 @@ export interface PilotOptions {
   readonly trustDomain?: string;
   /** DNS domain of cluster services. */
   readonly domain?: string;
+  /** Services and workloads are met at an address of each family. */
+  readonly dualStack?: boolean;
   /** Where gateways' certificates come from; without it they cannot be served. */
   readonly secrets?: WatchSecret;
   /** Only where the control plane and its proxies share one machine. */
@@ -153,11 +155,12 @@ function createParts(options: PilotOptions): Parts {
   return { metrics, feed, library, progress, rejections, xds };
 }
 
-function settingsOf({ rootNamespace, trustDomain, domain }: PilotOptions): MeshSettings {
+function settingsOf({ rootNamespace, trustDomain, domain, dualStack }: PilotOptions): MeshSettings {
   return defaultMeshSettings({
     ...(rootNamespace && { rootNamespace }),
     ...(trustDomain && { trustDomain }),
     ...(domain && { domain }),
+    ...(dualStack && { dualStack }),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import type { ObjectMeta } from "@lateen/model";
+import type { ObjectMeta, ObjectState } from "@lateen/model";
 import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
 
@@ -32,6 +32,8 @@ export interface KindDefinition<D extends DescMessage = DescMessage> {
   /** Lists that must not be written empty, by pattern, with the remedy. */
   readonly nonEmpty: Readonly<Record<string, string>>;
   readonly columns: readonly PrinterColumn[];
+  /** What `status` says that the mesh acts upon. Not the owner's words: what cannot be read says nothing. */
+  readState?(status: unknown, meta: ObjectMeta): ObjectState | undefined;
   /** What Istio's webhook refuses, beyond the shape. `at` points at the spec. */
   check(spec: MessageShape<D>, at: Cursor, meta: ObjectMeta): void;
 }

@@ -12,8 +12,6 @@ export const unbuiltKinds: readonly UnbuiltKind[] = [
     kind: "EnvoyFilter",
     remedy: "for rate limits use RateLimit (policy.lateen.dev/v1alpha1)",
   },
-  { group: "networking.istio.io", kind: "WorkloadEntry", remedy: "list the address in a ServiceEntry's endpoints" },
-  { group: "networking.istio.io", kind: "WorkloadGroup", remedy: "list the addresses in a ServiceEntry's endpoints" },
   {
     group: "networking.istio.io",
     kind: "ProxyConfig",

@@ -11,6 +11,8 @@ import { serviceEntry } from "./service-entry.ts";
 import { sidecar } from "./sidecar.ts";
 import { telemetry } from "./telemetry.ts";
 import { virtualService } from "./virtual-service.ts";
+import { workloadEntry } from "./workload-entry.ts";
+import { workloadGroup } from "./workload-group.ts";
 
 /** Every kind that is accepted. */
 export const kinds: readonly KindDefinition[] = [
@@ -19,6 +21,8 @@ export const kinds: readonly KindDefinition[] = [
   gateway,
   serviceEntry,
   sidecar,
+  workloadEntry,
+  workloadGroup,
   peerAuthentication,
   authorizationPolicy,
   telemetry,

@@ -1,14 +1,17 @@
 import { ServiceEntry_Resolution, ServiceEntrySchema } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
 import type { ServiceEntry, ServicePort } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
 import type { WorkloadEntry } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
+import type { HostAddress } from "@lateen/model";
 import type { Cursor } from "../report.ts";
-import { isCidr, isIpAddress, isIpOrCidr, isUnixAddress } from "../rules/addresses.ts";
+import { isCidr, isIpAddress, isIpOrCidr } from "../rules/addresses.ts";
 import { checkDistinct } from "../rules/distinct.ts";
 import { checkFqdn, checkWildcardDomain, fqdnProblem, isDnsLabel } from "../rules/hosts.ts";
 import { checkLabels } from "../rules/labels.ts";
 import { checkProtocol, isHttpProtocol, isTlsProtocol } from "../rules/protocols.ts";
 import { checkPort } from "../rules/values.ts";
 import { checkExportTo } from "../rules/visibility.ts";
+import { checkUnixAddress, checkWorkloadDetails } from "../rules/workloads.ts";
+import { isRecord } from "../source/documents.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
 
 export const serviceEntry = defineKind({
@@ -23,10 +26,7 @@ export const serviceEntry = defineKind({
     { name: "Resolution", type: "string", jsonPath: ".spec.resolution", description: "How its addresses are found" },
     ageColumn,
   ],
-  notBuilt: [
-    { path: "resolution=DYNAMIC_DNS", reason: "use DNS and name the hosts" },
-    { path: "endpoints[].network", reason: "endpoints are taken to be directly reachable" },
-  ],
+  notBuilt: [{ path: "resolution=DYNAMIC_DNS", reason: "use DNS and name the hosts" }],
   check(spec, at, meta) {
     checkHosts(spec, at);
     checkAddresses(spec, at.at("addresses"));
@@ -35,6 +35,10 @@ export const serviceEntry = defineKind({
     for (const [index, endpoint] of spec.endpoints.entries()) checkEndpoint(endpoint, spec, at.at("endpoints", index));
     if (spec.workloadSelector) checkLabels(spec.workloadSelector.labels, at.at("workloadSelector", "labels"));
     checkExportTo(spec.exportTo, meta.namespace, at.at("exportTo"));
+  },
+  readState(status) {
+    const addresses = readAddresses(status);
+    return addresses.length === 0 ? undefined : { addresses };
   },
 });
 
@@ -130,11 +134,10 @@ function checkResolution(spec: ServiceEntry, at: Cursor): void {
 
 function checkEndpoint(endpoint: WorkloadEntry, spec: ServiceEntry, at: Cursor): void {
   const { address } = endpoint;
-  const unix = address.startsWith("unix:");
-  if (unix) {
-    if (!isUnixAddress(address))
-      at.at("address").error("address", `${JSON.stringify(address)} is not a socket; write unix:///absolute/path`);
-    if (Object.keys(endpoint.ports).length > 0) at.at("ports").error("conflict", "must be empty for a unix socket");
+  if (spec.resolution === ServiceEntry_Resolution.STATIC && address.startsWith("unix:")) {
+    checkUnixAddress(address, endpoint.ports, at);
+    if (spec.ports.length !== 1)
+      at.at("address").error("conflict", "a unix socket serves one port, so spec.ports must have exactly one");
   } else if (spec.resolution === ServiceEntry_Resolution.STATIC) {
     if (!isIpAddress(address))
       at.at("address").error(
@@ -142,12 +145,23 @@ function checkEndpoint(endpoint: WorkloadEntry, spec: ServiceEntry, at: Cursor):
         `${JSON.stringify(address)} is not an IP address; for names use resolution DNS`,
       );
   } else if (!isIpAddress(address)) checkFqdn(address, at.at("address"));
-  for (const [name, port] of Object.entries(endpoint.ports)) {
-    checkPort(port, at.at("ports", name));
+  checkWorkloadDetails(endpoint, at);
+  for (const name of Object.keys(endpoint.ports)) {
     if (!spec.ports.some((each) => each.name === name)) {
       const known = spec.ports.map((each) => each.name).join(", ");
       at.at("ports", name).error("unknown-port", `${JSON.stringify(name)} is not among spec.ports (${known})`);
     }
   }
-  checkLabels(endpoint.labels, at.at("labels"));
+}
+
+/** Addresses given to hosts earlier; what is not one of ours to give is not taken. */
+function readAddresses(status: unknown): HostAddress[] {
+  const written: unknown = isRecord(status) ? status["addresses"] : undefined;
+  if (!Array.isArray(written)) return [];
+  return written.flatMap((each: unknown) => {
+    const { host, value } = isRecord(each) ? each : {};
+    return typeof host === "string" && typeof value === "string" && isIpAddress(value)
+      ? [{ host, address: value }]
+      : [];
+  });
 }

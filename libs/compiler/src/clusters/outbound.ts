@@ -75,29 +75,45 @@ function discoveryOf(
 ): ir.Discovery {
   const { service, port, subset } = destination;
   const intercepted = context.scope.interception !== "none";
-  if (service.resolution === "none" || (passthrough && intercepted)) return { kind: "original-destination" };
+  if (service.resolution === "none")
+    return { kind: "original-destination", ...(port.targetPort > 0 ? { port: port.targetPort } : {}) };
+  if (passthrough && intercepted) return { kind: "original-destination" };
   if (service.headless && intercepted && subset === undefined) return { kind: "original-destination" };
   const labels: Labels = subset?.labels ?? {};
   if (service.resolution === "endpoints") {
     return { kind: "endpoints", query: { cluster, namespace: service.namespace, portName: port.name, labels } };
   }
-  const endpoints = dnsEndpoints(service, port, labels);
+  const endpoints = dnsEndpoints(context, service, { port, labels });
   // Envoy resolves only one name in a logical cluster.
   const logical = service.resolution === "dns-round-robin" && endpoints.length === 1;
   if (endpoints.every((endpoint) => isIp(endpoint.address))) return { kind: "static", endpoints };
-  return { kind: "dns", mode: logical ? "logical" : "strict", refreshMs: context.settings.dnsRefreshMs, endpoints };
+  return {
+    kind: "dns",
+    mode: logical ? "logical" : "strict",
+    refreshMs: context.settings.dnsRefreshMs,
+    family: lookupFamily(context),
+    endpoints,
+  };
 }
 
-function dnsEndpoints(service: ServiceRecord, port: RecordPort, labels: Labels): readonly ir.FixedEndpoint[] {
-  return service.entryEndpoints
-    .filter(
-      (endpoint) =>
-        !endpoint.address.startsWith("unix:") && (isEmptyRecord(labels) || selects(labels, endpoint.labels)),
-    )
-    .map((endpoint) => ({
-      address: endpoint.address,
-      port: endpoint.ports[port.name] ?? (port.targetPort || port.number),
-      weight: endpoint.weight || 1,
-      mutualTls: endpoint.labels["security.istio.io/tlsMode"] === "istio",
-    }));
+function lookupFamily({ scope, settings }: Context): "v4" | "v6" | "all" {
+  if (scope.families !== "dual") return scope.families;
+  return settings.dualStack ? "all" : "v4";
+}
+
+/** What a service that resolves names sends to: its own endpoints, or the workloads it selects. */
+function dnsEndpoints(
+  context: Context,
+  service: ServiceRecord,
+  { port, labels }: { readonly port: RecordPort; readonly labels: Labels },
+): readonly ir.FixedEndpoint[] {
+  const records = context.endpointsOf(service)?.records ?? [];
+  return records
+    .filter(({ address, health }) => health === "healthy" && !address.startsWith("unix:"))
+    .filter((record) => isEmptyRecord(labels) || selects(labels, record.labels))
+    .flatMap((record) => {
+      const number = record.portFor(port.name, port.number, port.targetPort);
+      if (number === undefined) return [];
+      return [{ address: record.address, port: number, weight: record.weight, mutualTls: record.mutualTls }];
+    });
 }

@@ -5,7 +5,9 @@ import type { InboundPort } from "../inbound-ports.ts";
 import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./settings-of-policy.ts";
 
 /** The source address Istio's traffic capture recognises as "from the sidecar to its own application". */
-const inboundSourceAddress = "127.0.0.6";
+function inboundSourceAddress({ scope }: Context): string {
+  return scope.families === "v6" ? "::6" : "127.0.0.6";
+}
 
 function plainCluster(context: Context, ref: ir.ClusterRef, discovery: ir.Discovery): ir.Cluster {
   return {
@@ -31,7 +33,7 @@ export function builtInClusters(context: Context): readonly ir.Cluster[] {
   const inbound = plainCluster(
     context,
     { kind: "inbound-passthrough" },
-    { kind: "original-destination", sourceAddress: inboundSourceAddress },
+    { kind: "original-destination", sourceAddress: inboundSourceAddress(context) },
   );
   return [blackHole, passthrough, inbound];
 }
@@ -46,7 +48,7 @@ function inboundCluster(context: Context, port: InboundPort): ir.Cluster {
   const { pool } = port;
   const services = new Map(port.services.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
   return {
-    ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSourceAddress)),
+    ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSourceAddress(context))),
     connectTimeoutMs: connectTimeoutOf(pool, settings),
     limits: limitsOf(pool),
     ...(pool === undefined ? {} : keepaliveOf(pool, settings)),

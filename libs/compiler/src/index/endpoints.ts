@@ -1,13 +1,20 @@
-import { compareText, selects } from "@lateen/model";
-import type { Endpoint, EndpointSlice, Labels, Locality, Workload } from "@lateen/model";
+import { compareText, isEmptyRecord, isIpv4, selects } from "@lateen/model";
+import type { Endpoint, EndpointPort, EndpointSlice, Labels, Locality, Workload } from "@lateen/model";
 import { append } from "./ordering.ts";
 import type { EntryEndpoint, ServiceRecord } from "./service-record.ts";
 import { serviceKey } from "./service-record.ts";
 import type { ServiceIndex } from "./services.ts";
+import { localityOf } from "./locality.ts";
+import { entryRegistry, hasIp, speaksMutualTls } from "./workload-entries.ts";
 
 /** One address that serves a service, with what is known about who runs there. */
 export interface EndpointRecord {
+  /** The primary one; a name only behind services that resolve names, or a socket as `unix:///path`. */
   readonly address: string;
+  /** All of them: one of each family where the workload has two. */
+  readonly addresses: readonly string[];
+  /** The workload's own name under its headless service; empty where it has none. */
+  readonly hostname: string;
   readonly health: "healthy" | "unhealthy" | "draining";
   readonly weight: number;
   readonly labels: Labels;
@@ -16,6 +23,8 @@ export interface EndpointRecord {
   readonly namespace: string;
   readonly mutualTls: boolean;
   readonly workload?: Workload;
+  /** What `portFor` knows besides the service's own ports. */
+  readonly ports: readonly EndpointPort[] | Readonly<Record<string, number>>;
   /** The port it serves a service port on. */
   portFor(name: string, number: number, targetPort: number): number | undefined;
 }
@@ -25,8 +34,8 @@ export interface SeenEndpoints {
   /** Identities behind it, as `namespace/account`, sorted: what a client's certificate check is made of. */
   readonly accounts: readonly string[];
   readonly allMutualTls: boolean;
-  /** Only of headless services, which clients call by endpoint; sorted. */
-  readonly addresses: readonly string[];
+  /** Only of services whose clusters or listeners are made of them: headless ones, and those that resolve names. */
+  readonly records: readonly EndpointRecord[];
 }
 
 /** All endpoints of one service, sorted. The object is the same in two snapshots while nothing in it changed. */
@@ -47,6 +56,7 @@ export interface WorkloadIndex {
   readonly byAddress: ReadonlyMap<string, readonly Workload[]>;
   readonly byName: ReadonlyMap<string, Workload>;
   readonly byNamespace: ReadonlyMap<string, readonly Workload[]>;
+  readonly byRegistry: ReadonlySet<string>;
 }
 
 export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
@@ -59,7 +69,7 @@ export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
     append(byNamespace, workload.namespace, workload);
     for (const address of workload.addresses) append(byAddress, address, workload);
   }
-  return { byAddress, byName, byNamespace };
+  return { byAddress, byName, byNamespace, byRegistry: new Set(sorted.map((workload) => workload.registry)) };
 }
 
 function byWorkloadName(left: Workload, right: Workload): number {
@@ -80,27 +90,34 @@ export function indexEndpoints(
   const slicesByKey = new Map<string, EndpointSlice[]>();
   for (const slice of slices) append(slicesByKey, serviceKey(slice.namespace, slice.serviceHost), slice);
   const groups = new Map<string, EndpointGroup>();
-  const keys = new Set([...slicesByKey.keys(), ...services.all.filter(hasOwnEndpoints).map((service) => service.key)]);
+  const hasEntries = workloads.byRegistry.has(entryRegistry);
+  const withoutSlices = services.all.filter((service) => hasOwnEndpoints(service) || (hasEntries && service.platform));
+  const keys = new Set([...slicesByKey.keys(), ...withoutSlices.map((service) => service.key)]);
   for (const key of [...keys].sort()) {
     const own = (slicesByKey.get(key) ?? []).sort(bySliceName);
     const service = services.byKey.get(key);
     const selected = service === undefined ? [] : selectedWorkloads(service, workloads);
     const joined = own.map((slice) => slice.endpoints.map((endpoint) => workloadOf(slice, endpoint, workloads)));
     const entry = service?.entryEndpoints ?? [];
-    const sources = [...own, ...joined.flat(), ...selected, ...entry, service?.headless];
+    const sources = [...own, ...joined.flat(), ...selected, ...entry, ...shapeOf(service)];
     const known = previous?.groups.get(key);
     groups.set(
       key,
       known !== undefined && equalLists(known.sources, sources)
         ? known
-        : createGroup({ key, sources, headless: service?.headless === true, previous: known?.seen }, [
-            ...recordsOfSlices(own, joined),
-            ...selected.map(recordOfWorkload),
+        : createGroup({ key, sources, service, previous: known?.seen }, [
+            ...recordsOfSlices(own, joined, service?.publishNotReady === true),
+            ...selected.map((workload) => recordOfWorkload(workload, service)),
             ...recordsOfEntryEndpoints(service, workloads),
           ]),
     );
   }
   return { groups, workloads };
+}
+
+/** What of the service itself counts for its group. */
+function shapeOf(service: ServiceRecord | undefined): readonly unknown[] {
+  return [service?.headless, service?.publishNotReady, service?.resolution, ...(service?.ports ?? [])];
 }
 
 function hasOwnEndpoints(service: ServiceRecord): boolean {
@@ -118,27 +135,28 @@ function bySliceName(left: EndpointSlice, right: EndpointSlice): number {
 interface GroupIdentity {
   readonly key: string;
   readonly sources: readonly unknown[];
-  readonly headless: boolean;
+  readonly service: ServiceRecord | undefined;
   readonly previous: SeenEndpoints | undefined;
 }
 
-function createGroup({ key, sources, headless, previous }: GroupIdentity, records: EndpointRecord[]): EndpointGroup {
+function createGroup({ key, sources, service, previous }: GroupIdentity, records: EndpointRecord[]): EndpointGroup {
   const sorted = records.sort(
     (left, right) => compareText(left.address, right.address) || compareText(left.serviceAccount, right.serviceAccount),
   );
-  const seen = seenOf(sorted, headless);
+  const seen = seenOf(sorted, service);
   const same = previous !== undefined && JSON.stringify(previous) === JSON.stringify(seen);
   return { key, sources, records: sorted, seen: same ? previous : seen };
 }
 
-function seenOf(records: readonly EndpointRecord[], headless: boolean): SeenEndpoints {
+function seenOf(records: readonly EndpointRecord[], service: ServiceRecord | undefined): SeenEndpoints {
   const accounts = records
     .filter((record) => record.serviceAccount !== "")
     .map((record) => `${record.namespace}/${record.serviceAccount}`);
+  const inClusters = service?.headless === true || service?.resolution.startsWith("dns") === true;
   return {
     accounts: [...new Set(accounts)].sort(),
     allMutualTls: records.length > 0 && records.every((record) => record.mutualTls),
-    addresses: headless ? records.map((record) => record.address) : [],
+    records: inClusters ? records : [],
   };
 }
 
@@ -165,25 +183,42 @@ export function workloadAt(
   );
 }
 
+/**
+ * What a service finds by itself: a ServiceEntry pods and WorkloadEntries, a platform's service only the latter, as its
+ * pods come by slices. Names and sockets are for services that resolve.
+ */
 function selectedWorkloads(service: ServiceRecord, workloads: WorkloadIndex): readonly Workload[] {
-  const selector = service.workloadSelector;
-  if (selector === undefined) return [];
-  return (workloads.byNamespace.get(service.namespace) ?? []).filter((workload) => selects(selector, workload.labels));
+  const here = workloads.byNamespace.get(service.namespace) ?? [];
+  const resolves = service.resolution.startsWith("dns");
+  const bySelector = service.workloadSelector;
+  const byEntry =
+    bySelector === undefined
+      ? []
+      : here.filter((workload) => selects(bySelector, workload.labels) && (resolves || hasIp(workload)));
+  const { platform, selector, externalName } = service;
+  if (!platform || isEmptyRecord(selector) || externalName !== "") return byEntry;
+  const byPlatform = here.filter(
+    (workload) => workload.registry === entryRegistry && selects(selector, workload.labels) && hasIp(workload),
+  );
+  return [...new Set([...byEntry, ...byPlatform])];
 }
 
 function recordsOfSlices(
   slices: readonly EndpointSlice[],
   joined: readonly (readonly (Workload | undefined)[])[],
+  publishNotReady: boolean,
 ): EndpointRecord[] {
   const records = new Map<string, EndpointRecord>();
   for (const [sliceIndex, slice] of slices.entries()) {
     for (const [index, endpoint] of slice.endpoints.entries()) {
       const [address] = endpoint.addresses;
       if (address === undefined) continue;
-      const record = recordOfSliceEndpoint(slice, endpoint, address, joined[sliceIndex]?.[index]);
-      // Two slices may carry one address with different ports.
-      const known = records.get(address);
-      records.set(address, known === undefined ? record : bothPorts(known, record));
+      const workload = joined[sliceIndex]?.[index];
+      const record = recordOfSliceEndpoint(slice, endpoint, { address, workload, publishNotReady });
+      // Two slices may carry one address with different ports, or the two addresses of one pod.
+      const key = workload === undefined ? address : `${workload.registry}/${workload.namespace}/${workload.name}`;
+      const known = records.get(key);
+      records.set(key, known === undefined ? record : bothPorts(known, record));
     }
   }
   return [...records.values()];
@@ -192,26 +227,44 @@ function recordsOfSlices(
 function bothPorts(first: EndpointRecord, second: EndpointRecord): EndpointRecord {
   return {
     ...first,
+    ...addressesOf([...first.addresses, ...second.addresses], first.workload),
+    hostname: first.hostname || second.hostname,
+    ports: [...portsOf(first), ...portsOf(second)],
     health: first.health === "healthy" ? first.health : second.health,
     portFor: (name, number, target) => first.portFor(name, number, target) ?? second.portFor(name, number, target),
   };
 }
 
+function portsOf({ ports }: EndpointRecord): readonly EndpointPort[] {
+  return Array.isArray(ports) ? ports : Object.entries(ports).map(([name, number]) => ({ name, number }));
+}
+
+/** In the workload's own order, where it is known; else IPv4 first. */
+function addressesOf(
+  found: readonly string[],
+  workload: Workload | undefined,
+): { readonly address: string; readonly addresses: readonly string[] } {
+  const own = (workload?.addresses ?? []).filter((address) => found.includes(address));
+  const others = found.filter((address) => !own.includes(address));
+  const addresses = [...new Set([...own, ...others.filter(isIpv4), ...others.filter((each) => !isIpv4(each))])];
+  return { address: addresses[0] ?? "", addresses };
+}
+
 function recordOfSliceEndpoint(
   slice: EndpointSlice,
   endpoint: Endpoint,
-  address: string,
-  workload: Workload | undefined,
+  {
+    address,
+    workload,
+    publishNotReady,
+  }: { readonly address: string; readonly workload: Workload | undefined; readonly publishNotReady: boolean },
 ): EndpointRecord {
+  const ready = endpoint.ready || publishNotReady;
   return {
     address,
-    health: endpoint.terminating
-      ? endpoint.serving
-        ? "draining"
-        : "unhealthy"
-      : endpoint.ready
-        ? "healthy"
-        : "unhealthy",
+    addresses: [address],
+    hostname: endpoint.hostname,
+    health: endpoint.terminating ? (endpoint.serving ? "draining" : "unhealthy") : ready ? "healthy" : "unhealthy",
     weight: 1,
     labels: workload?.labels ?? {},
     locality: workload?.locality ?? { region: "", zone: endpoint.zone, subzone: "" },
@@ -219,24 +272,30 @@ function recordOfSliceEndpoint(
     namespace: workload?.namespace ?? slice.namespace,
     mutualTls: workload?.mutualTls ?? false,
     ...(workload === undefined ? {} : { workload }),
+    ports: slice.ports,
     portFor: (name) =>
       slice.ports.find((port) => port.name === name)?.number ??
       (slice.ports.length === 1 && (slice.ports[0]?.name ?? "") === "" ? slice.ports[0]?.number : undefined),
   };
 }
 
-function recordOfWorkload(workload: Workload): EndpointRecord {
+function recordOfWorkload(workload: Workload, service: ServiceRecord | undefined): EndpointRecord {
+  const ports = service?.platform === true && service.workloadSelector === undefined ? service.ports : [];
+  const named = new Map(ports.map((port) => [port.name, port.targetPortName]));
   return {
-    address: workload.addresses[0] ?? "",
-    health: "healthy",
-    weight: 1,
+    ...addressesOf(workload.addresses, workload),
+    hostname: "",
+    health: workload.unready ? "unhealthy" : "healthy",
+    weight: workload.weight ?? 1,
     labels: workload.labels,
     locality: workload.locality,
     serviceAccount: workload.serviceAccount,
     namespace: workload.namespace,
     mutualTls: workload.mutualTls,
     workload,
-    portFor: (name, number, targetPort) => workload.ports[name] ?? (targetPort || number),
+    ports: workload.ports,
+    portFor: (name, number, targetPort) =>
+      workload.ports[name] ?? workload.ports[named.get(name) ?? ""] ?? (targetPort || number),
   };
 }
 
@@ -250,20 +309,19 @@ function recordOfEntryEndpoint(endpoint: EntryEndpoint, namespace: string, workl
   const workload = workloadAt(workloads, endpoint.address, namespace);
   return {
     address: endpoint.address,
+    addresses: [endpoint.address],
+    hostname: "",
     health: "healthy",
     weight: endpoint.weight || 1,
     labels: endpoint.labels,
     locality: localityOf(endpoint.locality),
     serviceAccount: endpoint.serviceAccount || (workload?.serviceAccount ?? ""),
     namespace,
-    mutualTls: endpoint.labels["security.istio.io/tlsMode"] === "istio" || (workload?.mutualTls ?? false),
+    mutualTls:
+      speaksMutualTls(endpoint.labels, endpoint.serviceAccount) ||
+      (endpoint.labels["security.istio.io/tlsMode"] === undefined && (workload?.mutualTls ?? false)),
     ...(workload === undefined ? {} : { workload }),
+    ports: endpoint.ports,
     portFor: (name, number, targetPort) => endpoint.ports[name] ?? (targetPort || number),
   };
-}
-
-/** `region/zone/subzone`. */
-export function localityOf(text: string): Locality {
-  const [region = "", zone = "", subzone = ""] = text.split("/");
-  return { region, zone, subzone };
 }

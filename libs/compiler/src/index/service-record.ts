@@ -1,4 +1,4 @@
-import { compareText } from "@lateen/model";
+import { compareText, isIpv4, parseCidr } from "@lateen/model";
 import type { Labels, ObjectRef, Protocol, Service } from "@lateen/model";
 import { protocolOf, resolutions } from "../istio-names.ts";
 import type { ServiceEntry } from "../istio.ts";
@@ -28,12 +28,19 @@ export interface ServiceRecord {
   readonly external: boolean;
   readonly resolution: Resolution;
   readonly headless: boolean;
+  readonly publishNotReady?: true;
   /** Addresses or ranges clients use for it. */
   readonly addresses: readonly string[];
+  /** What proxies that also answer their application's DNS queries use where there are none. */
+  readonly givenAddresses: readonly string[];
+  /** All `addresses` are one place, which has an address of each family. */
+  readonly dualStack?: true;
   readonly ports: readonly RecordPort[];
   readonly selector: Labels;
   /** Where another name takes over (Kubernetes ExternalName); empty otherwise. */
   readonly externalName: string;
+  /** Hosts of services that only say it goes by another name (ExternalName), sorted. */
+  readonly aliases?: readonly string[];
   /** Workloads of the namespace that serve it (ServiceEntry workloadSelector). */
   readonly workloadSelector?: Labels;
   readonly entryEndpoints: readonly EntryEndpoint[];
@@ -71,7 +78,9 @@ function serviceRecord(service: Service): ServiceRecord {
     external: service.externalName !== "",
     resolution: service.externalName === "" ? "endpoints" : "dns",
     headless: service.headless,
-    addresses: [...service.addresses].sort(),
+    ...(service.publishNotReady ? { publishNotReady: true } : {}),
+    addresses: service.addresses,
+    givenAddresses: [],
     ports: service.ports.filter((port) => port.protocol !== "udp"),
     selector: service.selector,
     externalName: service.externalName,
@@ -90,7 +99,7 @@ function serviceRecord(service: Service): ServiceRecord {
 export const recordsOfEntry = byIdentity(entryRecords);
 
 function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[] {
-  const { spec, meta } = object;
+  const { spec, meta, state } = object;
   const endpoints = entryEndpoints(spec);
   return spec.hosts.map((written) => {
     const host = written.toLowerCase();
@@ -104,7 +113,8 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       external: spec.location === 0,
       resolution,
       headless: false,
-      addresses: [...spec.addresses].sort(),
+      addresses: spec.addresses.map(withoutFullLength).sort(),
+      givenAddresses: (state?.addresses ?? []).filter((each) => each.host === host).map((each) => each.address),
       ports: spec.ports
         .map((port) => ({
           name: port.name,
@@ -128,6 +138,12 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       origin: object.origin,
     };
   });
+}
+
+/** `10.0.0.1/32` is a single address. */
+function withoutFullLength(address: string): string {
+  const range = parseCidr(address);
+  return range !== undefined && range.length === (isIpv4(range.address) ? 32 : 128) ? range.address : address;
 }
 
 function resolutionOf(spec: ServiceEntry): Resolution {

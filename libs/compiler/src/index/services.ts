@@ -19,7 +19,7 @@ export interface VisibleServices {
   readonly all: readonly ServiceRecord[];
   readonly byHost: ReadonlyMap<string, ServiceRecord>;
   readonly byPort: ReadonlyMap<number, readonly ServicePortRecord[]>;
-  /** By exact host, else by the most specific wildcard service. */
+  /** By exact host or alias, else by the most specific wildcard service. */
   find(host: string): ServiceRecord | undefined;
 }
 
@@ -112,7 +112,10 @@ const merged = byPair((first: ServiceRecord, second: ServiceRecord): ServiceReco
   return {
     ...first,
     ports: [...first.ports, ...second.ports.filter((port) => !known.has(port.number))],
-    addresses: [...new Set([...first.addresses, ...second.addresses])].sort(),
+    addresses: [...new Set([...first.addresses, ...second.addresses])],
+    ...(first.workloadSelector === undefined && second.workloadSelector !== undefined
+      ? { workloadSelector: second.workloadSelector }
+      : {}),
     entryEndpoints: [...first.entryEndpoints, ...second.entryEndpoints],
     subjectAltNames: [...new Set([...first.subjectAltNames, ...second.subjectAltNames])].sort(),
   };
@@ -125,15 +128,50 @@ export function visibleServices(records: readonly ServiceRecord[], namespace: st
     const rival = byHost.get(record.host);
     if (rival === undefined || prefers(namespace, record, rival)) byHost.set(record.host, record);
   }
-  const list = [...byHost.values()];
+  return createView(withAliases(byHost));
+}
+
+/** ExternalName services whose name another service of the mesh has are that service, as in Istio; chains are followed. */
+function withAliases(byHost: ReadonlyMap<string, ServiceRecord>): readonly ServiceRecord[] {
+  const aliases = new Map<string, ServiceRecord[]>();
+  const concrete = [...byHost.values()].filter((record) => {
+    const target = record.externalName === "" ? undefined : targetOf(record, byHost);
+    if (target !== undefined) append(aliases, target.host, record);
+    return target === undefined;
+  });
+  return aliases.size === 0
+    ? concrete
+    : concrete.map((record) => (aliases.get(record.host) ?? []).reduce(withAlias, record));
+}
+
+const withAlias = byPair((record: ServiceRecord, alias: ServiceRecord): ServiceRecord => {
+  return { ...record, aliases: [...(record.aliases ?? []), alias.host] };
+});
+
+/** Undefined where the chain leaves the mesh, or comes back to itself. */
+function targetOf(alias: ServiceRecord, byHost: ReadonlyMap<string, ServiceRecord>): ServiceRecord | undefined {
+  const seen = new Set<ServiceRecord>();
+  let record: ServiceRecord | undefined = alias;
+  while (record !== undefined && record.externalName !== "") {
+    if (seen.has(record)) return undefined;
+    seen.add(record);
+    record = byHost.get(record.externalName.replace(/\.$/, ""));
+  }
+  return record;
+}
+
+/** Of services whose hosts differ, in the order of hosts. */
+export function createView(list: readonly ServiceRecord[]): VisibleServices {
+  const byHost = new Map(list.map((record) => [record.host, record]));
   const byPort = new Map<number, ServicePortRecord[]>();
   for (const service of list) for (const port of service.ports) append(byPort, port.number, { service, port });
+  const byAlias = new Map(list.flatMap((record) => (record.aliases ?? []).map((alias) => [alias, record] as const)));
   const wildcards = list.filter((record) => isWildcard(record.host)).map((record) => record.host);
   return {
     all: list,
     byHost,
     byPort,
-    find: (host) => byHost.get(host) ?? byHost.get(mostSpecificMatch(wildcards, host) ?? ""),
+    find: (host) => byHost.get(host) ?? byAlias.get(host) ?? byHost.get(mostSpecificMatch(wildcards, host) ?? ""),
   };
 }
 

@@ -8,6 +8,7 @@ import type { PeerMode } from "../index/peer-modes.ts";
 import { isHttp } from "../istio-names.ts";
 import type { ServedPort } from "../scope.ts";
 import { sidecarTls } from "./gateway-tls.ts";
+import { alsoWildcard } from "./sidecar-outbound.ts";
 import { inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
@@ -27,11 +28,12 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
   const chains = [
     blackHoleChain(parts, settings.inboundPort),
     ...passthroughChains(parts, ports),
-    ...ports.flatMap((port) => portChains(parts, port, { bind: "0.0.0.0", matchPort: true })),
+    ...ports.flatMap((port) => portChains(parts, port, { bind: scope.bind, matchPort: true })),
   ];
   return {
     ref: { kind: "virtual-inbound" },
-    bind: "0.0.0.0",
+    bind: scope.bind,
+    ...alsoWildcard(context),
     port: settings.inboundPort,
     direction: "inbound",
     bindToPort: true,

@@ -1,7 +1,9 @@
 import type * as ir from "@lateen/ir";
 import { isIp, isLoopback, parseCidr } from "@lateen/model";
 import type { Cidr, ObjectRef } from "@lateen/model";
+import { usableAddresses } from "../addressing.ts";
 import { behind, proxyRef } from "../context.ts";
+import type { Context } from "../context.ts";
 import { inboundPorts } from "../inbound-ports.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import { isHttp, isTlsPassthrough, protocolOf } from "../istio-names.ts";
@@ -93,7 +95,8 @@ function shared(plan: Plan, port: number): SharedPort {
 /** TCP, TLS and undeclared ports: by virtual address where there is one, else by range, server name or endpoint. */
 function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
   const addresses = service.headless ? endpointAddresses(parts, service) : service.addresses.filter(isIp);
-  for (const address of addresses) addOwn(parts, plan, { service, port, address });
+  for (const [address = "", ...others] of placesOf(service, addresses))
+    addOwn(parts, plan, { service, port, address, others });
   if (addresses.length > 0 || service.headless) return;
   const ranges = service.addresses.flatMap((address) => parseCidr(address) ?? []);
   const here = shared(plan, port.number);
@@ -102,6 +105,11 @@ function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, p
     addChain(parts, here, service, serverNameChain(parts, service, port));
   else if (port.protocol === "auto") here.http = true;
   else addFallback(parts, here, service, port);
+}
+
+/** One listener for each list of addresses: a dual-stack service has one, under all of its addresses. */
+function placesOf({ dualStack }: ServiceRecord, addresses: readonly string[]): readonly (readonly string[])[] {
+  return dualStack === true && addresses.length > 0 ? [addresses] : addresses.map((address) => [address]);
 }
 
 /** Envoy refuses a listener in which two chains match the same. */
@@ -118,13 +126,20 @@ function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord
 }
 
 function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): readonly string[] {
-  return [...new Set(context.endpointsOf(service)?.addresses ?? [])].filter(isIp);
+  const { scope, settings } = context;
+  const reached = (context.endpointsOf(service)?.records ?? []).filter(({ health }) => health !== "unhealthy");
+  const addresses = reached.flatMap((record) => {
+    const usable = usableAddresses(record.addresses, scope);
+    return settings.dualStack ? usable : usable.slice(0, 1);
+  });
+  return [...new Set(addresses)].filter(isIp);
 }
 
 /** Without capture a client has to address the listener itself: only loopback addresses can be bound for others. */
 function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
   const loopback = service.addresses.filter((address) => isIp(address) && isLoopback(address));
-  for (const address of loopback) addOwn(parts, plan, { service, port, address });
+  for (const [address = "", ...others] of placesOf(service, loopback))
+    addOwn(parts, plan, { service, port, address, others });
   if (port.protocol === "auto") shared(plan, port.number).http = true;
   else if (loopback.length === 0) {
     parts.context.findings.info(
@@ -139,6 +154,8 @@ interface Place {
   readonly service: ServiceRecord;
   readonly port: RecordPort;
   readonly address: string;
+  /** Of the other address family. */
+  readonly others: readonly string[];
 }
 
 function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
@@ -157,7 +174,7 @@ function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
   plan.own.set(key, { listener: ownListener(parts, place), owner: service.origin });
 }
 
-function ownListener(parts: ListenerParts, { service, port, address }: Place): ir.Listener {
+function ownListener(parts: ListenerParts, { service, port, address, others }: Place): ir.Listener {
   const { context } = parts;
   const name: ir.ChainName = { kind: "none" };
   const plain: ir.FilterChain = {
@@ -168,6 +185,7 @@ function ownListener(parts: ListenerParts, { service, port, address }: Place): i
   const base = {
     ref: { kind: "address", bind: address, port: port.number },
     bind: address,
+    ...(others.length === 0 ? {} : { alsoBind: others }),
     port: port.number,
     direction: "outbound",
     bindToPort: context.scope.interception === "none",
@@ -235,6 +253,12 @@ function addFallback(parts: ListenerParts, here: SharedPort, service: ServiceRec
   here.fallback = { owner: service.origin, chain: { name: { kind: "none" }, match: {}, handler } };
 }
 
+/** A proxy of both families takes captured connections of both. */
+export function alsoWildcard({ scope, settings }: Context): Pick<ir.Listener, "alsoBind"> {
+  const both = settings.dualStack && scope.families === "dual" && scope.interception !== "none";
+  return both ? { alsoBind: ["::"] } : {};
+}
+
 function sharedListener(parts: ListenerParts, port: number, { http, chains, fallback }: SharedPort): ir.Listener {
   const { context } = parts;
   const { bind, interception } = context.scope;
@@ -242,6 +266,7 @@ function sharedListener(parts: ListenerParts, port: number, { http, chains, fall
   const base = {
     ref: { kind: "address", bind, port },
     bind,
+    ...alsoWildcard(context),
     port,
     direction: "outbound",
     bindToPort: interception === "none",
@@ -270,7 +295,8 @@ function virtualOutbound(parts: ListenerParts): ir.Listener {
   const { settings } = parts.context;
   return {
     ref: { kind: "virtual-outbound" },
-    bind: "0.0.0.0",
+    bind: parts.context.scope.bind,
+    ...alsoWildcard(parts.context),
     port: settings.outboundPort,
     direction: "outbound",
     bindToPort: true,

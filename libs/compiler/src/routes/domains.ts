@@ -6,7 +6,11 @@ import type { ServiceRecord } from "../index/service-record.ts";
  * DNS search paths allow them, and its addresses. Ports are ignored when hosts are matched.
  */
 export function alternateDomains(service: ServiceRecord, proxyDomain: string): readonly string[] {
-  return [...shortNames(service.host, proxyDomain), ...service.addresses.filter(isSingle).map(hostForm)];
+  const names = shortNames(service.host, proxyDomain);
+  // A headless service's workloads have names of their own below it.
+  const below = service.headless ? [service.host, ...names].map((name) => `*.${name}`) : [];
+  const aliases = (service.aliases ?? []).flatMap((alias) => [alias, ...shortNames(alias, proxyDomain)]);
+  return [...names, ...below, ...aliases, ...service.addresses.filter(isSingle).map(hostForm)];
 }
 
 function isSingle(address: string): boolean {
@@ -18,7 +22,7 @@ export function hostForm(host: string): string {
 }
 
 /** For `a.ns.svc.dom` seen from `ns.svc.dom`: `a`, `a.ns`, `a.ns.svc`; from another namespace without the first. */
-function shortNames(host: string, proxyDomain: string): readonly string[] {
+export function shortNames(host: string, proxyDomain: string): readonly string[] {
   const [ownNamespace = "", svc, ...zone] = proxyDomain.split(".");
   if (svc !== "svc") return [];
   const suffix = `.svc.${zone.join(".")}`;

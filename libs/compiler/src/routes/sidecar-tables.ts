@@ -5,7 +5,7 @@ import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
 import { unknownTraffic } from "../outbound-policy.ts";
-import { alternateDomains } from "./domains.ts";
+import { alternateDomains, shortNames } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
 import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
 import type { Candidate } from "./virtual-hosts.ts";
@@ -16,7 +16,7 @@ const portOfUnknownHosts = 80;
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
   const services = (context.listed.byPort.get(port) ?? []).filter((entry) => mayBeHttp(entry.port));
-  const known = services.map(({ service }) => serviceHost(context, service, port));
+  const known = services.flatMap(({ service }) => serviceHosts(context, service, port));
   const extra = port === portOfUnknownHosts ? unknownHosts(context, port) : [];
   return tableOf(context, { kind: "port", port }, withUniqueDomains([...known, ...extra]));
 }
@@ -29,7 +29,9 @@ export function openTable(context: Context, ref: ir.RouteTableRef): ir.RouteTabl
   const known = context.listed.all.flatMap((service) => {
     const ports = service.ports.filter(mayBeHttp).map((port) => port.number);
     const main = ports.includes(portOfUnknownHosts) ? portOfUnknownHosts : ports[0];
-    return ports.map((port) => withPort(serviceHost(context, service, port), port, port === main));
+    return ports.flatMap((port) =>
+      serviceHosts(context, service, port).map((host) => withPort(host, port, port === main)),
+    );
   });
   const extra = unknownHosts(context, portOfUnknownHosts).map((host) => withPort(host, portOfUnknownHosts, true));
   return { ...tableOf(context, ref, withUniqueDomains([...known, ...extra])), matchPorts: true };
@@ -73,6 +75,25 @@ function serviceHost(context: Context, service: ServiceRecord, port: number): Ca
     },
     alternates: alternateDomains(service, context.scope.dnsDomain),
   };
+}
+
+/** The service's own host, and those of its other names that have rules of their own. */
+function serviceHosts(context: Context, service: ServiceRecord, port: number): readonly Candidate[] {
+  const ruled = aliasHosts(context, service, port);
+  const aliases = service.aliases?.filter((alias) => !ruled.some(({ host }) => host.host === alias)) ?? [];
+  return [...ruled, serviceHost(context, ruled.length === 0 ? service : { ...service, aliases }, port)];
+}
+
+/** Other names of a service that have rules of their own. */
+function aliasHosts(context: Context, { aliases = [] }: ServiceRecord, port: number): readonly Candidate[] {
+  return aliases.flatMap((host) => {
+    const rules = rulesOf(context, host);
+    const routes =
+      rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
+    if (routes.length === 0) return [];
+    const alternates = shortNames(host, context.scope.dnsDomain);
+    return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates }];
+  });
 }
 
 /** The oldest of the most specific VirtualServices for a host; the others of that host are told. */

@@ -97,6 +97,7 @@ const onPort = byPair(({ port }: EgressListener, service: ServiceRecord): readon
 /** Services that rules of a listener send requests to; they come with the rule, without being named. */
 export function impliedServices(view: EgressView, exported: Exported, domain: string): readonly ServiceRecord[] {
   const wanted = new Set(view.routing.all.flatMap((rule) => destinationHosts(rule, domain)));
+  for (const { host, externalName } of exported.services) if (wanted.has(host)) wanted.add(externalName);
   if (wanted.size === 0) return [];
   const found = visibleServices(
     exported.services.filter((service) => wanted.has(service.host)),

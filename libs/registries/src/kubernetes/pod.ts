@@ -40,6 +40,7 @@ export function convertPod(
     canonicalRevision:
       firstOf(labels, ["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"]) ?? "latest",
     workloadName,
+    ...(isReady(status) ? {} : { unready: true as const }),
   };
   return concluded(root, addresses.length === 0 || ended ? undefined : workload);
 }
@@ -47,6 +48,13 @@ export function convertPod(
 function readAddresses(status: Reader): string[] {
   const all = [status.string("podIP"), ...status.objects("podIPs").map((each) => each.string("ip"))];
   return [...new Set(all.filter((address) => address !== ""))];
+}
+
+/** A pod whose conditions are not told counts as ready. */
+function isReady(status: Reader): boolean {
+  return status
+    .objects("conditions")
+    .every((condition) => condition.string("type") !== "Ready" || condition.string("status") === "True");
 }
 
 function readPorts(spec: Reader): Record<string, number> {

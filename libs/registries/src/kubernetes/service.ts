@@ -37,6 +37,7 @@ export function convertService(
     createdAtMs,
     externalName,
     headless: !external && spec.string("clusterIP") === "None",
+    ...(spec.boolean("publishNotReadyAddresses") === true ? { publishNotReady: true as const } : {}),
     exportTo: (annotations[exportToAnnotation] ?? "")
       .split(",")
       .map((each) => each.trim())

@@ -49,6 +49,7 @@ export function serviceFromEntry(entry: Entry): Service | undefined {
     origin,
     ports,
     createdAtMs,
+    publishNotReady,
     ...plain
   }: StoredService = entry.value.value;
   const file = origin?.file ?? "";
@@ -56,6 +57,7 @@ export function serviceFromEntry(entry: Entry): Service | undefined {
   return {
     ...plain,
     createdAtMs: Number(createdAtMs),
+    ...(publishNotReady ? { publishNotReady } : {}),
     ports: ports.map(({ name, number, protocol, targetPort, targetPortName }) => ({
       name,
       number,
@@ -106,7 +108,7 @@ export function endpointsFromEntry(entry: Entry): EndpointSlice | undefined {
 }
 
 export function workloadToEntry(workload: Workload): Entry {
-  const { addresses, labels, locality, ports, ...plain } = workload;
+  const { addresses, labels, locality, ports, weight: _weight, ...plain } = workload;
   const value = {
     ...plain,
     addresses: [...addresses],
@@ -119,9 +121,10 @@ export function workloadToEntry(workload: Workload): Entry {
 
 export function workloadFromEntry(entry: Entry): Workload | undefined {
   if (entry.value.case !== "workload") return undefined;
-  const { $typeName: _type, $unknown: _unknown, locality, ...plain }: StoredWorkload = entry.value.value;
+  const { $typeName: _type, $unknown: _unknown, locality, unready, ...plain }: StoredWorkload = entry.value.value;
   return {
     ...plain,
+    ...(unready ? { unready } : {}),
     locality: { region: locality?.region ?? "", zone: locality?.zone ?? "", subzone: locality?.subzone ?? "" },
   };
 }

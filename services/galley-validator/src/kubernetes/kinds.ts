@@ -87,6 +87,15 @@ interface RawContainer {
   readonly ports?: unknown;
 }
 
+/** Whether it is ready, without since when. */
+function readinessOf(conditions: unknown): unknown {
+  if (!Array.isArray(conditions)) return undefined;
+  const ready = (conditions as { readonly type?: unknown; readonly status?: unknown }[]).find(
+    ({ type }) => type === "Ready",
+  );
+  return ready && [{ type: "Ready", status: ready.status }];
+}
+
 /** A pod is large, and what a proxy needs of it is small. */
 function trimPod(object: KubeObject): KubeObject {
   const spec = (object["spec"] ?? {}) as Readonly<Record<string, unknown>>;
@@ -103,6 +112,11 @@ function trimPod(object: KubeObject): KubeObject {
       containers: portsOf(spec["containers"]),
       initContainers: portsOf(spec["initContainers"]),
     },
-    status: { phase: status["phase"], podIP: status["podIP"], podIPs: status["podIPs"] },
+    status: {
+      phase: status["phase"],
+      podIP: status["podIP"],
+      podIPs: status["podIPs"],
+      conditions: readinessOf(status["conditions"]),
+    },
   };
 }

@@ -31,6 +31,7 @@ import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_pr
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer as rawBuffer } from "@lateen/protos/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import { file_envoy_extensions_transport_sockets_tls_v3_tls as tls } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options as httpProtocolOptions } from "@lateen/protos/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
 import { messageJson } from "./json.ts";
 
 /** The types that `@lateen/xds-build` writes into an Any, so that a dump can show what is in them. */
@@ -64,7 +65,7 @@ const registry = createRegistry(
 );
 
 const schemas: ReadonlyMap<string, DescMessage> = new Map(
-  [ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema].map(
+  [ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema, NameTableSchema].map(
     (schema) => [`type.googleapis.com/${schema.typeName}`, schema] as const,
   ),
 );
