@@ -7,6 +7,8 @@ import type { Release } from "@lateen/model";
 const since = {
   /** `CustomTag.value`, a format string. */
   "formatted-log-tags": { major: 1, minor: 37 },
+  /** `RetryBudget.budget_interval`. */
+  "retry-budget-interval": { major: 1, minor: 40 },
 } as const satisfies Readonly<Record<string, Release>>;
 
 export type EnvoyFeature = keyof typeof since;

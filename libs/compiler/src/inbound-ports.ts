@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import { captureModes, protocolOf } from "./istio-names.ts";
 import type { ConnectionPool, ServerTls } from "./istio.ts";
 import type { ServedPort } from "./scope.ts";
-import { portPolicy } from "./clusters/traffic-policy.ts";
+import { rulePolicy } from "./clusters/traffic-policy.ts";
 
 /** A port on which calls to the application come in. */
 export interface InboundPort {
@@ -127,7 +127,7 @@ function poolOf(context: Context, served: ServedPort): { readonly pool?: Connect
   if (inbound !== undefined) return { pool: inbound };
   const service = context.services.byHost.get(served.host);
   if (service === undefined || service.namespace !== served.namespace) return {};
-  const pool = portPolicy(context.policyFor(service)?.trafficPolicy, undefined, served.port).connectionPool;
+  const pool = rulePolicy({ policy: context.policyFor(service), subset: "", port: served.port }).connectionPool;
   return pool === undefined ? {} : { pool };
 }
 

@@ -1,6 +1,6 @@
 import { isEmptyRecord } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
-import type { ConnectionPool, ExtensionProvider, HttpRetry, MeshConfig } from "./istio.ts";
+import type { ConnectionPool, ExtensionProvider, HttpRetry, MeshConfig, Outliers } from "./istio.ts";
 
 /** Mesh-wide settings, with every default filled in. */
 export interface MeshSettings {
@@ -36,6 +36,8 @@ export interface MeshSettings {
   readonly upgradeToHttp2: boolean;
   /** Services and workloads are met at an address of each family; off: at their first. */
   readonly dualStack: boolean;
+  /** Under every DestinationRule, part by part. */
+  readonly defaultPolicy: { readonly connectionPool?: ConnectionPool; readonly outlierDetection?: Outliers };
 }
 
 /** What an installation decides before any MeshConfig is read. */
@@ -70,6 +72,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
     dualStack: installation.dualStack ?? false,
+    defaultPolicy: {},
   };
 }
 
@@ -109,10 +112,19 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
       destinationRules: config.defaultDestinationRuleExportTo,
     },
     upgradeToHttp2: config.h2UpgradePolicy === 1,
+    defaultPolicy: defaultPolicyOf(config),
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
     ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)
       ? {}
       : { keepalive: config.tcpKeepalive }),
+  };
+}
+
+function defaultPolicyOf({ defaultTrafficPolicy }: MeshConfig): MeshSettings["defaultPolicy"] {
+  const { connectionPool, outlierDetection } = defaultTrafficPolicy ?? {};
+  return {
+    ...(connectionPool === undefined ? {} : { connectionPool }),
+    ...(outlierDetection === undefined ? {} : { outlierDetection }),
   };
 }
 

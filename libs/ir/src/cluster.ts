@@ -12,6 +12,8 @@ export interface Cluster {
   readonly outlierDetection?: OutlierDetection;
   readonly http: UpstreamHttp;
   readonly tls: UpstreamTls;
+  /** Connections begin with a PROXY header of this version. */
+  readonly proxyProtocol?: 1 | 2;
   /** Services this cluster stands for: what telemetry reads. */
   readonly services: readonly ServiceName[];
   /** The DestinationRule that shaped it, as `Kind/namespace/name`. */
@@ -63,16 +65,42 @@ export interface EndpointQuery {
 }
 
 export type Balancing =
-  | { readonly kind: "least-request" | "round-robin"; readonly warmupMs?: number }
+  | { readonly kind: "least-request" | "round-robin"; readonly warmup?: Warmup }
+  | ({ readonly kind: "utilization"; readonly warmup?: Warmup } & UtilizationWeights)
   | { readonly kind: "random" | "by-cluster" }
   | { readonly kind: "ring-hash"; readonly minimumRingSize?: number }
   | { readonly kind: "maglev"; readonly tableSize?: number };
+
+/** A new endpoint begins with a share of its requests and has all of them after `durationMs`. */
+export interface Warmup {
+  readonly durationMs: number;
+  readonly minimumPercent?: number;
+  readonly aggression?: number;
+}
+
+/** Weights follow what endpoints report of their load (ORCA). What is absent has Envoy's default. */
+export interface UtilizationWeights {
+  readonly stabilizationMs?: number;
+  readonly expirationMs?: number;
+  readonly updateMs?: number;
+  readonly errorPenaltyPercent?: number;
+  readonly metrics: readonly string[];
+}
 
 export interface ConnectionLimits {
   readonly maxConnections?: number;
   readonly maxPendingRequests?: number;
   readonly maxRequests?: number;
   readonly maxRetries?: number;
+  /** Instead of `maxRetries`. */
+  readonly retryBudget?: RetryBudget;
+}
+
+/** Retries at one time, as a share of the requests there are. */
+export interface RetryBudget {
+  readonly percent: number;
+  readonly minimum?: number;
+  readonly intervalMs?: number;
 }
 
 export interface Keepalive {
@@ -90,6 +118,8 @@ export interface OutlierDetection {
   readonly baseEjectionMs?: number;
   readonly maxEjectionPercent?: number;
   readonly minHealthPercent: number;
+  /** Responses that count as errors; absent: all 5xx. */
+  readonly errorCodes?: readonly number[];
 }
 
 export interface UpstreamHttp {

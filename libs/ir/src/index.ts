@@ -20,7 +20,10 @@ export type {
   ServiceName,
   UpstreamHttp,
   UpstreamTls,
+  RetryBudget,
   UpstreamTrust,
+  UtilizationWeights,
+  Warmup,
 } from "./cluster.ts";
 export type { EndpointAddress, EndpointSet, LocalityEndpoints } from "./endpoints.ts";
 export type {

@@ -100,4 +100,9 @@ export interface TcpHandler {
   readonly externalAuthorization: readonly ExternalAuthorization[];
   readonly accessLogs: readonly AccessLog[];
   readonly idleTimeoutMs?: number;
+  readonly maxConnectionMs?: number;
+  /** Connections of one client address go to one endpoint. */
+  readonly hashSourceIp?: boolean;
+  /** Bytes travel inside an HTTP request to the target, which goes on to `host`. */
+  readonly tunnel?: { readonly host: string; readonly port: number; readonly method: "CONNECT" | "POST" };
 }

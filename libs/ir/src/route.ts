@@ -130,6 +130,12 @@ export interface Cors {
 
 export type HashPolicy =
   | { readonly kind: "header"; readonly name: string }
-  | { readonly kind: "cookie"; readonly name: string; readonly path: string; readonly ttlMs?: number }
+  | {
+      readonly kind: "cookie";
+      readonly name: string;
+      readonly path: string;
+      readonly ttlMs?: number;
+      readonly attributes?: readonly { readonly name: string; readonly value: string }[];
+    }
   | { readonly kind: "source-ip" }
   | { readonly kind: "query"; readonly name: string };

@@ -12,11 +12,15 @@ import type { Cluster } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.
 import { OutlierDetectionSchema } from "@lateen/protos/envoy/config/cluster/v3/outlier_detection_pb.js";
 import type { OutlierDetection } from "@lateen/protos/envoy/config/cluster/v3/outlier_detection_pb.js";
 import { HttpProtocolOptionsSchema } from "@lateen/protos/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { MatchPredicateSchema } from "@lateen/protos/envoy/config/common/matcher/v3/matcher_pb.js";
+import type { MatchPredicate } from "@lateen/protos/envoy/config/common/matcher/v3/matcher_pb.js";
+import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { ClientSideWeightedRoundRobinSchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
 import { fixedEndpoints } from "./endpoints.ts";
 import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
 import { clusterName, configPath } from "./naming.ts";
-import { plaintextSocket, upstreamSocket } from "./transport.ts";
+import { plaintextSocket, proxyProtocolSocket, upstreamSocket } from "./transport.ts";
 
 type Fields = Init<typeof ClusterSchema>;
 
@@ -37,9 +41,9 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     ...balancing(cluster.balancing),
     ...portOverride(cluster),
     ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
-    ...protocolOptions(cluster.http),
+    ...protocolOptions(cluster.http, cluster.outlierDetection?.errorCodes),
     ...keepalive(cluster.keepalive),
-    ...transport(cluster.tls),
+    ...transport(cluster.tls, cluster.proxyProtocol),
     ...metadata(cluster),
   });
 }
@@ -107,17 +111,19 @@ function balancing(policy: ir.Balancing): Fields {
     case "least-request":
       return {
         lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
-        ...(policy.warmupMs === undefined
+        ...(policy.warmup === undefined
           ? {}
-          : { lbConfig: { case: "leastRequestLbConfig", value: slowStart(policy.warmupMs) } }),
+          : { lbConfig: { case: "leastRequestLbConfig", value: { slowStartConfig: slowStart(policy.warmup) } } }),
       };
     case "round-robin":
       return {
         lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-        ...(policy.warmupMs === undefined
+        ...(policy.warmup === undefined
           ? {}
-          : { lbConfig: { case: "roundRobinLbConfig", value: slowStart(policy.warmupMs) } }),
+          : { lbConfig: { case: "roundRobinLbConfig", value: { slowStartConfig: slowStart(policy.warmup) } } }),
       };
+    case "utilization":
+      return { loadBalancingPolicy: { policies: [{ typedExtensionConfig: utilization(policy) }] } };
     case "ring-hash":
       return {
         lbPolicy: Cluster_LbPolicy.RING_HASH,
@@ -137,8 +143,28 @@ function balancing(policy: ir.Balancing): Fields {
   }
 }
 
-function slowStart(ms: number) {
-  return { slowStartConfig: { slowStartWindow: duration(ms) } };
+/** Envoy's own defaults are Istio's: ten percent at first, growing linearly. */
+function slowStart({ durationMs, minimumPercent, aggression }: ir.Warmup) {
+  return {
+    slowStartWindow: duration(durationMs),
+    ...(minimumPercent === undefined ? {} : { minWeightPercent: { value: minimumPercent } }),
+    ...(aggression === undefined ? {} : { aggression: { defaultValue: aggression, runtimeKey: "" } }),
+  };
+}
+
+function utilization(policy: Extract<ir.Balancing, { kind: "utilization" }>) {
+  const { stabilizationMs, expirationMs, updateMs, errorPenaltyPercent, metrics, warmup } = policy;
+  return {
+    name: "envoy.load_balancing_policies.client_side_weighted_round_robin",
+    typedConfig: typed(ClientSideWeightedRoundRobinSchema, {
+      ...optionalDuration("blackoutPeriod", stabilizationMs),
+      ...optionalDuration("weightExpirationPeriod", expirationMs),
+      ...optionalDuration("weightUpdatePeriod", updateMs),
+      ...(errorPenaltyPercent === undefined ? {} : { errorUtilizationPenalty: errorPenaltyPercent / 100 }),
+      metricNamesForComputingUtilization: [...metrics],
+      ...(warmup === undefined ? {} : { slowStartConfig: slowStart(warmup) }),
+    }),
+  };
 }
 
 function circuitBreakers(limits: ir.ConnectionLimits): CircuitBreakers {
@@ -149,10 +175,19 @@ function circuitBreakers(limits: ir.ConnectionLimits): CircuitBreakers {
         maxPendingRequests: limits.maxPendingRequests ?? unlimited,
         maxRequests: limits.maxRequests ?? unlimited,
         maxRetries: limits.maxRetries ?? unlimited,
+        ...(limits.retryBudget === undefined ? {} : { retryBudget: retryBudget(limits.retryBudget) }),
         trackRemaining: true,
       },
     ],
   });
+}
+
+function retryBudget({ percent, minimum, intervalMs }: ir.RetryBudget) {
+  return {
+    budgetPercent: { value: percent },
+    ...(minimum === undefined ? {} : { minRetryConcurrency: minimum }),
+    ...optionalDuration("budgetInterval", intervalMs),
+  };
 }
 
 /** Ejection by success rate stays off: Istio has only counts of consecutive errors. */
@@ -187,7 +222,7 @@ function outlierDetection(from: ir.OutlierDetection): OutlierDetection {
 type HttpOptions = Init<typeof HttpProtocolOptionsSchema>;
 
 /** TCP clusters, and HTTP/1.1 clusters with nothing to say, keep Envoy's defaults. */
-function protocolOptions(options: ir.UpstreamHttp): Fields {
+function protocolOptions(options: ir.UpstreamHttp, errorCodes: readonly number[] | undefined): Fields {
   const { maxRequestsPerConnection, idleTimeoutMs, maxConnectionDurationMs, autoSni, autoSanValidation } = options;
   const common: HttpOptions["commonHttpProtocolOptions"] = {
     ...optionalDuration("idleTimeout", idleTimeoutMs),
@@ -196,15 +231,47 @@ function protocolOptions(options: ir.UpstreamHttp): Fields {
   };
   const hasCommon = Object.keys(common).length > 0;
   const follows = autoSni === true || autoSanValidation === true;
-  if (!hasCommon && !follows && (options.protocol === "tcp" || options.protocol === "http1")) return {};
+  if (
+    !hasCommon &&
+    !follows &&
+    errorCodes === undefined &&
+    (options.protocol === "tcp" || options.protocol === "http1")
+  )
+    return {};
   const value = typed(HttpProtocolOptionsSchema, {
     ...(hasCommon ? { commonHttpProtocolOptions: common } : {}),
     ...(follows
       ? { upstreamHttpProtocolOptions: { autoSni: autoSni === true, autoSanValidation: autoSanValidation === true } }
       : {}),
+    ...(errorCodes === undefined ? {} : { outlierDetection: { errorMatcher: statusMatcher(errorCodes) } }),
     ...upstreamProtocol(options),
   });
   return { typedExtensionProtocolOptions: { [http]: value } };
+}
+
+function statusMatcher(codes: readonly number[]): MatchPredicate {
+  const rules = codes.map((code) =>
+    create(MatchPredicateSchema, {
+      rule: {
+        case: "httpResponseHeadersMatch",
+        value: {
+          headers: [
+            {
+              name: ":status",
+              headerMatchSpecifier: {
+                case: "stringMatch",
+                value: { matchPattern: { case: "exact", value: String(code) } },
+              },
+            },
+          ],
+        },
+      },
+    }),
+  );
+  const [only] = rules;
+  // Envoy wants at least two alternatives.
+  if (only !== undefined && rules.length === 1) return only;
+  return create(MatchPredicateSchema, { rule: { case: "orMatch", value: { rules } } });
 }
 
 function upstreamProtocol(options: ir.UpstreamHttp): HttpOptions {
@@ -259,14 +326,16 @@ function keepalive(from: ir.Keepalive | undefined): Fields {
 }
 
 /** Where the endpoint decides, its metadata picks the socket: TLS for those that speak it, else plaintext. */
-function transport(tls: ir.UpstreamTls): Fields {
+function transport(tls: ir.UpstreamTls, version: ir.Cluster["proxyProtocol"]): Fields {
+  const announced = (socket: TransportSocket): TransportSocket =>
+    version === undefined ? socket : proxyProtocolSocket(socket, version);
   const socket = upstreamSocket(tls);
-  if (socket === undefined) return {};
-  if (tls.mode !== "workload-identity" || tls.when === "always") return { transportSocket: socket };
+  if (socket === undefined) return version === undefined ? {} : { transportSocket: announced(plaintextSocket()) };
+  if (tls.mode !== "workload-identity" || tls.when === "always") return { transportSocket: announced(socket) };
   return {
     transportSocketMatches: [
-      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: socket },
-      { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket() },
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: announced(socket) },
+      { name: "tlsMode-disabled", match: {}, transportSocket: announced(plaintextSocket()) },
     ],
   };
 }

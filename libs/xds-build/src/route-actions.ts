@@ -106,7 +106,12 @@ function hashPolicy(from: ir.HashPolicy): NonNullable<ActionFields["hashPolicy"]
       return {
         policySpecifier: {
           case: "cookie",
-          value: { name: from.name, path: from.path, ...optionalDuration("ttl", from.ttlMs) },
+          value: {
+            name: from.name,
+            path: from.path,
+            ...optionalDuration("ttl", from.ttlMs),
+            attributes: (from.attributes ?? []).map(({ name, value }) => ({ name, value })),
+          },
         },
       };
     case "source-ip":

@@ -51,7 +51,8 @@ function authorization({ authorization: steps }: ir.TcpHandler): Filter[] {
   );
 }
 
-function proxy({ targets, accessLogs, idleTimeoutMs }: ir.TcpHandler): Filter {
+function proxy(handler: ir.TcpHandler): Filter {
+  const { targets, accessLogs, idleTimeoutMs, maxConnectionMs, hashSourceIp, tunnel } = handler;
   const [first, ...others] = targets;
   const name = first === undefined ? clusterName({ kind: "black-hole" }) : clusterName(first.cluster);
   return filter(
@@ -67,6 +68,13 @@ function proxy({ targets, accessLogs, idleTimeoutMs }: ir.TcpHandler): Filter {
             },
       accessLog: accessLogs.map((log) => buildAccessLog(log, "tcp")),
       ...optionalDuration("idleTimeout", idleTimeoutMs),
+      ...optionalDuration("maxDownstreamConnectionDuration", maxConnectionMs),
+      ...(hashSourceIp ? { hashPolicy: [{ policySpecifier: { case: "sourceIp" as const, value: {} } }] } : {}),
+      ...(tunnel === undefined ? {} : { tunnelingConfig: tunnelling(tunnel) }),
     }),
   );
+}
+
+function tunnelling({ host, port, method }: NonNullable<ir.TcpHandler["tunnel"]>) {
+  return { hostname: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, usePost: method === "POST" };
 }

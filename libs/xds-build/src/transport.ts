@@ -8,6 +8,8 @@ import {
 import type { ConfigSource } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import { TransportSocketSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { ProxyProtocolConfig_Version } from "@lateen/protos/envoy/config/core/v3/proxy_protocol_pb.js";
+import { ProxyProtocolUpstreamTransportSchema } from "@lateen/protos/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "@lateen/protos/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
   SubjectAltNameMatcher_SanType,
@@ -74,6 +76,20 @@ export function plaintextSocket(): TransportSocket {
   return create(TransportSocketSchema, {
     name: "envoy.transport_sockets.raw_buffer",
     configType: { case: "typedConfig", value: typed(RawBufferSchema, {}) },
+  });
+}
+
+/** What `inner` sends comes after a PROXY header. */
+export function proxyProtocolSocket(inner: TransportSocket, version: 1 | 2): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.upstream_proxy_protocol",
+    configType: {
+      case: "typedConfig",
+      value: typed(ProxyProtocolUpstreamTransportSchema, {
+        config: { version: version === 1 ? ProxyProtocolConfig_Version.V1 : ProxyProtocolConfig_Version.V2 },
+        transportSocket: inner,
+      }),
+    },
   });
 }
 

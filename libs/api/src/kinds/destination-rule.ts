@@ -9,30 +9,20 @@ import type { NotBuiltField } from "../schema/read-message.ts";
 import { checkDistinct } from "../rules/distinct.ts";
 import { checkWildcardDomain, isDnsLabel } from "../rules/hosts.ts";
 import { checkLabels, checkSelector } from "../rules/labels.ts";
-import { checkPort } from "../rules/values.ts";
+import { checkDuration, checkPercent, checkPort } from "../rules/values.ts";
 import { checkExportTo } from "../rules/visibility.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
-import { checkClientTls, checkConnectionPool, checkLoadBalancer, checkOutlierDetection } from "./traffic-policy.ts";
+import { checkLoadBalancer } from "./load-balancer.ts";
+import { checkClientTls, checkConnectionPool, checkOutlierDetection, checkTunnel } from "./traffic-policy.ts";
 
 /** Fields of a traffic policy, wherever one stands. */
 const policyFields: readonly NotBuiltField[] = [
   { path: "loadBalancer.localityLbSetting", reason: "endpoints are not weighted by locality" },
   { path: "loadBalancer.zoneAwareLbSetting", reason: "endpoints are not chosen by zone" },
-  { path: "loadBalancer.backendUtilization", reason: "the default balancing is used" },
-  { path: "loadBalancer.warmup.minimumPercent", reason: "Envoy's default applies" },
-  { path: "loadBalancer.warmup.aggression", reason: "Envoy's default applies" },
-  { path: "loadBalancer.consistentHash.httpCookie.attributes", reason: "the cookie has no further attributes" },
   {
     path: "outlierDetection.consecutiveErrors",
     reason: "it is deprecated; use consecutive5xxErrors or consecutiveGatewayErrors",
   },
-  { path: "outlierDetection.outlierDetectionHttpErrorCodes", reason: "5xx count as errors" },
-];
-
-const wholePolicyFields: readonly NotBuiltField[] = [
-  { path: "tunnel", reason: "connections are not tunnelled" },
-  { path: "proxyProtocol", reason: "no PROXY header is sent" },
-  { path: "retryBudget", reason: "retries are limited by connectionPool.http.maxRetries" },
 ];
 
 function below(prefix: string, fields: readonly NotBuiltField[]): NotBuiltField[] {
@@ -51,7 +41,7 @@ export const destinationRule = defineKind({
   ],
   notBuilt: [
     ...["trafficPolicy", "subsets[].trafficPolicy"].flatMap((prefix) => [
-      ...below(prefix, [...policyFields, ...wholePolicyFields]),
+      ...below(prefix, policyFields),
       ...below(`${prefix}.portLevelSettings[]`, policyFields),
     ]),
   ],
@@ -85,6 +75,9 @@ function checkTrafficPolicy(policy: TrafficPolicy | undefined, at: Cursor): void
   if (!hasSettings(policy) && policy.portLevelSettings.length === 0 && !nested)
     at.error("required", "must have at least one setting; or remove it");
   checkSettings(policy, at);
+  checkTunnel(policy.tunnel, at.at("tunnel"));
+  checkPercent(policy.retryBudget?.percent ?? 0, at.at("retryBudget", "percent"));
+  checkDuration(policy.retryBudget?.budgetInterval, at.at("retryBudget", "budgetInterval"), 0);
   for (const [index, settings] of policy.portLevelSettings.entries())
     checkPortSettings(settings, at.at("portLevelSettings", index));
   const ports = policy.portLevelSettings.map((settings) => settings.port?.number ?? 0);
@@ -104,7 +97,7 @@ function hasSettings(policy: Settings): boolean {
 }
 
 function checkSettings(settings: Settings, at: Cursor): void {
-  checkLoadBalancer(settings.loadBalancer, at.at("loadBalancer"));
+  checkLoadBalancer(settings.loadBalancer, at.at("loadBalancer"), settings.outlierDetection !== undefined);
   checkConnectionPool(settings.connectionPool, at.at("connectionPool"));
   checkOutlierDetection(settings.outlierDetection, at.at("outlierDetection"));
   checkClientTls(settings.tls, at.at("tls"));

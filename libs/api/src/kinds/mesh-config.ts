@@ -6,6 +6,7 @@ import { checkDistinct } from "../rules/distinct.ts";
 import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { defineKind } from "./definition.ts";
+import { checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
 /** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
 const built: ReadonlySet<string> = new Set([
@@ -18,6 +19,7 @@ const built: ReadonlySet<string> = new Set([
   "defaultHttpRetryPolicy",
   "defaultProviders",
   "defaultServiceExportTo",
+  "defaultTrafficPolicy",
   "defaultVirtualServiceExportTo",
   "dnsRefreshRate",
   "enableAutoMtls",
@@ -92,6 +94,9 @@ export const meshConfig = defineKind({
     if (spec.rootNamespace !== "" && !isDnsLabel(spec.rootNamespace))
       at.at("rootNamespace").error("namespace", `${JSON.stringify(spec.rootNamespace)} is not a namespace's name`);
     checkDuration(spec.connectTimeout, at.at("connectTimeout"));
+    const { connectionPool, outlierDetection } = spec.defaultTrafficPolicy ?? {};
+    checkConnectionPool(connectionPool, at.at("defaultTrafficPolicy", "connectionPool"));
+    checkOutlierDetection(outlierDetection, at.at("defaultTrafficPolicy", "outlierDetection"));
     checkProviders(spec, at.at("extensionProviders"));
   },
 });

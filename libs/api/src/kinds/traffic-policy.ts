@@ -5,67 +5,13 @@ import {
 import type {
   ClientTLSSettings,
   ConnectionPoolSettings,
-  LoadBalancerSettings,
-  LoadBalancerSettings_ConsistentHashLB,
   OutlierDetection,
+  TrafficPolicy_TunnelSettings,
 } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 import type { Cursor } from "../report.ts";
-import { checkDuration, checkNoEmptyStrings, checkNotNegative, checkPercent } from "../rules/values.ts";
-
-export function checkLoadBalancer(settings: LoadBalancerSettings | undefined, at: Cursor): void {
-  const warmup = settings?.warmup;
-  if (warmup) {
-    if (!warmup.duration)
-      at.at("warmup", "duration").error("required", "is required: how long a new endpoint takes to its full share");
-    checkDuration(warmup.duration, at.at("warmup", "duration"));
-    checkPercent(warmup.minimumPercent ?? 0, at.at("warmup", "minimumPercent"));
-    if ((warmup.aggression ?? 1) < 1)
-      at.at("warmup", "aggression").error("range", `must be at least 1, got ${warmup.aggression}`);
-  }
-  checkDuration(settings?.warmupDurationSecs, at.at("warmupDurationSecs"));
-  if (settings?.lbPolicy.case === "consistentHash")
-    checkConsistentHash(settings.lbPolicy.value, at.at("consistentHash"));
-}
-
-function checkConsistentHash(hash: LoadBalancerSettings_ConsistentHashLB, at: Cursor): void {
-  const { hashKey, hashAlgorithm } = hash;
-  switch (hashKey.case) {
-    case undefined:
-      at.error("required", "needs what to hash: httpHeaderName, httpCookie, useSourceIp or httpQueryParameterName");
-      break;
-    case "httpCookie":
-      if (hashKey.value.name === "") at.at("httpCookie", "name").error("required", "is required");
-      checkDuration(hashKey.value.ttl, at.at("httpCookie", "ttl"), 0);
-      break;
-    case "useSourceIp":
-      if (!hashKey.value) at.at("useSourceIp").error("required", "must be true; or choose another key");
-      break;
-    default:
-      if (hashKey.value === "") at.at(hashKey.case).error("required", "must not be empty");
-      break;
-  }
-  if (hash.minimumRingSize !== 0n) {
-    if (hashAlgorithm.case)
-      at.at("minimumRingSize").error(
-        "conflict",
-        `cannot be used with ${hashAlgorithm.case}; use ringHash.minimumRingSize`,
-      );
-    else at.at("minimumRingSize").warning("deprecated", "is deprecated; use ringHash.minimumRingSize");
-  }
-  if (hashAlgorithm.case === "maglev") {
-    const size = hashAlgorithm.value.tableSize;
-    if (size !== 0n && (size > maxTableSize || !isPrime(Number(size))))
-      at.at("maglev", "tableSize").error("range", `must be a prime number up to ${maxTableSize}, got ${size}`);
-  }
-}
-
-const maxTableSize = 5_000_011n;
-
-function isPrime(number: number): boolean {
-  if (number < 2) return false;
-  for (let factor = 2; factor * factor <= number; factor++) if (number % factor === 0) return false;
-  return true;
-}
+import { isIpAddress } from "../rules/addresses.ts";
+import { checkFqdn } from "../rules/hosts.ts";
+import { checkDuration, checkNoEmptyStrings, checkNotNegative, checkPercent, checkPort } from "../rules/values.ts";
 
 export function checkConnectionPool(pool: ConnectionPoolSettings | undefined, at: Cursor): void {
   if (!pool) return;
@@ -90,6 +36,10 @@ export function checkConnectionPool(pool: ConnectionPoolSettings | undefined, at
   checkDuration(http.idleTimeout, at.at("http", "idleTimeout"), 0);
   checkDuration(http.http2KeepAlive?.interval, at.at("http", "http2KeepAlive", "interval"));
   checkDuration(http.http2KeepAlive?.timeout, at.at("http", "http2KeepAlive", "timeout"));
+  if (http.http2KeepAlive)
+    for (const field of ["interval", "timeout"] as const)
+      if (!http.http2KeepAlive[field])
+        at.at("http", "http2KeepAlive", field).error("required", "is required with http2KeepAlive");
   if (http.useClientProtocol && http.h2UpgradePolicy === ConnectionPoolSettings_HTTPSettings_H2UpgradePolicy.UPGRADE) {
     at.at("http", "useClientProtocol").error(
       "conflict",
@@ -104,12 +54,24 @@ export function checkOutlierDetection(outlier: OutlierDetection | undefined, at:
   checkDuration(outlier.baseEjectionTime, at.at("baseEjectionTime"));
   checkPercent(outlier.maxEjectionPercent, at.at("maxEjectionPercent"));
   checkPercent(outlier.minHealthPercent, at.at("minHealthPercent"));
+  for (const [index, code] of outlier.outlierDetectionHttpErrorCodes.entries())
+    if (code < 100 || code > 599)
+      at.at("outlierDetectionHttpErrorCodes", index).error("range", `must be a status from 100 to 599, got ${code}`);
   if ((outlier.consecutiveLocalOriginFailures ?? 0) > 0 && !outlier.splitExternalLocalOriginErrors) {
     at.at("consecutiveLocalOriginFailures").error(
       "required",
       "needs splitExternalLocalOriginErrors: true, otherwise it is never counted",
     );
   }
+}
+
+export function checkTunnel(tunnel: TrafficPolicy_TunnelSettings | undefined, at: Cursor): void {
+  if (!tunnel) return;
+  if (!["", "CONNECT", "POST"].includes(tunnel.protocol))
+    at.at("protocol").error("value", `must be CONNECT or POST, got ${JSON.stringify(tunnel.protocol)}`);
+  if (tunnel.targetHost === "") at.at("targetHost").error("required", "is required: where the tunnel ends");
+  else if (!isIpAddress(tunnel.targetHost)) checkFqdn(tunnel.targetHost, at.at("targetHost"));
+  checkPort(tunnel.targetPort, at.at("targetPort"));
 }
 
 export function checkClientTls(tls: ClientTLSSettings | undefined, at: Cursor): void {

@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import { formatRef, isEmptyRecord, isIp, selects } from "@lateen/model";
-import type { Labels } from "@lateen/model";
+import type { Labels, ObjectRef } from "@lateen/model";
+import { knows, requires } from "../context.ts";
 import type { Context } from "../context.ts";
 import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
@@ -16,6 +17,7 @@ import {
 } from "./settings-of-policy.ts";
 import { followsHost, upstreamTls } from "./tls.ts";
 import { portPolicy } from "./traffic-policy.ts";
+import type { PortPolicy } from "./traffic-policy.ts";
 
 /** A cluster for every port of every visible service, and one for each of its subsets. */
 export function outboundClusters(context: Context): readonly ir.Cluster[] {
@@ -44,8 +46,9 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     port: port.number,
     subset: subset?.name ?? "",
   };
-  const asked = portPolicy(policy?.trafficPolicy, subset?.trafficPolicy, port.number);
+  const asked = portPolicy(settings, { policy, subset: subset?.name ?? "", port: port.number });
   const { loadBalancer, connectionPool } = asked;
+  const owner = policy?.origin ?? service.origin;
   const discovery = discoveryOf(context, ref, destination, isPassthrough(loadBalancer));
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
   const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery };
@@ -55,16 +58,51 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     discovery,
     tls,
     connectTimeoutMs: connectTimeoutOf(connectionPool, settings),
-    balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancingOf(loadBalancer),
-    limits: limitsOf(connectionPool),
+    balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancing(context, asked, owner),
+    limits: limits(context, asked, owner),
     ...keepaliveOf(connectionPool, settings),
     ...outlierDetectionOf(asked.outlierDetection),
     http: { ...http, ...followsHost(tls) },
+    ...proxyProtocol(context, asked, owner),
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
     ...(policy === undefined ? {} : { rule: formatRef(policy.origin) }),
     ...(subset === undefined ? {} : { subset: subset.name }),
-    origin: formatRef(policy?.origin ?? service.origin),
+    origin: formatRef(owner),
   };
+}
+
+const byUtilization = "envoy.load_balancing_policies.client_side_weighted_round_robin";
+
+function balancing(context: Context, { loadBalancer }: PortPolicy, owner: ObjectRef): ir.Balancing {
+  const balancing = balancingOf(loadBalancer);
+  return balancing.kind !== "utilization" || requires(context, byUtilization, owner, "the default balancing is used")
+    ? balancing
+    : { kind: "least-request" };
+}
+
+function limits(context: Context, { connectionPool, retryBudget }: PortPolicy, owner: ObjectRef): ir.ConnectionLimits {
+  const { retryBudget: budget, ...limits } = limitsOf(connectionPool, retryBudget);
+  if (budget?.intervalMs === undefined || knows(context, "retry-budget-interval"))
+    return { ...limits, ...(budget === undefined ? {} : { retryBudget: budget }) };
+  const { intervalMs: _unknown, ...rest } = budget;
+  context.findings.warn(
+    owner,
+    "envoy-too-old",
+    "retryBudget.budgetInterval needs Envoy 1.40: the budget is a share of the requests of the moment",
+  );
+  return { ...limits, retryBudget: rest };
+}
+
+const announcing = "envoy.transport_sockets.upstream_proxy_protocol";
+
+function proxyProtocol(
+  context: Context,
+  { proxyProtocol: asked }: PortPolicy,
+  owner: ObjectRef,
+): { readonly proxyProtocol?: 1 | 2 } {
+  if (asked === undefined || !requires(context, announcing, owner, "connections begin without a PROXY header"))
+    return {};
+  return { proxyProtocol: asked.version === 1 ? 2 : 1 };
 }
 
 function discoveryOf(

@@ -2,14 +2,14 @@ import type * as ir from "@lateen/ir";
 import type { Protocol } from "@lateen/model";
 import { milliseconds, optionalMs, positive } from "../durations.ts";
 import { isHttp, isHttp2, simpleBalancers } from "../istio-names.ts";
-import type { ConnectionPool, LoadBalancer, Outliers } from "../istio.ts";
+import type { BackendUtilization, ConnectionPool, LoadBalancer, Outliers, RetryBudget } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
 
 type TcpPool = NonNullable<ConnectionPool["tcp"]>;
 
 export function balancingOf(loadBalancer: LoadBalancer | undefined): ir.Balancing {
   const policy = loadBalancer?.lbPolicy;
-  const warmup = optionalMs("warmupMs", loadBalancer?.warmup?.duration ?? loadBalancer?.warmupDurationSecs);
+  const warmup = warmupOf(loadBalancer);
   if (policy?.case === "consistentHash") {
     const { hashAlgorithm, minimumRingSize } = policy.value;
     if (hashAlgorithm.case === "maglev")
@@ -24,6 +24,7 @@ export function balancingOf(loadBalancer: LoadBalancer | undefined): ir.Balancin
           : {}),
     };
   }
+  if (policy?.case === "backendUtilization") return { kind: "utilization", ...weightsOf(policy.value), ...warmup };
   const simple = policy?.case === "simple" ? simpleBalancers[policy.value] : "unspecified";
   switch (simple) {
     case "random":
@@ -37,17 +38,50 @@ export function balancingOf(loadBalancer: LoadBalancer | undefined): ir.Balancin
   }
 }
 
+function warmupOf(loadBalancer: LoadBalancer | undefined): { readonly warmup?: ir.Warmup } {
+  const duration = loadBalancer?.warmup?.duration ?? loadBalancer?.warmupDurationSecs;
+  if (duration === undefined) return {};
+  const { minimumPercent, aggression } = loadBalancer?.warmup ?? {};
+  return {
+    warmup: {
+      durationMs: milliseconds(duration),
+      ...(minimumPercent === undefined ? {} : { minimumPercent }),
+      ...(aggression === undefined ? {} : { aggression }),
+    },
+  };
+}
+
+function weightsOf(utilization: BackendUtilization): ir.UtilizationWeights {
+  return {
+    ...optionalMs("stabilizationMs", utilization.weightStabilizationPeriod),
+    ...optionalMs("expirationMs", utilization.weightExpirationPeriod),
+    ...optionalMs("updateMs", utilization.weightUpdatePeriod),
+    ...positive("errorPenaltyPercent", utilization.errorUtilizationPenaltyPercent),
+    metrics: utilization.metricNamesForComputingUtilization,
+  };
+}
+
 export function isPassthrough(loadBalancer: LoadBalancer | undefined): boolean {
   return loadBalancer?.lbPolicy.case === "simple" && simpleBalancers[loadBalancer.lbPolicy.value] === "passthrough";
 }
 
 /** Istio's defaults are "no limit"; 0 means "not set". */
-export function limitsOf(pool: ConnectionPool | undefined): ir.ConnectionLimits {
+export function limitsOf(pool: ConnectionPool | undefined, budget?: RetryBudget): ir.ConnectionLimits {
   return {
     ...positive("maxConnections", pool?.tcp?.maxConnections),
     ...positive("maxPendingRequests", pool?.http?.http1MaxPendingRequests),
     ...positive("maxRequests", pool?.http?.http2MaxRequests),
     ...positive("maxRetries", pool?.http?.maxRetries),
+    ...(budget === undefined ? {} : { retryBudget: retryBudgetOf(budget) }),
+  };
+}
+
+/** Istio's defaults: a fifth of the requests, and three in any case (which is Envoy's default, too). */
+function retryBudgetOf(budget: RetryBudget): ir.RetryBudget {
+  return {
+    percent: budget.percent ?? 20,
+    ...positive("minimum", budget.minRetryConcurrency),
+    ...(budget.budgetInterval === undefined ? {} : positive("intervalMs", milliseconds(budget.budgetInterval))),
   };
 }
 
@@ -88,6 +122,9 @@ export function outlierDetectionOf(outliers: Outliers | undefined): {
       ...optionalMs("intervalMs", outliers.interval),
       ...optionalMs("baseEjectionMs", outliers.baseEjectionTime),
       ...positive("maxEjectionPercent", outliers.maxEjectionPercent),
+      ...(outliers.outlierDetectionHttpErrorCodes.length === 0
+        ? {}
+        : { errorCodes: [...new Set(outliers.outlierDetectionHttpErrorCodes)].sort((left, right) => left - right) }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type * as ir from "@lateen/ir";
-import { formatRef } from "@lateen/model";
+import { formatRef, isEmptyRecord } from "@lateen/model";
 import type { Context } from "../context.ts";
 import { proxyRef, requires } from "../context.ts";
 import type { DestinationPolicy } from "../index/destination-rules.ts";
@@ -22,6 +22,7 @@ export interface TlsQuestion {
 export function upstreamTls(context: Context, question: TlsQuestion): ir.UpstreamTls {
   const { settings } = question;
   if (settings === undefined) return autoMutualTls(context, question);
+  if (withheld(context, question, settings)) return { mode: "none" };
   switch (tlsModes[settings.mode] ?? "disable") {
     case "disable":
       return { mode: "none" };
@@ -32,6 +33,23 @@ export function upstreamTls(context: Context, question: TlsQuestion): ir.Upstrea
     case "mutual":
       return originate(context, question, settings, true);
   }
+}
+
+/**
+ * A credential is for gateways, and for the sidecars a rule selects: any other sidecar might wait for one it may not
+ * have. It calls in plaintext, as in Istio, mostly on the way to a gateway that originates TLS.
+ */
+function withheld(context: Context, { cluster, policy }: TlsQuestion, settings: ClientTls): boolean {
+  const mode = tlsModes[settings.mode];
+  const originates = mode === "simple" || mode === "mutual";
+  if (settings.credentialName === "" || !originates || context.scope.type === "router") return false;
+  if (policy !== undefined && !isEmptyRecord(policy.selector)) return false;
+  context.findings.warn(
+    policy?.origin ?? proxyRef(context),
+    "credential-for-gateways",
+    `credentialName is for gateways, and for sidecars only with a workloadSelector: sidecars connect to "${cluster.host}" in plaintext`,
+  );
+  return true;
 }
 
 function autoMutualTls(context: Context, question: TlsQuestion): ir.UpstreamTls {

@@ -1,9 +1,18 @@
-import { byHostSpecificity, formatRef, hostCovers, isEmptyRecord, resolveHost, selects } from "@lateen/model";
+import {
+  byHostSpecificity,
+  formatRef,
+  hostCovers,
+  isEmptyRecord,
+  isWildcard,
+  resolveHost,
+  selects,
+  sortedRecord,
+} from "@lateen/model";
 import type { Finding, Labels, MeshObject, ObjectRef } from "@lateen/model";
 import { Findings } from "../findings.ts";
 import type { DestinationRule, Subset, TrafficPolicy } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
-import { byAge } from "./ordering.ts";
+import { append, byAge } from "./ordering.ts";
 import { byPair } from "./remember.ts";
 import type { ServiceRecord } from "./service-record.ts";
 import { isVisible } from "./visibility.ts";
@@ -40,43 +49,51 @@ export function indexDestinationRules(
   settings: MeshSettings,
 ): DestinationRuleIndex {
   const findings = new Findings();
-  const byNamespace = new Map<string, DestinationPolicy[]>();
-  for (const object of [...objects].sort(byAge)) {
-    const { namespace } = object.meta;
-    const policies = byNamespace.get(namespace) ?? [];
-    byNamespace.set(namespace, policies);
-    addPolicy(policies, policyOf(settings, object), findings);
+  const byAudience = new Map<string, DestinationPolicy>();
+  for (const object of [...objects].sort(byAge)) addPolicy(byAudience, policyOf(settings, object), findings);
+  const byNamespace = new Map<string, NamespacePolicies>();
+  for (const policy of [...byAudience.values()].sort(bySpecificity)) {
+    const known: NamespacePolicies = byNamespace.get(policy.namespace) ?? { exact: new Map(), wildcards: [] };
+    byNamespace.set(policy.namespace, known);
+    if (isWildcard(policy.host)) known.wildcards.push(policy);
+    else append(known.exact, policy.host, policy);
   }
-  for (const policies of byNamespace.values()) policies.sort(bySpecificity);
   const keys = new Set(objects.flatMap((object) => Object.keys(object.spec.workloadSelector?.matchLabels ?? {})));
-  const lookup = (namespace: string, caller: Caller, host: string, anyViewer: boolean): DestinationPolicy | undefined =>
-    (byNamespace.get(namespace) ?? []).find(
-      (policy) =>
-        hostCovers(policy.host, host) &&
-        (isEmptyRecord(policy.selector) ||
-          (namespace === caller.namespace && selects(policy.selector, caller.labels))) &&
-        (anyViewer || isVisible(policy.exportTo, namespace, caller.namespace, settings.exportTo.destinationRules)),
+  const lookup = (namespace: string, caller: Caller, host: string): DestinationPolicy | undefined => {
+    const policies = byNamespace.get(namespace);
+    const applies = ({ selector, exportTo }: DestinationPolicy): boolean =>
+      namespace === caller.namespace
+        ? selects(selector, caller.labels)
+        : isEmptyRecord(selector) && isVisible(exportTo, namespace, caller.namespace, []);
+    return (
+      policies?.exact.get(host)?.find(applies) ??
+      policies?.wildcards.find((policy) => hostCovers(policy.host, host) && applies(policy))
     );
+  };
   return {
     selectorKeys: [...keys].sort(),
     findings: findings.list(),
     policyFor(caller, service) {
-      const own =
-        caller.namespace === settings.rootNamespace ? undefined : lookup(caller.namespace, caller, service.host, true);
       return (
-        own ??
-        lookup(service.namespace, caller, service.host, false) ??
-        lookup(settings.rootNamespace, caller, service.host, false)
+        lookup(caller.namespace, caller, service.host) ??
+        lookup(service.namespace, caller, service.host) ??
+        lookup(settings.rootNamespace, caller, service.host)
       );
     },
   };
 }
 
-/** Rules with a selector before those without, then the most specific host. */
+/** What one namespace says, the first that applies first. */
+interface NamespacePolicies {
+  readonly exact: Map<string, DestinationPolicy[]>;
+  readonly wildcards: DestinationPolicy[];
+}
+
+/** The most specific host first; of one host, rules with a selector before those without. */
 function bySpecificity(left: DestinationPolicy, right: DestinationPolicy): number {
   return (
-    Number(isEmptyRecord(left.selector)) - Number(isEmptyRecord(right.selector)) ||
-    byHostSpecificity(left.host, right.host)
+    byHostSpecificity(left.host, right.host) ||
+    Number(isEmptyRecord(left.selector)) - Number(isEmptyRecord(right.selector))
   );
 }
 
@@ -87,20 +104,26 @@ const policyOf = byPair((settings: MeshSettings, object: MeshObject<DestinationR
     namespace: meta.namespace,
     ...(spec.trafficPolicy === undefined ? {} : { trafficPolicy: spec.trafficPolicy }),
     subsets: spec.subsets,
-    exportTo: spec.exportTo,
+    exportTo: audienceOf(spec.exportTo.length > 0 ? spec.exportTo : settings.exportTo.destinationRules, meta.namespace),
     selector: spec.workloadSelector?.matchLabels ?? {},
     origin,
     origins: [origin],
   };
 });
 
+/** Namespaces, or `*` alone; sorted, so that what means the same is written the same. */
+function audienceOf(exportTo: readonly string[], owner: string): readonly string[] {
+  if (exportTo.length === 0 || exportTo.includes("*")) return ["*"];
+  return [...new Set(exportTo.map((target) => (target === "." ? owner : target)))].sort();
+}
+
 /** Merges into an older rule for the same host and audience, as Istio does: its policy stays, new subsets are added. */
-function addPolicy(policies: DestinationPolicy[], policy: DestinationPolicy, findings: Findings): void {
-  const key = audience(policy);
-  const index = policies.findIndex((known) => known.host === policy.host && audience(known) === key);
-  const known = policies[index];
+function addPolicy(policies: Map<string, DestinationPolicy>, policy: DestinationPolicy, findings: Findings): void {
+  const { namespace, host, exportTo, selector } = policy;
+  const key = JSON.stringify([namespace, host, exportTo, sortedRecord(selector)]);
+  const known = policies.get(key);
   if (known === undefined) {
-    policies.push(policy);
+    policies.set(key, policy);
     return;
   }
   const names = new Set(known.subsets.map((subset) => subset.name));
@@ -117,7 +140,7 @@ function addPolicy(policies: DestinationPolicy[], policy: DestinationPolicy, fin
       [known.origin],
     );
   }
-  policies[index] = merged(known, policy);
+  policies.set(key, merged(known, policy));
 }
 
 const merged = byPair((known: DestinationPolicy, policy: DestinationPolicy): DestinationPolicy => {
@@ -130,7 +153,3 @@ const merged = byPair((known: DestinationPolicy, policy: DestinationPolicy): Des
     origins: [...known.origins, policy.origin],
   };
 });
-
-function audience(policy: DestinationPolicy): string {
-  return JSON.stringify([[...policy.exportTo].sort(), Object.entries(policy.selector).sort()]);
-}

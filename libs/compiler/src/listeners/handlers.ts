@@ -3,6 +3,7 @@ import { accessLogsFor } from "../access-logs.ts";
 import type { LogRole } from "../access-logs.ts";
 import { authorizationFor } from "../authorization/policies.ts";
 import type { AuthorizationSteps } from "../authorization/policies.ts";
+import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { supports } from "../context.ts";
 import type { Context } from "../context.ts";
 import { setFilterState } from "../routes/destination.ts";
@@ -85,6 +86,7 @@ function tcp(
     externalAuthorization: authorization.external,
     authorization: authorization.steps,
     accessLogs: accessLogsFor(context, target.role, target.tags, false),
+    ...tcpSettings(context, target.cluster),
   };
 }
 

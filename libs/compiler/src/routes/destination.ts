@@ -38,9 +38,8 @@ export function resolveDestination(
     );
     return { cluster: { kind: "black-hole" }, hash: [], announceHttp: false };
   }
-  const policy = context.policyFor(service);
-  const subsetPolicy = policy?.subsets.find((candidate) => candidate.name === subset)?.trafficPolicy;
-  const balancing = portPolicy(policy?.trafficPolicy, subsetPolicy, port).loadBalancer?.lbPolicy;
+  const balancing = portPolicy(context.settings, { policy: context.policyFor(service), subset, port }).loadBalancer
+    ?.lbPolicy;
   return {
     cluster: ref,
     hash: balancing?.case === "consistentHash" ? hashPolicies(balancing.value) : [],
@@ -79,6 +78,9 @@ function hashPolicies({ hashKey }: ConsistentHash): readonly ir.HashPolicy[] {
           name: hashKey.value.name,
           path: hashKey.value.path,
           ...optionalMs("ttlMs", hashKey.value.ttl),
+          ...(hashKey.value.attributes.length === 0
+            ? {}
+            : { attributes: hashKey.value.attributes.map(({ name, value }) => ({ name, value })) }),
         },
       ];
     case "useSourceIp":
