@@ -14,10 +14,17 @@ export function endpointQueries(proxy: ir.ProxyIr): readonly ir.EndpointQuery[] 
   return proxy.clusters.flatMap((cluster) => (cluster.discovery.kind === "endpoints" ? [cluster.discovery.query] : []));
 }
 
+/** Two scopes of equal keys are given equal sets for equal queries. */
+export function endpointsKey({ families }: ProxyScope): string {
+  return families;
+}
+
 interface Remembered {
   readonly policies: MeshSnapshot["peerAuthentications"];
   readonly service: ServiceRecord | undefined;
   readonly sets: Map<string, ir.EndpointSet>;
+  /** As `sets`, for queries met before, by `endpointsKey`. */
+  readonly byQuery: Map<string, WeakMap<ir.EndpointQuery, ir.EndpointSet>>;
 }
 
 /** Results by endpoint group: a group is immutable, so this is a cache and never seen from outside. */
@@ -33,14 +40,17 @@ export function compileEndpoints(snapshot: MeshSnapshot, scope: ProxyScope, quer
   const service = snapshot.services.byKey.get(group.key);
   let memory = remembered.get(group);
   if (memory === undefined || memory.policies !== snapshot.peerAuthentications || memory.service !== service) {
-    memory = { policies: snapshot.peerAuthentications, service, sets: new Map() };
+    memory = { policies: snapshot.peerAuthentications, service, sets: new Map(), byQuery: new Map() };
     remembered.set(group, memory);
   }
-  const key = JSON.stringify([query, scope.families]);
-  const known = memory.sets.get(key);
+  const asked = endpointsKey(scope);
+  const known = memory.byQuery.get(asked)?.get(query);
   if (known !== undefined) return known;
-  const set = endpointSet(snapshot, group, { query, scope });
+  const key = `${asked} ${JSON.stringify(query)}`;
+  const set = memory.sets.get(key) ?? endpointSet(snapshot, group, { query, scope });
   memory.sets.set(key, set);
+  const byQuery = memory.byQuery.get(asked) ?? new WeakMap<ir.EndpointQuery, ir.EndpointSet>();
+  memory.byQuery.set(asked, byQuery.set(query, set));
   return set;
 }
 

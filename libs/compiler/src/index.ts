@@ -8,9 +8,9 @@
  * Never: Envoy messages or names, I/O, clocks, randomness, exceptions for what a user wrote.
  * Next: `snapshot.ts` (what is indexed), `proxy.ts` (one compilation), `libs/xds-build` (how an IR is spelled).
  */
-export { compileEndpoints, endpointQueries } from "./endpoints.ts";
+export { compileEndpoints, endpointQueries, endpointsKey } from "./endpoints.ts";
 export { compileInputs } from "./inputs.ts";
-export { compileProxy } from "./proxy.ts";
+export { compileParts, compileProxy } from "./proxy.ts";
 export type { Compiled } from "./proxy.ts";
 export { scopeKey, scopeOf } from "./scope.ts";
 export type { ProxyScope, ServedPort } from "./scope.ts";

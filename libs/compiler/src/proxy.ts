@@ -1,10 +1,10 @@
 import type * as ir from "@lateen/ir";
-import { compareText } from "@lateen/model";
 import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clusterKey, createContext, indexClusters } from "./context.ts";
 import { Findings } from "./findings.ts";
+import { inOrder } from "./in-order.ts";
 import { gatewayOutput } from "./listeners/gateway.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
@@ -23,38 +23,43 @@ export interface Compiled<Value> {
  * two scopes have in common are the same objects in both results.
  */
 export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<ir.ProxyIr> {
-  const findings = new Findings();
-  const { clusters, listeners, routeTables, ...rest } =
-    scope.type === "router" ? compileRouter(snapshot, scope, findings) : compileSidecar(snapshot, scope, findings);
-  return {
-    value: {
-      clusters: sortedBy(clusters, (cluster) => clusterKey(cluster.ref)),
-      listeners: sortedBy(listeners, (listener) => JSON.stringify(listener.ref)),
-      routeTables: sortedBy(routeTables, (table) => JSON.stringify(table.ref)),
-      ...rest,
-    },
-    findings: findings.list(),
-  };
+  const { value: parts, findings } = compileParts(snapshot, scope);
+  const nameTable = parts.find((part) => part.nameTable !== undefined)?.nameTable;
+  const value = inOrder({
+    clusters: parts.flatMap(({ clusters }) => clusters),
+    listeners: parts.flatMap(({ listeners }) => listeners),
+    routeTables: parts.flatMap(({ routeTables }) => routeTables),
+    ...(nameTable === undefined ? {} : { nameTable }),
+  });
+  return { value, findings };
 }
 
-function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
+/**
+ * `compileProxy` in parts that together are the proxy's; each is in order. A sidecar's first part is the same object for
+ * all that nothing tells apart when they call out: what is made of it needs to be made once.
+ */
+export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
+  const findings = new Findings();
+  const parts =
+    scope.type === "router"
+      ? [inOrder(compileRouter(snapshot, scope, findings))]
+      : compileSidecar(snapshot, scope, findings);
+  return { value: parts, findings: findings.list() };
+}
+
+function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {
   const outbound = sidecarOutboundSide(snapshot, scope);
   for (const finding of outbound.findings) findings.add(finding);
   const base = createContext(snapshot, scope, findings);
-  const clusters = [...outbound.clusters, ...inboundClusters(base)];
-  const inbound = inboundListeners(createParts({ ...base, clusters: indexClusters(clusters) }));
-  const { routeTables, nameTable } = outbound;
-  const listeners = [...outbound.listeners, ...inbound];
-  return { clusters, listeners, routeTables, ...(nameTable === undefined ? {} : { nameTable }) };
+  const own = inboundClusters(base);
+  const clusters = new Map(outbound.byKey);
+  for (const cluster of own) clusters.set(clusterKey(cluster.ref), cluster);
+  const inbound = inboundListeners(createParts({ ...base, clusters }));
+  return [outbound.part, inOrder({ clusters: own, listeners: inbound, routeTables: [] })];
 }
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
   const base = createContext(snapshot, scope, findings);
   const clusters = [...outboundClusters(base), ...builtInClusters(base)];
   return { clusters, ...gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) })) };
-}
-
-function sortedBy<Item>(items: readonly Item[], key: (item: Item) => string): readonly Item[] {
-  const keyed = items.map((item) => [key(item), item] as const);
-  return keyed.sort(([left], [right]) => compareText(left, right)).map(([, item]) => item);
 }

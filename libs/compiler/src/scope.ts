@@ -102,9 +102,15 @@ function wildcardOf(node: ProxyNode): string {
   return familiesOf(node) === "v6" ? "::" : "0.0.0.0";
 }
 
+const scopeKeys = new WeakMap<ProxyScope, string>();
+
 /** Equal for two scopes if and only if they are. */
 export function scopeKey(scope: ProxyScope): string {
-  return JSON.stringify(scope);
+  const known = scopeKeys.get(scope);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(scope);
+  scopeKeys.set(scope, key);
+  return key;
 }
 
 /** The policies of one kind that a scope is under; each list is oldest first. */

@@ -4,6 +4,7 @@ import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
 import { behind, createContext, indexClusters } from "./context.ts";
 import type { Context } from "./context.ts";
+import { inOrder } from "./in-order.ts";
 import { Findings } from "./findings.ts";
 import { compileInputs } from "./inputs.ts";
 import { visibleServices } from "./index/services.ts";
@@ -19,10 +20,10 @@ import { isHttpProxy } from "./view/egress.ts";
 
 /** Everything about the calls an application makes. */
 export interface OutboundSide {
-  readonly clusters: readonly ir.Cluster[];
-  readonly listeners: readonly ir.Listener[];
-  readonly routeTables: readonly ir.RouteTable[];
-  readonly nameTable?: ir.NameTable;
+  /** In order. */
+  readonly part: ir.ProxyIr;
+  /** The part's clusters by `clusterKey`. */
+  readonly byKey: ReadonlyMap<string, ir.Cluster>;
   readonly findings: readonly Finding[];
 }
 
@@ -62,12 +63,13 @@ function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const findings = new Findings();
   const base = createContext(snapshot, scope, findings);
   const clusters = [...outboundClusters(base), ...builtInClusters(base)];
-  const context: Context = { ...base, clusters: indexClusters(clusters) };
+  const byKey = indexClusters(clusters);
+  const context: Context = { ...base, clusters: byKey };
   const listeners = outboundListeners(createParts(context));
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
   const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};
-  return { clusters, listeners, routeTables, ...names, findings: findings.list() };
+  return { part: inOrder({ clusters, listeners, routeTables, ...names }), byKey, findings: findings.list() };
 }
 
 /** Only tables that a listener asks for exist, and each of them does. */

@@ -14,17 +14,24 @@ export interface Builder {
   buildEndpoints(set: ir.EndpointSet): BuiltResource;
 }
 
+export interface BuilderOptions {
+  readonly capacity?: number;
+  /** Of the text that stands for a part; must never be the same for two texts. Default: the text itself, which is long. */
+  readonly hashOf?: (text: string) => string;
+}
+
 /**
  * A builder that gives the very same object for equal parts of any IR: proxies share what they have in common, and of
  * a change only what it touches is encoded again. Remembers at least the last `capacity` parts of each kind, at most
  * twice as many.
  */
-export function createBuilder(options: { readonly capacity?: number } = {}): Builder {
-  const capacity = options.capacity ?? 20_000;
-  const cluster = memo<ir.Cluster>(clusterResource, capacity);
-  const listener = memo<ir.Listener>(listenerResource, capacity);
-  const table = memo<ir.RouteTable>(routeTableResource, capacity);
-  const names = memo<ir.NameTable>(nameTableResource, capacity);
+export function createBuilder(options: BuilderOptions = {}): Builder {
+  const { capacity = 20_000, hashOf = (text) => text } = options;
+  const memory = { capacity, hashOf };
+  const cluster = memo<ir.Cluster>(clusterResource, memory);
+  const listener = memo<ir.Listener>(listenerResource, memory);
+  const table = memo<ir.RouteTable>(routeTableResource, memory);
+  const names = memo<ir.NameTable>(nameTableResource, memory);
   return {
     build: (proxy) => [
       ...proxy.clusters.map(cluster),
@@ -32,22 +39,25 @@ export function createBuilder(options: { readonly capacity?: number } = {}): Bui
       ...proxy.routeTables.map(table),
       ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
     ],
-    buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, capacity),
+    buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, memory),
   };
 }
 
-/** First by identity, which costs nothing, then by content. Two generations stand in for an exact order of use. */
+/**
+ * First by identity, which costs nothing, then by content. Two generations stand in for an exact order of use. What is
+ * remembered lives only as long as someone uses it: values are held weakly.
+ */
 function memo<Node extends object>(
   build: (node: Node) => BuiltResource,
-  capacity: number,
+  { capacity, hashOf }: Required<BuilderOptions>,
 ): (node: Node) => BuiltResource {
   const byIdentity = new WeakMap<Node, BuiltResource>();
-  let recent = new Map<string, BuiltResource>();
-  let older = new Map<string, BuiltResource>();
+  let recent = new Map<string, WeakRef<BuiltResource>>();
+  let older = new Map<string, WeakRef<BuiltResource>>();
   const byContent = (node: Node): BuiltResource => {
-    const key = JSON.stringify(node);
-    const known = recent.get(key) ?? older.get(key) ?? build(node);
-    recent.set(key, known);
+    const key = hashOf(JSON.stringify(node));
+    const known = recent.get(key)?.deref() ?? older.get(key)?.deref() ?? build(node);
+    recent.set(key, new WeakRef(known));
     if (recent.size >= capacity) {
       older = recent;
       recent = new Map();

@@ -26,7 +26,7 @@ export {
 export type { SecretRef } from "./naming.ts";
 export { secretNames, verifyReferences } from "./references.ts";
 export type { DanglingReference } from "./references.ts";
-export { buildEndpoints, buildResources } from "./resources.ts";
+export { buildEndpoints, buildResources, packResource } from "./resources.ts";
 export type { BuiltResource } from "./resources.ts";
 export { goneVirtualHost, splitRouteTable } from "./split-table.ts";
 export type { SplitRouteTable } from "./split-table.ts";

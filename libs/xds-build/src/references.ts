@@ -10,40 +10,83 @@ export interface DanglingReference {
 
 /**
  * What listeners and route tables refer to without the proxy having it, and names that appear twice. Empty is the
- * only acceptable answer before an IR's resources are published.
+ * only acceptable answer before an IR's resources are published. Of an IR in parts, all of them are to be given; each is
+ * looked through once.
  */
-export function verifyReferences(proxy: ir.ProxyIr): readonly DanglingReference[] {
-  const clusters = proxy.clusters.map((cluster) => clusterName(cluster.ref));
-  const tables = proxy.routeTables.map((table) => routeTableName(table.ref));
-  const listeners = proxy.listeners.map((listener) => listenerName(listener.ref));
-  return [
-    ...repeated("cluster", clusters),
-    ...repeated("listener", listeners),
-    ...repeated("route table", tables),
-    ...missing("cluster", new Set(clusters), clusterUses(proxy)),
-    ...missing("route table", new Set(tables), tableUses(proxy)),
-  ];
+export function verifyReferences(...parts: readonly ir.ProxyIr[]): readonly DanglingReference[] {
+  const summaries = parts.map(summaryOf);
+  return [...repeated(summaries), ...missing(summaries)];
 }
 
 interface Use {
+  readonly kind: DanglingReference["kind"];
   readonly name: string;
   readonly usedBy: string;
 }
 
-function repeated(kind: DanglingReference["kind"], names: readonly string[]): readonly DanglingReference[] {
-  const seen = new Set<string>();
-  return names
-    .filter((name) => seen.has(name) || !seen.add(name))
-    .map((name) => ({ kind, name, usedBy: `${name} (a second one)` }));
+type Names = Readonly<Record<DanglingReference["kind"], ReadonlySet<string>>>;
+
+/** What a part defines and what it needs from others. */
+interface Summary {
+  readonly names: Names;
+  readonly repeated: readonly DanglingReference[];
+  readonly unmet: readonly Use[];
 }
 
-function missing(
-  kind: DanglingReference["kind"],
-  present: ReadonlySet<string>,
-  uses: readonly Use[],
-): readonly DanglingReference[] {
-  const found = new Map(uses.filter((use) => !present.has(use.name)).map((use) => [`${use.name} ${use.usedBy}`, use]));
-  return [...found.values()].map((use) => ({ kind, ...use }));
+const summaries = new WeakMap<ir.ProxyIr, Summary>();
+
+function summaryOf(part: ir.ProxyIr): Summary {
+  const known = summaries.get(part);
+  if (known !== undefined) return known;
+  const lists = {
+    cluster: part.clusters.map((cluster) => clusterName(cluster.ref)),
+    "route table": part.routeTables.map((table) => routeTableName(table.ref)),
+    listener: part.listeners.map((listener) => listenerName(listener.ref)),
+  };
+  const names: Names = {
+    cluster: new Set(lists.cluster),
+    "route table": new Set(lists["route table"]),
+    listener: new Set(lists.listener),
+  };
+  const made = {
+    names,
+    repeated: kinds.flatMap((kind) => twice(kind, lists[kind])),
+    unmet: [...clusterUses(part), ...tableUses(part)].filter(({ kind, name }) => !names[kind].has(name)),
+  };
+  summaries.set(part, made);
+  return made;
+}
+
+const kinds = ["cluster", "route table", "listener"] as const;
+
+function twice(kind: DanglingReference["kind"], names: readonly string[]): readonly DanglingReference[] {
+  const seen = new Set<string>();
+  return names.filter((name) => seen.has(name) || !seen.add(name)).map((name) => second(kind, name));
+}
+
+function second(kind: DanglingReference["kind"], name: string): DanglingReference {
+  return { kind, name, usedBy: `${name} (a second one)` };
+}
+
+/** In a part, or of a later part in an earlier one. */
+function repeated(all: readonly Summary[]): readonly DanglingReference[] {
+  return all.flatMap((summary, index) => [
+    ...summary.repeated,
+    ...(index === 0
+      ? []
+      : kinds.flatMap((kind) =>
+          [...summary.names[kind]]
+            .filter((name) => all.slice(0, index).some((earlier) => earlier.names[kind].has(name)))
+            .map((name) => second(kind, name)),
+        )),
+  ]);
+}
+
+function missing(all: readonly Summary[]): readonly DanglingReference[] {
+  const unmet = all
+    .flatMap((summary) => summary.unmet)
+    .filter(({ kind, name }) => !all.some(({ names }) => names[kind].has(name)));
+  return [...new Map(unmet.map((use) => [`${use.kind} ${use.name} ${use.usedBy}`, use])).values()];
 }
 
 function clusterUses(proxy: ir.ProxyIr): readonly Use[] {
@@ -55,14 +98,14 @@ function clusterUses(proxy: ir.ProxyIr): readonly Use[] {
 }
 
 function namedBy(usedBy: string, clusters: readonly ir.ClusterRef[]): readonly Use[] {
-  return clusters.map((cluster) => ({ name: clusterName(cluster), usedBy }));
+  return clusters.map((cluster) => ({ kind: "cluster", name: clusterName(cluster), usedBy }));
 }
 
 function tableUses(proxy: ir.ProxyIr): readonly Use[] {
   return proxy.listeners.flatMap((listener) =>
     handlersOf(listener).flatMap((handler) =>
       handler.kind === "http" && handler.routes.from === "discovery"
-        ? [{ name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
+        ? [{ kind: "route table", name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
         : [],
     ),
   );

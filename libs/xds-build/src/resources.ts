@@ -1,5 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type * as ir from "@lateen/ir";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
@@ -20,6 +21,8 @@ export interface BuiltResource {
   readonly name: string;
   /** The message itself, not wrapped in an Any. */
   readonly value: Uint8Array;
+  /** The message in an encoded google.protobuf.Any; `value` is a part of these bytes. */
+  readonly any: Uint8Array;
   /** Objects a rejection of it may be about, as `Kind/namespace/name`, comma-separated when there are several. */
   readonly origin?: string;
   /** The same for a route table's virtual hosts that have a rule of their own, by the host's name. */
@@ -38,11 +41,8 @@ export function buildResources(proxy: ir.ProxyIr): BuiltResource[] {
 
 export function buildEndpoints(set: ir.EndpointSet): BuiltResource {
   const message = buildLoadAssignment(set);
-  return {
-    typeUrl: typeUrls.endpoints,
-    name: message.clusterName,
-    value: toBinary(ClusterLoadAssignmentSchema, message),
-  };
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return { typeUrl: typeUrls.endpoints, name: message.clusterName, ...packResource(typeUrls.endpoints, bytes) };
 }
 
 export function clusterResource(cluster: ir.Cluster): BuiltResource {
@@ -70,7 +70,7 @@ function hostOrigin(host: ir.VirtualHost): [string, string][] {
 
 export function nameTableResource(table: ir.NameTable): BuiltResource {
   const value = toBinary(NameTableSchema, buildNameTable(table));
-  return { typeUrl: typeUrls.nameTable, name: nameTableName, value };
+  return { typeUrl: typeUrls.nameTable, name: nameTableName, ...packResource(typeUrls.nameTable, value) };
 }
 
 function resource<Desc extends DescMessage>(
@@ -80,5 +80,16 @@ function resource<Desc extends DescMessage>(
   origins: readonly string[],
 ): BuiltResource {
   const origin = origins.length === 0 ? {} : { origin: origins.join(",") };
-  return { typeUrl, name: message.name, value: toBinary(schema, message), ...origin };
+  return { typeUrl, name: message.name, ...packResource(typeUrl, toBinary(schema, message)), ...origin };
+}
+
+/** `message`, encoded, and the Any it travels in. */
+export function packResource(typeUrl: string, message: Uint8Array): Pick<BuiltResource, "any" | "value"> {
+  const any = new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .string(typeUrl)
+    .tag(2, WireType.LengthDelimited)
+    .bytes(message)
+    .finish();
+  return { any, value: any.subarray(any.length - message.length) };
 }

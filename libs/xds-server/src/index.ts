@@ -13,6 +13,7 @@
 export type { PushReport, RejectionReport, XdsObserver } from "./observer.ts";
 export type { OnDemandSource } from "./on-demand.ts";
 export type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
+export { emptyResources } from "./resource.ts";
 export type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
 export { createXdsServer } from "./server.ts";
 export type { XdsServer, XdsServerOptions } from "./server.ts";

@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { SecretSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
+import { packResource } from "@lateen/xds-build";
 import { secretType } from "@lateen/xds-server";
 import type { ConnectedProxy, OnDemandSource, Resource } from "@lateen/xds-server";
 import { encodeResource } from "../resources/encode.ts";
@@ -141,7 +142,7 @@ function resourceOf(
   return encodeResource({
     typeUrl: secretType,
     name: resourceName,
-    value: toBinary(SecretSchema, message),
+    ...packResource(secretType, toBinary(SecretSchema, message)),
     origin: originOf(resourceName),
   });
 }

@@ -1,36 +1,39 @@
 import { createHash } from "node:crypto";
-import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { packResource } from "@lateen/xds-build";
 import type { BuiltResource } from "@lateen/xds-build";
 import type { Resource } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
 
-const anyField = { typeUrl: 1, value: 2 } as const;
+const valueField = 2;
 const encoded = new WeakMap<BuiltResource, Resource>();
+/** The builder remembers weakly what it built: this holds it as long as the resource is used. */
+const origins = new WeakMap<Resource, BuiltResource>();
 
 /** The resource as it travels. The same object for the same `built`, so every proxy shares its bytes. */
 export function encodeResource(built: BuiltResource): Resource {
   return memo(encoded, built, encode);
 }
 
-function encode({ name, typeUrl, value, origin, partOrigins }: BuiltResource): Resource {
-  const resource = packed(typeUrl, name, value);
-  return {
-    ...resource,
+function encode(built: BuiltResource): Resource {
+  const { name, any, origin, partOrigins } = built;
+  const resource = {
+    ...asResource(name, any),
     ...(origin !== undefined && { origin }),
     ...(partOrigins !== undefined && partOrigins.size > 0 && { partOrigins }),
   };
+  origins.set(resource, built);
+  return resource;
 }
 
-/** An encoded message as a resource; its version is a hash of all of it. */
+/** An encoded message as a resource. */
 export function packed(typeUrl: string, name: string, value: Uint8Array): Resource {
-  const any = Buffer.from(
-    new BinaryWriter()
-      .tag(anyField.typeUrl, WireType.LengthDelimited)
-      .string(typeUrl)
-      .tag(anyField.value, WireType.LengthDelimited)
-      .bytes(value)
-      .finish(),
-  );
+  return asResource(name, packResource(typeUrl, value).any);
+}
+
+/** Its version is a hash of all of it. */
+function asResource(name: string, bytes: Uint8Array): Resource {
+  const any = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { name, version: createHash("sha256").update(any).digest("base64url").slice(0, 16), any };
 }
 
@@ -39,7 +42,7 @@ export function unpacked({ any }: Resource): Uint8Array {
   const reader = new BinaryReader(any);
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
-    if (field === anyField.value) return reader.bytes();
+    if (field === valueField) return reader.bytes();
     reader.skip(wireType, field);
   }
   return new Uint8Array();

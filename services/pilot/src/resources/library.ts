@@ -1,17 +1,17 @@
-import { compileEndpoints, compileInputs, compileProxy, endpointQueries, scopeKey, scopeOf } from "@lateen/compiler";
+import { compileInputs, compileParts, scopeKey, scopeOf } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
-import type * as ir from "@lateen/ir";
 import type { Finding, ProxyNode } from "@lateen/model";
-import { builtTypes, createBuilder, verifyReferences } from "@lateen/xds-build";
+import { verifyReferences } from "@lateen/xds-build";
 import { endpointType } from "@lateen/xds-server";
-import type { Resource, ResourceMap, ResourceSet } from "@lateen/xds-server";
+import type { ResourceMap, ResourceSet } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
-import { encodeResource } from "./encode.ts";
+import { joined, ResourceParts, sameOr, together } from "./parts.ts";
+import type { ResourcePart } from "./parts.ts";
 import { Turns } from "./turns.ts";
 
 /** What a scope's configuration compiles to; holds as long as the scope's `compileInputs` are the same object. */
 interface Compilation {
-  readonly queries: readonly ir.EndpointQuery[];
+  readonly parts: readonly ResourcePart[];
   /** Everything but endpoints, by type. */
   readonly fixed: ReadonlyMap<string, ResourceMap>;
   readonly findings: readonly Finding[];
@@ -61,15 +61,14 @@ export interface LibraryOptions {
  */
 export class ResourceLibrary {
   readonly #options: LibraryOptions;
-  readonly #builder;
+  readonly #parts: ResourceParts;
   readonly #entries = new Map<string, Entry>();
-  readonly #endpointResources = new WeakMap<ir.EndpointSet, Resource>();
   readonly #scopes = new WeakMap<ProxyNode, NodeScope>();
   readonly #turns = new Turns();
 
   constructor(options: LibraryOptions = {}) {
     this.#options = options;
-    this.#builder = createBuilder({ capacity: options.capacity ?? 100_000 });
+    this.#parts = new ResourceParts(options.capacity ?? 100_000);
   }
 
   get size(): number {
@@ -149,12 +148,13 @@ export class ResourceLibrary {
     const startedAt = performance.now();
     const inputs = compileInputs(snapshot, entry.scope);
     try {
-      const { value, findings } = compileProxy(snapshot, entry.scope);
-      const fixed = this.#build(value, entry.serving?.compilation.fixed);
-      const faults = (this.#options.verify ?? verifyReferences)(value).map(
+      const { value, findings } = compileParts(snapshot, entry.scope);
+      const parts = value.map((part) => this.#parts.of(part));
+      const fixed = together(parts, entry.serving?.compilation.fixed);
+      const faults = (this.#options.verify ?? verifyReferences)(...value).map(
         ({ kind, name, usedBy }) => `${usedBy} uses ${kind} ${name}, which is not defined`,
       );
-      entry.attempt = { inputs, faults, compilation: { queries: endpointQueries(value), findings, fixed } };
+      entry.attempt = { inputs, faults, compilation: { parts, findings, fixed } };
     } catch (error) {
       entry.attempt = {
         inputs,
@@ -164,15 +164,6 @@ export class ResourceLibrary {
     }
     const seconds = (performance.now() - startedAt) / 1_000;
     this.#options.onCompiled?.(entry.scope, { seconds, revision: snapshot.revision, faults: entry.attempt.faults });
-  }
-
-  #build(proxy: ir.ProxyIr, before: ReadonlyMap<string, ResourceMap> | undefined): ReadonlyMap<string, ResourceMap> {
-    const made = new Map<string, Map<string, Resource>>(builtTypes.map((typeUrl) => [typeUrl, new Map()]));
-    for (const built of this.#builder.build(proxy)) {
-      memo(made, built.typeUrl, () => new Map()).set(built.name, encodeResource(built));
-    }
-    const maps = [...made].map(([typeUrl, map]) => [typeUrl, sameOr(before?.get(typeUrl), map)] as const);
-    return before !== undefined && maps.every(([typeUrl, map]) => before.get(typeUrl) === map) ? before : new Map(maps);
   }
 
   #serve(
@@ -200,28 +191,11 @@ export class ResourceLibrary {
 
   #endpoints(
     entry: Entry,
-    { queries }: Compilation,
+    { parts }: Compilation,
     { snapshot, keepLast }: { snapshot: MeshSnapshot; keepLast: boolean },
   ): ResourceMap {
     const last = entry.serving?.set.byType.get(endpointType);
-    const endpoints = new Map<string, Resource>();
-    for (const query of queries) {
-      const set = compileEndpoints(snapshot, entry.scope, query);
-      const resource = this.#endpointResource(set);
-      const held = keepLast && set.localities.length === 0 ? last?.get(resource.name) : undefined;
-      endpoints.set(resource.name, held ?? resource);
-    }
-    return sameOr(last, endpoints);
+    const maps = parts.map((part) => this.#parts.endpointsOf(part, { snapshot, scope: entry.scope, keepLast }));
+    return sameOr(last, joined(maps));
   }
-
-  #endpointResource(set: ir.EndpointSet): Resource {
-    return memo(this.#endpointResources, set, () => encodeResource(this.#builder.buildEndpoints(set)));
-  }
-}
-
-/** `before` where it holds the same: the same map is what tells everyone downstream that there is nothing to do. */
-function sameOr(before: ResourceMap | undefined, after: ResourceMap): ResourceMap {
-  if (before === undefined || before.size !== after.size) return after;
-  for (const [name, { version }] of after) if (before.get(name)?.version !== version) return after;
-  return before;
 }

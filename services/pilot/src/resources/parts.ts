@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import { compileEndpoints, endpointQueries, endpointsKey } from "@lateen/compiler";
+import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
+import type * as ir from "@lateen/ir";
+import { builtTypes, createBuilder } from "@lateen/xds-build";
+import type { Builder } from "@lateen/xds-build";
+import { emptyResources } from "@lateen/xds-server";
+import type { Resource, ResourceMap } from "@lateen/xds-server";
+import { memo } from "../memo.ts";
+import { encodeResource } from "./encode.ts";
+
+/** One part of an IR as resources. Made once, however many scopes have the part. */
+export interface ResourcePart {
+  readonly byType: ReadonlyMap<string, ResourceMap>;
+  readonly queries: readonly ir.EndpointQuery[];
+}
+
+export interface EndpointsOptions {
+  readonly snapshot: MeshSnapshot;
+  readonly scope: ProxyScope;
+  /** A cluster that would be left without endpoints keeps what it had last. */
+  readonly keepLast: boolean;
+}
+
+interface Endpoints {
+  /** What it was last found to be true for. */
+  readonly snapshot: MeshSnapshot;
+  readonly sets: readonly ir.EndpointSet[];
+  readonly map: ResourceMap;
+}
+
+/** How long a part is held although no compilation may need it again: those of a storm follow each other. */
+const heldMs = 5_000;
+
+export class ResourceParts {
+  readonly #builder: Builder;
+  readonly #parts = new WeakMap<ir.ProxyIr, ResourcePart>();
+  readonly #endpoints = new WeakMap<ResourcePart, Map<string, Endpoints>>();
+  readonly #kept = new WeakMap<ResourcePart, Map<string, Endpoints>>();
+  readonly #endpointResources = new WeakMap<ir.EndpointSet, Resource>();
+  readonly #held = new Set<ir.ProxyIr>();
+  #release: NodeJS.Timeout | undefined;
+
+  constructor(capacity: number) {
+    this.#builder = createBuilder({
+      capacity,
+      hashOf: (text) => createHash("sha1").update(text).digest("base64"),
+    });
+  }
+
+  of(part: ir.ProxyIr): ResourcePart {
+    this.#hold(part);
+    return memo(this.#parts, part, () => {
+      const byType = new Map<string, Map<string, Resource>>(builtTypes.map((typeUrl) => [typeUrl, new Map()]));
+      for (const built of this.#builder.build(part)) {
+        memo(byType, built.typeUrl, () => new Map()).set(built.name, encodeResource(built));
+      }
+      return { byType, queries: endpointQueries(part) };
+    });
+  }
+
+  /** The same map as long as no endpoint of it changed. */
+  endpointsOf(part: ResourcePart, { snapshot, scope, keepLast }: EndpointsOptions): ResourceMap {
+    if (part.queries.length === 0) return emptyResources;
+    const key = endpointsKey(scope);
+    const memory = memo(keepLast ? this.#kept : this.#endpoints, part, () => new Map<string, Endpoints>());
+    const known = memory.get(key);
+    if (known?.snapshot === snapshot) return known.map;
+    const sets = part.queries.map((query) => compileEndpoints(snapshot, scope, query));
+    const last = this.#endpoints.get(part)?.get(key);
+    const same = [known, last].find((earlier) => earlier && sets.every((set, index) => set === earlier.sets[index]));
+    const map = same?.map ?? this.#endpointMap(sets, keepLast ? last?.map : undefined);
+    const made = { snapshot, sets, map: sameOr(last?.map, map) };
+    memory.set(key, made);
+    return made.map;
+  }
+
+  #endpointMap(sets: readonly ir.EndpointSet[], kept: ResourceMap | undefined): ResourceMap {
+    const map = new Map<string, Resource>();
+    for (const set of sets) {
+      const resource = memo(this.#endpointResources, set, () => encodeResource(this.#builder.buildEndpoints(set)));
+      const held = set.localities.length === 0 ? kept?.get(resource.name) : undefined;
+      map.set(resource.name, held ?? resource);
+    }
+    return map;
+  }
+
+  #hold(part: ir.ProxyIr): void {
+    this.#held.add(part);
+    if (this.#release !== undefined) return;
+    this.#release = setTimeout(() => {
+      this.#release = undefined;
+      this.#held.clear();
+    }, heldMs).unref();
+  }
+}
+
+/** The resources of all parts, type by type; `before` where that holds the same. */
+export function together(
+  parts: readonly ResourcePart[],
+  before: ReadonlyMap<string, ResourceMap> | undefined,
+): ReadonlyMap<string, ResourceMap> {
+  const types = new Set([...builtTypes, ...parts.flatMap(({ byType }) => [...byType.keys()])]);
+  const maps = [...types].map((typeUrl) => {
+    const all = joined(parts.map(({ byType }) => byType.get(typeUrl) ?? emptyResources));
+    return [typeUrl, sameOr(before?.get(typeUrl), all)] as const;
+  });
+  return before !== undefined && maps.every(([typeUrl, map]) => before.get(typeUrl) === map) ? before : new Map(maps);
+}
+
+/** One map where only one has anything: then it stays the one that other scopes have, too. */
+export function joined(maps: readonly ResourceMap[]): ResourceMap {
+  const filled = maps.filter(({ size }) => size > 0);
+  const [first = emptyResources, ...others] = filled;
+  if (others.length === 0) return first;
+  const all = new Map(first);
+  for (const map of others) for (const [name, resource] of map) all.set(name, resource);
+  return all;
+}
+
+/** `before` where it holds the same: the same map is what tells everyone downstream that there is nothing to do. */
+export function sameOr(before: ResourceMap | undefined, after: ResourceMap): ResourceMap {
+  if (before === undefined || before === after || before.size !== after.size) return after;
+  for (const [name, { version }] of after) if (before.get(name)?.version !== version) return after;
+  return before;
+}
