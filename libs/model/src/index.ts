@@ -8,6 +8,7 @@
  */
 export type { Cidr } from "./address.ts";
 export { isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
+export { giveAddresses, isGivenAddress } from "./given-addresses.ts";
 export { grpcStatusNames } from "./grpc-status.ts";
 export {
   byHostSpecificity,

@@ -34,7 +34,7 @@ export interface HostAddress {
 export interface ObjectState {
   /** Whether the workload that a WorkloadEntry stands for may get traffic; absent where nobody checks. */
   readonly healthy?: boolean;
-  /** Virtual addresses of a ServiceEntry's hosts, in the order of the hosts; see docs/adr/0010. */
+  /** Virtual addresses of a ServiceEntry's hosts, in the order of the hosts; docs/adr/0011. */
   readonly addresses?: readonly HostAddress[];
 }
 

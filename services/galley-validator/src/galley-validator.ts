@@ -73,6 +73,7 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     metrics,
     onApplied: (batch) => onApplied(batch, metrics, options),
     ...(options.onReconciled && { onReconciled: options.onReconciled }),
+    onGiven: (object, addresses) => statusWriter?.given(object, addresses),
   });
   const { source, statusWriter } = createSource(options, rootNamespace);
   const ready = Promise.withResolvers<void>();

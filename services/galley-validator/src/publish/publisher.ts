@@ -1,11 +1,12 @@
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore, StoredEntry } from "@lateen/mesh-store";
-import type { ObjectRef } from "@lateen/model";
+import type { HostAddress, ObjectRef } from "@lateen/model";
 import { kubernetesRegistry } from "@lateen/registries";
 import type { Logger } from "@lateen/runtime";
 import { fields, toError } from "@lateen/runtime";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GalleyMetrics } from "../metrics.ts";
+import { GivenAddresses } from "./given-addresses.ts";
 import type { Desired, Ledger } from "./ledger.ts";
 import { sameEntry } from "./same-entry.ts";
 
@@ -28,6 +29,8 @@ export interface PublisherOptions {
   readonly onApplied?: (batch: AppliedBatch) => void;
   /** The store as a whole is what the ledger says. */
   readonly onReconciled?: () => void;
+  /** Virtual addresses of a ServiceEntry as they are in the store. */
+  readonly onGiven?: (object: ObjectRef, addresses: readonly HostAddress[]) => void;
 }
 
 /** Key prefixes that are galley-validator's own: what is there and not in the source is deleted. */
@@ -49,6 +52,7 @@ export class Publisher {
   readonly #options: PublisherOptions;
   /** Keys to look at, with the time their change was saved. */
   readonly #dirty = new Map<string, number>();
+  readonly #given = new GivenAddresses();
   #wake = Promise.withResolvers<void>();
   #reconcileWanted = true;
 
@@ -101,12 +105,14 @@ export class Publisher {
     const stored = new Map<string, StoredEntry>();
     for (const prefix of ownPrefixes) for (const entry of await store.list(prefix)) stored.set(entry.key, entry);
     this.#reconcileWanted = false;
+    this.#given.restore(stored.values());
+    this.#prepare(ledger.keys());
     const saved = new Map(this.#dirty);
     this.#dirty.clear();
     const now = Date.now();
     const wanted = new Set([...stored.keys(), ...ledger.keys()]);
     for (const key of wanted)
-      if (differs(ledger.desired(key), stored.get(key), ledger)) this.#dirty.set(key, saved.get(key) ?? now);
+      if (differs(this.#desired(key), stored.get(key), ledger)) this.#dirty.set(key, saved.get(key) ?? now);
     this.#options.logger.info(
       { [fields.count]: wanted.size, changes: this.#dirty.size },
       "store reconciled with the source",
@@ -118,6 +124,7 @@ export class Publisher {
   async #flush(signal: AbortSignal): Promise<void> {
     const batch = [...this.#dirty].sort(([left], [right]) => rank(left) - rank(right));
     if (batch.length === 0) return;
+    this.#prepare(batch.map(([key]) => key));
     const changedObjects: ObjectRef[] = [];
     let revision = 0n;
     const writeOne = async ([key, savedAtMs]: [string, number]): Promise<void> => {
@@ -136,18 +143,33 @@ export class Publisher {
     if (changedObjects.length > 0) this.#options.onApplied?.({ revision, changedObjects, savedAtMs, atMs: Date.now() });
   }
 
+  #prepare(changed: Iterable<string>): void {
+    const entries = [...changed].flatMap((key) => {
+      const desired = this.#options.ledger.desired(key);
+      return desired.is === "entry" ? [[key, desired.entry] as const] : [];
+    });
+    this.#given.prepare(entries);
+  }
+
+  #desired(key: string): Desired {
+    const desired = this.#options.ledger.desired(key);
+    return desired.is === "entry" ? { ...desired, entry: this.#given.complete(key, desired.entry) } : desired;
+  }
+
   async #write(key: string): Promise<{ revision: bigint; object?: ObjectRef }> {
-    const { store, ledger, metrics } = this.#options;
-    const desired = ledger.desired(key);
+    const { store, metrics, onGiven } = this.#options;
+    const desired = this.#desired(key);
     if (desired.is === "keep") return { revision: 0n };
     if (desired.is === "entry") {
       const { kind, namespace, name } = desired.claim.origin;
       const revision = await store.put(key, desired.entry);
       metrics.storeWrites.inc({ operation: "put" });
+      onGiven?.({ kind, namespace, name }, this.#given.of(key));
       return { revision, object: { kind, namespace, name } };
     }
     const gone = await store.get(key);
     const revision = await store.delete(key);
+    this.#given.release(key);
     metrics.storeWrites.inc({ operation: "delete" });
     return gone ? { revision, object: refOfStored(gone) } : { revision };
   }
