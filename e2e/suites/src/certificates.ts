@@ -6,6 +6,7 @@ import {
   createRootCa,
   issueWorkloadCertificate,
   openCertificateAuthority,
+  signRevocationList,
   type WorkloadIdentity,
 } from "@lateen/pki";
 
@@ -20,11 +21,36 @@ export interface ServerCertificate extends KeyPair {
   readonly rootPem: string;
 }
 
+export interface IssuedPair extends KeyPair {
+  readonly serialNumber: string;
+}
+
+/** A CA of a test's own. */
+export interface TestAuthority {
+  readonly rootPem: string;
+  /** For DNS names and, besides, `spiffe://tests.example.com/ns/tests/sa/<account>`. */
+  issue(dnsNames: readonly string[], account?: string): Promise<IssuedPair>;
+  /** Its list of what is revoked, PEM. */
+  revoke(...certificates: readonly IssuedPair[]): Promise<string>;
+}
+
+export async function createAuthority(organization = "tests"): Promise<TestAuthority> {
+  const ca = await createRootCa({ organization, ttlSeconds: 3_600 });
+  return {
+    rootPem: ca.rootsPem,
+    issue: (dnsNames, serviceAccount = "server") =>
+      issue(ca, { trustDomain: "tests.example.com", namespace: "tests", serviceAccount }, dnsNames),
+    revoke: async (...certificates) =>
+      signRevocationList(await openCertificateAuthority(ca), {
+        serialNumbers: certificates.map(({ serialNumber }) => serialNumber),
+      }),
+  };
+}
+
 /** A certificate for DNS names, from a CA made for it alone. */
 export async function issueServerCertificate(dnsNames: readonly string[]): Promise<ServerCertificate> {
-  const ca = await createRootCa({ organization: "tests", ttlSeconds: 3_600 });
-  const identity = { trustDomain: "tests.example.com", namespace: "tests", serviceAccount: "server" };
-  return { ...(await issue(ca, identity, dnsNames)), rootPem: ca.rootsPem };
+  const authority = await createAuthority();
+  return { ...(await authority.issue(dnsNames)), rootPem: authority.rootPem };
 }
 
 /** A workload's certificate, past citadel: for callers that no agent stands beside. */
@@ -39,9 +65,10 @@ export async function readCa(state: string): Promise<CaMaterial> {
   return { certificatePem, privateKeyPem, intermediatesPem: "", rootsPem: certificatePem };
 }
 
-async function issue(ca: CaMaterial, identity: WorkloadIdentity, dnsNames: readonly string[]): Promise<KeyPair> {
+async function issue(ca: CaMaterial, identity: WorkloadIdentity, dnsNames: readonly string[]): Promise<IssuedPair> {
   const authority = await openCertificateAuthority(ca);
   const { csrPem, privateKeyPem } = await createKeyAndCsr();
-  const { chain } = await issueWorkloadCertificate(authority, { csrPem, identity, dnsNames, ttlSeconds: 3_600 });
-  return { certificate: chain.slice(0, -1).join(""), privateKey: privateKeyPem };
+  const request = { csrPem, identity, dnsNames, ttlSeconds: 3_600 };
+  const { chain, serialNumber } = await issueWorkloadCertificate(authority, request);
+  return { certificate: chain.slice(0, -1).join(""), privateKey: privateKeyPem, serialNumber };
 }

@@ -15,7 +15,12 @@ const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
 export interface Credentials {
   readonly certificate: ServerCertificate;
   /** The same as files, in place of those that a case names. */
-  readonly files: { readonly certificate: string; readonly privateKey: string; readonly root: string };
+  readonly files: {
+    readonly certificate: string;
+    readonly privateKey: string;
+    readonly root: string;
+    readonly revoked: string;
+  };
 }
 
 /**
@@ -48,7 +53,8 @@ function withFiles(resource: JsonObject, { files }: Credentials): JsonObject {
   const renamed = JSON.stringify(resource)
     .replace(/"private_key":\{"filename":"[^"]*"\}/g, `"private_key":{"filename":"${files.privateKey}"}`)
     .replace(/"certificate_chain":\{"filename":"[^"]*"\}/g, `"certificate_chain":{"filename":"${files.certificate}"}`)
-    .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":"${files.root}"}`);
+    .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":"${files.root}"}`)
+    .replace(/"crl":\{"filename":"[^"]*"\}/g, `"crl":{"filename":"${files.revoked}"}`);
   return JSON.parse(renamed) as JsonObject;
 }
 

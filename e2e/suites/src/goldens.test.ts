@@ -4,7 +4,7 @@ import { after, before, suite, test } from "node:test";
 import { envoyVersion, oldestEnvoyVersion } from "@lateen/binaries";
 import { adsBootstrap, eventually, startEnvoy, TempDir } from "@lateen/e2e-harness";
 import { type Case, type EnvoyExtensions, envoyExtensionsPath, expectGolden, listCases, runsOn } from "@lateen/testkit";
-import { issueServerCertificate } from "./certificates.ts";
+import { createAuthority } from "./certificates.ts";
 import { type Credentials, goldenResources } from "./golden-resources.ts";
 import { type EnvoyNode, StaticAds } from "./static-ads.ts";
 
@@ -18,15 +18,18 @@ suite("goldens", { concurrency: 2 }, () => {
 
   before(async () => {
     const directory = owned.use(await TempDir.create());
-    const certificate = await issueServerCertificate(["case.example.com"]);
+    const authority = await createAuthority();
+    const certificate = { ...(await authority.issue(["case.example.com"])), rootPem: authority.rootPem };
     const files = {
       certificate: directory.join("cert.pem"),
       privateKey: directory.join("key.pem"),
       root: directory.join("root.pem"),
+      revoked: directory.join("revoked.pem"),
     };
     await writeFile(files.certificate, certificate.certificate);
     await writeFile(files.privateKey, certificate.privateKey);
     await writeFile(files.root, certificate.rootPem);
+    await writeFile(files.revoked, await authority.revoke());
     credentials = { certificate, files };
   });
   after(() => owned.disposeAsync());

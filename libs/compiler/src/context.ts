@@ -38,11 +38,16 @@ export interface Context {
 }
 
 export function clusterKey(ref: ir.ClusterRef): string {
-  return ref.kind === "outbound"
-    ? `${ref.port}|${ref.subset}|${ref.host}`
-    : ref.kind === "inbound"
-      ? `inbound ${ref.port}`
-      : ref.kind;
+  switch (ref.kind) {
+    case "outbound":
+      return `${ref.port}|${ref.subset}|${ref.host}`;
+    case "sni":
+      return `sni ${ref.port}|${ref.subset}|${ref.host}`;
+    case "inbound":
+      return `inbound ${ref.port}`;
+    default:
+      return ref.kind;
+  }
 }
 
 export function indexClusters(clusters: readonly ir.Cluster[]): ReadonlyMap<string, ir.Cluster> {

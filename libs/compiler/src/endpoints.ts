@@ -71,11 +71,13 @@ function endpointSet(
     if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
     const number = record.portFor(query.portName, query.cluster.port, port?.targetPort ?? 0);
     if (number === undefined) continue;
+    const address = endpointAddress(snapshot, record, { port: number, scope });
+    if (query.onlyMutualTls && !address.mutualTls) continue;
     const { region, zone, subzone } = record.locality;
     const key = `${region}/${zone}/${subzone}`;
     const locality = byLocality.get(key) ?? { region, zone, subzone, endpoints: [] };
     byLocality.set(key, locality);
-    locality.endpoints.push(endpointAddress(snapshot, record, { port: number, scope }));
+    locality.endpoints.push(address);
   }
   const localities = [...byLocality]
     .sort(([left], [right]) => compareText(left, right))

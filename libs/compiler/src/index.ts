@@ -15,6 +15,6 @@ export type { Compiled } from "./proxy.ts";
 export { scopeKey, scopeOf } from "./scope.ts";
 export type { ProxyScope, ServedPort } from "./scope.ts";
 export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
-export type { Installation, MeshSettings } from "./settings.ts";
+export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";
 export { createSnapshot } from "./snapshot.ts";
 export type { MeshSnapshot, MeshState } from "./snapshot.ts";

@@ -51,6 +51,12 @@ export type ConnectionPool = NonNullable<TrafficPolicy["connectionPool"]>;
 export type Outliers = NonNullable<TrafficPolicy["outlierDetection"]>;
 export type ClientTls = NonNullable<TrafficPolicy["tls"]>;
 export type GatewayServer = Gateway["servers"][number];
+export type TlsRule = VirtualService["tls"][number];
+export type TcpRule = VirtualService["tcp"][number];
+export type TlsMatch = TlsRule["match"][number];
+/** What matches of `tls` and `tcp` rules have in common. */
+export type ConnectionMatch = TlsMatch | TcpRule["match"][number];
+export type RouteTarget = TcpRule["route"][number];
 export type ServerTls = NonNullable<GatewayServer["tls"]>;
 export type AuthorizationRule = AuthorizationPolicy["rules"][number];
 export type AuthorizationSource = NonNullable<AuthorizationRule["from"][number]["source"]>;

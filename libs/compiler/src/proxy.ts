@@ -5,6 +5,8 @@ import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clusterKey, createContext, indexClusters } from "./context.ts";
 import { Findings } from "./findings.ts";
 import { inOrder } from "./in-order.ts";
+import { autoPassthroughClusters } from "./listeners/gateway-connections.ts";
+import { serverGroups } from "./listeners/gateway-servers.ts";
 import { gatewayOutput } from "./listeners/gateway.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
@@ -60,6 +62,7 @@ function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Fin
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
   const base = createContext(snapshot, scope, findings);
-  const clusters = [...outboundClusters(base), ...builtInClusters(base)];
-  return { clusters, ...gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) })) };
+  const groups = serverGroups(base);
+  const clusters = [...outboundClusters(base), ...autoPassthroughClusters(base, groups), ...builtInClusters(base)];
+  return { clusters, ...gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) }), groups) };
 }

@@ -80,7 +80,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     gateways:
       node.type === "router"
         ? snapshot.gateways
-            .filter((gateway) => selects(gateway.spec.selector, labels))
+            .filter((gateway) => selects(gateway.spec.selector, labels) && mayServe(snapshot, gateway, node, labels))
             .map((gateway) => formatRef(gateway.origin))
             .sort()
         : [],
@@ -100,6 +100,15 @@ function familiesOf({ addresses }: ProxyNode): ProxyScope["families"] {
 /** What a proxy binds where any address will do. */
 function wildcardOf(node: ProxyNode): string {
   return familiesOf(node) === "v6" ? "::" : "0.0.0.0";
+}
+
+/** On pods that a Gateway of the Kubernetes Gateway API brought about. */
+const managedLabel = "gateway.istio.io/managed";
+
+function mayServe({ settings }: MeshSnapshot, gateway: MeshObject<unknown>, node: ProxyNode, labels: Labels): boolean {
+  if (gateway.meta.namespace === node.namespace) return true;
+  const { ownNamespaceOnly, managedOwnNamespaceOnly } = settings.gateways;
+  return !ownNamespaceOnly && !(managedOwnNamespaceOnly && labels[managedLabel] !== undefined);
 }
 
 const scopeKeys = new WeakMap<ProxyScope, string>();

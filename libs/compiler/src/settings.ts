@@ -38,6 +38,23 @@ export interface MeshSettings {
   readonly dualStack: boolean;
   /** Under every DestinationRule, part by part. */
   readonly defaultPolicy: { readonly connectionPool?: ConnectionPool; readonly outlierDetection?: Outliers };
+  /** Protocols whose bytes are read, where the proxy's binary can. */
+  readonly networkFilters: NetworkFilters;
+  readonly gateways: GatewayScoping;
+}
+
+export interface NetworkFilters {
+  readonly mongo: boolean;
+  readonly mysql: boolean;
+  readonly redis: boolean;
+}
+
+/** Which Gateways a gateway's proxy takes from other namespaces. */
+export interface GatewayScoping {
+  /** None. */
+  readonly ownNamespaceOnly: boolean;
+  /** None, for proxies that a Gateway of the Kubernetes Gateway API brought about. */
+  readonly managedOwnNamespaceOnly: boolean;
 }
 
 /** What an installation decides before any MeshConfig is read. */
@@ -46,6 +63,8 @@ export interface Installation {
   readonly trustDomain?: string;
   readonly domain?: string;
   readonly dualStack?: boolean;
+  readonly networkFilters?: NetworkFilters;
+  readonly gateways?: GatewayScoping;
 }
 
 /** Istio's defaults. */
@@ -73,6 +92,8 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     upgradeToHttp2: false,
     dualStack: installation.dualStack ?? false,
     defaultPolicy: {},
+    networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
+    gateways: installation.gateways ?? { ownNamespaceOnly: false, managedOwnNamespaceOnly: true },
   };
 }
 

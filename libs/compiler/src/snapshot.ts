@@ -207,7 +207,8 @@ function settingsOf(base: MeshSettings, objects: readonly MeshObject<MeshConfig>
 }
 
 function sourceLabelKeys(object: MeshObject<VirtualService>): readonly string[] {
-  return object.spec.http.flatMap((rule) => rule.match.flatMap((match) => Object.keys(match.sourceLabels)));
+  const { http, tls, tcp } = object.spec;
+  return [...http, ...tls, ...tcp].flatMap((rule) => rule.match.flatMap((match) => Object.keys(match.sourceLabels)));
 }
 
 /** The object behind a name, for findings about an object that was selected earlier. */

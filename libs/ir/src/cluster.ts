@@ -1,4 +1,4 @@
-import type { ClusterRef, OutboundClusterRef } from "./refs.ts";
+import type { ClusterRef, OutboundClusterRef, SniClusterRef } from "./refs.ts";
 
 /** One destination. Everything Envoy's cluster depends on is here, which makes it the cache key. */
 export interface Cluster {
@@ -56,12 +56,14 @@ export interface FixedEndpoint {
 
 /** Selects endpoints of one service port; the key of the endpoints lane. */
 export interface EndpointQuery {
-  readonly cluster: OutboundClusterRef;
+  readonly cluster: OutboundClusterRef | SniClusterRef;
   /** Namespace of the service: two namespaces may declare one host. */
   readonly namespace: string;
   /** Name of the service port, as endpoint ports carry it. */
   readonly portName: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Leaves out endpoints that do not speak mutual TLS. */
+  readonly onlyMutualTls?: true;
 }
 
 export type Balancing =

@@ -1,8 +1,8 @@
-import type { OutboundClusterRef } from "./refs.ts";
+import type { OutboundClusterRef, SniClusterRef } from "./refs.ts";
 
 /** The endpoints of one cluster that may be sent requests now. */
 export interface EndpointSet {
-  readonly cluster: OutboundClusterRef;
+  readonly cluster: OutboundClusterRef | SniClusterRef;
   readonly localities: readonly LocalityEndpoints[];
 }
 

@@ -51,7 +51,7 @@ export type {
   RuleSet,
 } from "./policy.ts";
 export type { ProxyIr } from "./proxy.ts";
-export type { ClusterRef, ListenerRef, OutboundClusterRef, RouteTableRef } from "./refs.ts";
+export type { ClusterRef, ListenerRef, OutboundClusterRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 export type {
   Cors,
   Fault,

@@ -1,6 +1,6 @@
 import type { AccessLog } from "./access-log.ts";
 import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
-import type { ClusterRef, ListenerRef, RouteTableRef } from "./refs.ts";
+import type { ClusterRef, ListenerRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 import type { RouteTable } from "./route.ts";
 
 export interface Listener {
@@ -29,7 +29,11 @@ export interface FilterChain {
   readonly name: ChainName;
   readonly match: ChainMatch;
   readonly tls?: DownstreamTls;
+  /** How long a client may take for the TLS handshake. */
+  readonly handshakeTimeoutMs?: number;
   readonly handler: HttpHandler | TcpHandler;
+  /** The rule behind it, as `Kind/namespace/name`. */
+  readonly rule?: string;
 }
 
 export type ChainName =
@@ -40,13 +44,20 @@ export type ChainName =
 export interface ChainMatch {
   readonly destinationPort?: number;
   readonly destinationRanges?: readonly { readonly address: string; readonly length: number }[];
-  readonly serverNames?: readonly string[];
+  /** A cluster stands for its name as clients write it. */
+  readonly serverNames?: readonly (string | SniClusterRef)[];
   readonly transport?: "tls" | "raw";
   readonly applicationProtocols?: readonly string[];
 }
 
 export type DownstreamTls =
-  | { readonly mode: "workload-identity"; readonly alpn: readonly string[] }
+  | {
+      readonly mode: "workload-identity";
+      readonly alpn: readonly string[];
+      /** Empty or absent: everyone the mesh's roots vouch for. */
+      readonly acceptedPeers?: readonly string[];
+      readonly revocationList?: string;
+    }
   | {
       readonly mode: "certificate";
       readonly certificates: readonly ServerCertificate[];
@@ -63,7 +74,9 @@ export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
 export type ServerCertificate =
   /** Asked for by name over the xDS stream; the key never passes through here. */
   | { readonly kind: "secret"; readonly name: string }
-  | { readonly kind: "files"; readonly certificate: string; readonly privateKey: string };
+  | { readonly kind: "files"; readonly certificate: string; readonly privateKey: string }
+  /** The proxy's own, from its agent. */
+  | { readonly kind: "workload-identity" };
 
 export type ClientVerification =
   | { readonly mode: "none" }
@@ -71,7 +84,11 @@ export type ClientVerification =
       readonly mode: "required" | "optional";
       readonly trust:
         | { readonly kind: "secret"; readonly name: string }
-        | { readonly kind: "file"; readonly path: string };
+        | { readonly kind: "file"; readonly path: string; readonly revocationList?: string }
+        /** The mesh's own roots, from the proxy's agent. */
+        | { readonly kind: "mesh" };
+      /** Looks at what the client shows and lets it in whatever comes of that. */
+      readonly acceptsUntrusted?: true;
       readonly acceptedNames: readonly string[];
       readonly spkiHashes: readonly string[];
       readonly certificateHashes: readonly string[];
@@ -81,6 +98,8 @@ export type ClientVerification =
 export interface HttpHandler {
   readonly kind: "http";
   readonly role: "inbound" | "outbound" | "gateway";
+  /** What statistics call it; absent: its listener. */
+  readonly statName?: string;
   readonly routes:
     | { readonly from: "discovery"; readonly ref: RouteTableRef }
     | { readonly from: "inline"; readonly table: RouteTable };
@@ -99,6 +118,10 @@ export interface TcpHandler {
   readonly authorization: readonly Authorization[];
   readonly externalAuthorization: readonly ExternalAuthorization[];
   readonly accessLogs: readonly AccessLog[];
+  /** A protocol that is read for statistics; `redis` is also answered request by request. */
+  readonly protocol?: "mongo" | "mysql" | "redis";
+  /** What statistics call it; absent: its first target. */
+  readonly statName?: string;
   readonly idleTimeoutMs?: number;
   readonly maxConnectionMs?: number;
   /** Connections of one client address go to one endpoint. */

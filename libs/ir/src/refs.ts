@@ -4,6 +4,7 @@
  */
 export type ClusterRef =
   | OutboundClusterRef
+  | SniClusterRef
   /** The workload's own application on `port`. */
   | { readonly kind: "inbound"; readonly port: number }
   /** Refuses, forwards to where the client wanted to go, forwards to where the caller wanted to go. */
@@ -11,6 +12,14 @@ export type ClusterRef =
 
 export interface OutboundClusterRef {
   readonly kind: "outbound";
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+}
+
+/** The endpoints behind an AUTO_PASSTHROUGH gateway that speak mutual TLS; clients name the cluster as server name. */
+export interface SniClusterRef {
+  readonly kind: "sni";
   readonly host: string;
   readonly port: number;
   readonly subset: string;

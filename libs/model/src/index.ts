@@ -44,3 +44,4 @@ export type {
   ServicePort,
   Workload,
 } from "./service.ts";
+export { cipherSuites, ecdhCurves } from "./tls-names.ts";

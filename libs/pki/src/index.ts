@@ -18,6 +18,8 @@ export type { CertificateRequest, KeyAndCsr } from "./certificate-request.ts";
 export { createKeyAndCsr } from "./certificate-request.ts";
 export type { PkiErrorCode } from "./pki-error.ts";
 export { PkiError } from "./pki-error.ts";
+export type { RevocationListOptions } from "./revocation-list.ts";
+export { signRevocationList } from "./revocation-list.ts";
 export { rotationMoment } from "./rotation.ts";
 export type { WorkloadIdentity } from "./spiffe.ts";
 export { formatSpiffeId, parseSpiffeId } from "./spiffe.ts";

@@ -16,8 +16,10 @@ import {
   parseCertificate,
   renewRootCa,
   rotationMoment,
+  signRevocationList,
   verifyChain,
 } from "./index.ts";
+import { loadX509 } from "./x509.ts";
 
 const identity = { trustDomain: "cluster.local", namespace: "default", serviceAccount: "reviews" };
 const id = "spiffe://cluster.local/ns/default/sa/reviews";
@@ -253,4 +255,14 @@ test("the rotation moment is half-way, moved by the jitter, within bounds", () =
   assert.equal(rotationMoment(certificate, -0.01), 5900);
   assert.equal(rotationMoment(certificate, 5), 10_000);
   assert.equal(rotationMoment({ issuedAtMs: 1000, notAfterMs: 500 }, 0), 1000);
+});
+
+test("a revocation list names what it revokes", async () => {
+  const authority = await openCertificateAuthority(await createRootCa({ organization: "lists" }));
+  const pem = await signRevocationList(authority, { serialNumbers: ["0a0b"] });
+  const { X509Crl } = await loadX509();
+  const list = new X509Crl(pem);
+  assert.equal(list.findRevoked("0a0b")?.serialNumber, "0a0b");
+  assert.equal(list.findRevoked("0c"), null);
+  assert.equal(list.issuer, "O=lists");
 });

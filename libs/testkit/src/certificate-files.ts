@@ -1,7 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { createKeyAndCsr, createRootCa, issueWorkloadCertificate, openCertificateAuthority } from "@lateen/pki";
+import {
+  createKeyAndCsr,
+  createRootCa,
+  issueWorkloadCertificate,
+  openCertificateAuthority,
+  signRevocationList,
+} from "@lateen/pki";
 
 /** Files that a bootstrap names are put into `folder`, with certificates made for the occasion, and named there. */
 export async function certificateFiles(bootstrap: JsonObject, folder: string): Promise<JsonObject> {
@@ -14,7 +20,8 @@ export async function certificateFiles(bootstrap: JsonObject, folder: string): P
       /"certificate_chain":\{"filename":"[^"]*"\}/g,
       `"certificate_chain":{"filename":${JSON.stringify(files.chain)}}`,
     )
-    .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":${JSON.stringify(files.roots)}}`);
+    .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":${JSON.stringify(files.roots)}}`)
+    .replace(/"crl":\{"filename":"[^"]*"\}/g, `"crl":{"filename":${JSON.stringify(files.revoked)}}`);
   return JSON.parse(renamed) as JsonObject;
 }
 
@@ -23,9 +30,11 @@ async function writeCertificates(folder: string) {
   const { privateKeyPem, csrPem } = await createKeyAndCsr();
   const identity = { trustDomain: "case.example", namespace: "case", serviceAccount: "case" };
   const { chain } = await issueWorkloadCertificate(authority, { csrPem, identity, ttlSeconds: 3600 });
-  const files = { chain: join(folder, "chain.pem"), key: join(folder, "key.pem"), roots: join(folder, "roots.pem") };
+  const at = (name: string): string => join(folder, `${name}.pem`);
+  const files = { chain: at("chain"), key: at("key"), roots: at("roots"), revoked: at("revoked") };
   await writeFile(files.chain, chain[0] ?? "");
   await writeFile(files.key, privateKeyPem);
   await writeFile(files.roots, authority.material.rootsPem);
+  await writeFile(files.revoked, await signRevocationList(authority, { serialNumbers: [] }));
   return files;
 }

@@ -39,7 +39,8 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
   });
 }
 
-function statPrefix({ role, routes: source }: ir.HttpHandler, statName: string): string {
+function statPrefix({ role, routes: source, statName: own }: ir.HttpHandler, statName: string): string {
+  if (own !== undefined) return own;
   if (source.from === "inline" && source.table.ref.kind === "inbound" && source.table.ref.port === 0)
     return routeTableName(source.table.ref);
   return `${role === "inbound" ? "inbound" : "outbound"}_${statName}`;

@@ -15,9 +15,9 @@ import { OriginalDstSchema } from "@lateen/protos/envoy/extensions/filters/liste
 import { TlsInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { httpManager } from "./http-manager.ts";
 import { cidrRange } from "./matchers.ts";
-import { duration, socketAddress, typed } from "./messages.ts";
+import { duration, istioMetadata, optionalDuration, socketAddress, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
-import { listenerName } from "./naming.ts";
+import { clusterName, configPath, listenerName } from "./naming.ts";
 import { tcpFilters } from "./tcp.ts";
 import { downstreamSocket } from "./transport.ts";
 
@@ -60,6 +60,8 @@ function filterChain(listener: ir.Listener, chain: ir.FilterChain): FilterChain 
     name: chain.name.kind === "none" ? "" : chain.name.kind === "fixed" ? chain.name.name : listenerName(chain.name),
     ...chainMatch(chain.match),
     ...(chain.tls === undefined ? {} : { transportSocket: downstreamSocket(chain.tls) }),
+    ...optionalDuration("transportSocketConnectTimeout", chain.handshakeTimeoutMs),
+    ...(chain.rule === undefined ? {} : { metadata: istioMetadata({ config: configPath(chain.rule) }) }),
     filters: chain.handler.kind === "http" ? [httpManager(chain.handler, statName)] : tcpFilters(chain.handler),
   });
 }
@@ -71,7 +73,7 @@ function chainMatch(match: ir.ChainMatch): Init<typeof FilterChainSchema> {
     filterChainMatch: create(FilterChainMatchSchema, {
       ...(destinationPort === undefined ? {} : { destinationPort }),
       prefixRanges: destinationRanges.map(cidrRange),
-      serverNames: [...serverNames],
+      serverNames: serverNames.map((name) => (typeof name === "string" ? name : clusterName(name))),
       transportProtocol: transport === undefined ? "" : transport === "raw" ? "raw_buffer" : "tls",
       applicationProtocols: [...applicationProtocols],
     }),

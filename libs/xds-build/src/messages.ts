@@ -38,9 +38,9 @@ export function optionalDuration<Key extends string>(
   return ms === undefined ? {} : ({ [key]: duration(ms) } as { [K in Key]?: Duration });
 }
 
-/** An IP address with a port, or a Unix socket: `unix:///path`, `unix://@name` for an abstract one. */
 const unixScheme = "unix://";
 
+/** An IP address and port, or `unix:///path` and `unix://@abstract`, which have none. */
 export function socketAddress(address: string, port: number): Address {
   if (address.startsWith(unixScheme))
     return create(AddressSchema, { address: { case: "pipe", value: { path: address.slice(unixScheme.length) } } });

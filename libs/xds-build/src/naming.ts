@@ -14,6 +14,8 @@ export function clusterName(ref: ir.ClusterRef): string {
   switch (ref.kind) {
     case "outbound":
       return `outbound|${ref.port}|${ref.subset}|${ref.host}`;
+    case "sni":
+      return sniName(ref);
     case "inbound":
       return `inbound|${ref.port}||`;
     default:
@@ -25,6 +27,8 @@ export function clusterName(ref: ir.ClusterRef): string {
 export function parseClusterName(name: string): ir.ClusterRef | undefined {
   for (const kind of ["black-hole", "passthrough", "inbound-passthrough"] as const)
     if (fixedClusters[kind] === name) return { kind };
+  const passed = parseSniName(name);
+  if (passed !== undefined) return { ...passed, kind: "sni" };
   const [direction, portText = "", subset, host, ...rest] = name.split("|");
   const port = parsePort(portText);
   if (port === undefined || subset === undefined || host === undefined || rest.length > 0) return undefined;
@@ -33,7 +37,7 @@ export function parseClusterName(name: string): ir.ClusterRef | undefined {
 }
 
 /** The server name a client asks for under mutual TLS; gateways between networks route by it. */
-export function sniName({ port, subset, host }: ir.OutboundClusterRef): string {
+export function sniName({ port, subset, host }: ir.OutboundClusterRef | ir.SniClusterRef): string {
   return `outbound_.${port}_.${subset}_.${host}`;
 }
 

@@ -3,11 +3,14 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import type * as ir from "@lateen/ir";
 import { FilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import type { Filter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
+import { MySQLProxySchema } from "@lateen/protos/contrib/envoy/extensions/filters/network/mysql_proxy/v3/mysql_proxy_pb.js";
+import { MongoProxySchema } from "@lateen/protos/envoy/extensions/filters/network/mongo_proxy/v3/mongo_proxy_pb.js";
 import { RBACSchema } from "@lateen/protos/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import { RedisProxySchema } from "@lateen/protos/envoy/extensions/filters/network/redis_proxy/v3/redis_proxy_pb.js";
 import { TcpProxySchema } from "@lateen/protos/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { buildAccessLog } from "./access-logs.ts";
 import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
-import { optionalDuration, typed } from "./messages.ts";
+import { duration, optionalDuration, typed } from "./messages.ts";
 import { clusterName } from "./naming.ts";
 import { buildRules } from "./rbac.ts";
 
@@ -16,7 +19,7 @@ const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_den
 
 /** As for HTTP: who may first, then the proxy, which ends the chain. */
 export function tcpFilters(handler: ir.TcpHandler): Filter[] {
-  return [...external(handler), ...authorization(handler), proxy(handler)];
+  return [...external(handler), ...authorization(handler), ...terminal(handler)];
 }
 
 function filter(name: string, config: Any): Filter {
@@ -53,15 +56,13 @@ function authorization({ authorization: steps }: ir.TcpHandler): Filter[] {
 
 function proxy(handler: ir.TcpHandler): Filter {
   const { targets, accessLogs, idleTimeoutMs, maxConnectionMs, hashSourceIp, tunnel } = handler;
-  const [first, ...others] = targets;
-  const name = first === undefined ? clusterName({ kind: "black-hole" }) : clusterName(first.cluster);
   return filter(
     "envoy.filters.network.tcp_proxy",
     typed(TcpProxySchema, {
-      statPrefix: name,
+      statPrefix: statName(handler),
       clusterSpecifier:
-        others.length === 0
-          ? { case: "cluster", value: name }
+        targets.length <= 1
+          ? { case: "cluster", value: firstCluster(handler) }
           : {
               case: "weightedClusters",
               value: { clusters: targets.map(({ cluster, weight }) => ({ name: clusterName(cluster), weight })) },
@@ -77,4 +78,39 @@ function proxy(handler: ir.TcpHandler): Filter {
 
 function tunnelling({ host, port, method }: NonNullable<ir.TcpHandler["tunnel"]>) {
   return { hostname: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, usePost: method === "POST" };
+}
+
+function firstCluster({ targets: [first] }: ir.TcpHandler): string {
+  return clusterName(first?.cluster ?? { kind: "black-hole" });
+}
+
+function statName(handler: ir.TcpHandler): string {
+  return handler.statName ?? firstCluster(handler);
+}
+
+/** How long one Redis command may take, as Istio has it. */
+const redisTimeoutMs = 5_000;
+
+/** Filters that read a protocol come before the proxy, but for Redis', which takes its place. */
+function terminal(handler: ir.TcpHandler): Filter[] {
+  const statPrefix = statName(handler);
+  switch (handler.protocol) {
+    case "mongo":
+      return [filter("envoy.filters.network.mongo_proxy", typed(MongoProxySchema, { statPrefix })), proxy(handler)];
+    case "mysql":
+      return [filter("envoy.filters.network.mysql_proxy", typed(MySQLProxySchema, { statPrefix })), proxy(handler)];
+    case "redis":
+      return [filter("envoy.filters.network.redis_proxy", redis(handler))];
+    default:
+      return [proxy(handler)];
+  }
+}
+
+function redis(handler: ir.TcpHandler): Any {
+  return typed(RedisProxySchema, {
+    statPrefix: statName(handler),
+    latencyInMicros: true,
+    settings: { opTimeout: duration(redisTimeoutMs) },
+    prefixRoutes: { catchAllRoute: { cluster: firstCluster(handler) } },
+  });
 }

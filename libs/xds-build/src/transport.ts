@@ -12,6 +12,7 @@ import { ProxyProtocolConfig_Version } from "@lateen/protos/envoy/config/core/v3
 import { ProxyProtocolUpstreamTransportSchema } from "@lateen/protos/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "@lateen/protos/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
+  CertificateValidationContext_TrustChainVerification,
   SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
 } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
@@ -121,7 +122,11 @@ export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined
   }
 }
 
-function identityContext(alpn: readonly string[], acceptedPeers: readonly string[]): CommonTlsContext {
+function identityContext(
+  alpn: readonly string[],
+  acceptedPeers: readonly string[],
+  revocationList?: string,
+): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     alpnProtocols: [...alpn],
     tlsParams: {
@@ -132,7 +137,7 @@ function identityContext(alpn: readonly string[], acceptedPeers: readonly string
     validationContextType: {
       case: "combinedValidationContext",
       value: {
-        defaultValidationContext: accepted(acceptedPeers),
+        defaultValidationContext: { ...accepted(acceptedPeers), ...revoked(revocationList) },
         validationContextSdsSecretConfig: fromAgent(rootSecret),
       },
     },
@@ -175,20 +180,21 @@ function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Co
     case "secret":
       return combined(names, fromControlPlane(trust.name));
     case "file": {
-      const revoked =
-        trust.revocationList === undefined
-          ? {}
-          : { crl: { specifier: { case: "filename" as const, value: trust.revocationList } } };
+      const trustedCa = { specifier: { case: "filename" as const, value: trust.path } };
       return {
         validationContextType: {
           case: "validationContext",
-          value: { ...accepted(names), trustedCa: { specifier: { case: "filename", value: trust.path } }, ...revoked },
+          value: { ...accepted(names), trustedCa, ...revoked(trust.revocationList) },
         },
       };
     }
     default:
       return unreachable(trust);
   }
+}
+
+function revoked(path: string | undefined): Pick<Init<typeof CertificateValidationContextSchema>, "crl"> {
+  return path === undefined ? {} : { crl: { specifier: { case: "filename", value: path } } };
 }
 
 function combined(names: readonly string[], secret: SdsSecretConfig): Pick<Context, "validationContextType"> {
@@ -207,7 +213,7 @@ export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
       return tlsSocket(
         typed(DownstreamTlsContextSchema, {
           requireClientCertificate: true,
-          commonTlsContext: identityContext(tls.alpn, []),
+          commonTlsContext: identityContext(tls.alpn, tls.acceptedPeers ?? [], tls.revocationList),
         }),
       );
     case "certificate":
@@ -251,7 +257,11 @@ function serverCertificates(
   certificates: readonly ir.ServerCertificate[],
 ): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
   const secrets = certificates.flatMap((certificate) =>
-    certificate.kind === "secret" ? [fromControlPlane(certificate.name)] : [],
+    certificate.kind === "secret"
+      ? [fromControlPlane(certificate.name)]
+      : certificate.kind === "workload-identity"
+        ? [fromAgent(workloadSecret)]
+        : [],
   );
   if (secrets.length > 0) return { tlsCertificateSdsSecretConfigs: secrets };
   return {
@@ -267,18 +277,21 @@ function clientTrust(client: ir.ClientVerification): Pick<Context, "validationCo
     ...accepted(client.acceptedNames),
     verifyCertificateSpki: [...client.spkiHashes],
     verifyCertificateHash: [...client.certificateHashes],
+    ...(client.acceptsUntrusted
+      ? { trustChainVerification: CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED }
+      : {}),
   };
-  if (client.trust.kind === "secret") {
-    return {
-      validationContextType: {
-        case: "combinedValidationContext",
-        value: {
-          defaultValidationContext: checks,
-          validationContextSdsSecretConfig: fromControlPlane(client.trust.name),
-        },
-      },
-    };
+  const { trust } = client;
+  if (trust.kind === "file") {
+    const trustedCa = { specifier: { case: "filename" as const, value: trust.path } };
+    const value = { ...checks, trustedCa, ...revoked(trust.revocationList) };
+    return { validationContextType: { case: "validationContext", value } };
   }
-  const trustedCa = { specifier: { case: "filename" as const, value: client.trust.path } };
-  return { validationContextType: { case: "validationContext", value: { ...checks, trustedCa } } };
+  const secret = trust.kind === "secret" ? fromControlPlane(trust.name) : fromAgent(rootSecret);
+  return {
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: { defaultValidationContext: checks, validationContextSdsSecretConfig: secret },
+    },
+  };
 }

@@ -10,7 +10,7 @@ import {
 import { createGalleyValidator, type Report } from "@lateen/galley-validator";
 import { createMemoryStore, type MeshStore } from "@lateen/mesh-store";
 import { createMixerPolicy } from "@lateen/mixer-policy";
-import { createPilot } from "@lateen/pilot";
+import { createPilot, type Features } from "@lateen/pilot";
 import { createGrpcServer, type GrpcServer, type ListenOptions, type RpcService } from "@lateen/rpc";
 import {
   aborted,
@@ -37,6 +37,7 @@ export interface PlaneOptions {
   readonly trustDomain?: string;
   /** As pilot's option of this name. */
   readonly splitTablesFrom?: number;
+  readonly features?: Features;
   /** Mistakes in the folder as they come and go. */
   readonly onReport?: (report: Report) => void;
   /** A change that every connected proxy has acknowledged. */
@@ -90,6 +91,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
   const pilot = createPilot({
     ...shared,
     replica: "local",
+    ...(options.features && { features: options.features }),
     secrets: (request, signal) => citadel.watchSecret(request, signal),
     allowPlaintextSecretsFromLoopback: true,
     ...(options.splitTablesFrom !== undefined && { splitTablesFrom: options.splitTablesFrom }),

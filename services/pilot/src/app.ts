@@ -31,6 +31,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     secrets: citadel.watchSecret,
     emptyMesh: config.EMPTY_MESH,
     splitTablesFrom: config.SPLIT_ROUTE_TABLES_FROM,
+    features: config.features,
     ...(config.TOKEN_REVIEW ? { authenticateToken: await tokenReview(config) } : {}),
   });
   const grpc = createGrpcServer({

@@ -3,6 +3,7 @@ import { natsOptionsFrom } from "@lateen/mesh-store";
 import type { NatsStoreOptions, StoreEnvironment } from "@lateen/mesh-store";
 import { loadConfig as load, settings } from "@lateen/runtime";
 import * as z from "zod";
+import { featuresOf, featureVariables } from "./features.ts";
 
 const environment = z
   .object({
@@ -34,12 +35,14 @@ const environment = z
     ISTIO_DUAL_STACK: settings.flag(false),
     /** `wait`: an empty mesh store is one that is still being filled. */
     EMPTY_MESH: z.enum(["wait", "serve"], { error: "must be wait or serve" }).default("wait"),
+    ...featureVariables,
     NATS_URL: z.string("the NATS servers of the mesh store, as in nats://nats:4222"),
   })
   .transform((env) => ({
     ...env,
     CA_ADDR: env.CA_ADDR ?? `lateen-citadel.${env.ROOT_NAMESPACE}.svc:15012`,
     logLevel: env.LOG_LEVEL,
+    features: featuresOf(env),
   }));
 
 export type Config = z.infer<typeof environment> & { readonly nats: NatsStoreOptions };

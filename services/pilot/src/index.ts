@@ -9,6 +9,8 @@
  *
  * Next: `pilot.ts` joins the parts; `docs/architecture/life-of-a-config-change.md` follows one change through them.
  */
+export { featuresFrom } from "./features.ts";
+export type { Features } from "./features.ts";
 export { createPilot } from "./pilot.ts";
 export type { Pilot, PilotOptions, PilotStatus } from "./pilot.ts";
 export type { Acknowledged } from "./progress/progress.ts";

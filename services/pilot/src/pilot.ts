@@ -22,6 +22,7 @@ import { Admission } from "./proxies/admission.ts";
 import type { AuthenticateToken } from "./proxies/admission.ts";
 import { nodeOf } from "./proxies/connected-node.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
+import type { Features } from "./features.ts";
 import type { WatchSecret } from "./proxies/gateway-secrets.ts";
 import { xdsObserver } from "./proxies/observer.ts";
 import { ResourceLibrary } from "./resources/library.ts";
@@ -40,6 +41,8 @@ export interface PilotOptions {
   readonly domain?: string;
   /** Services and workloads are met at an address of each family. */
   readonly dualStack?: boolean;
+  /** Istio's switches; default its defaults. */
+  readonly features?: Features;
   /** Where gateways' certificates come from; without it they cannot be served. */
   readonly secrets?: WatchSecret;
   /** Only where the control plane and its proxies share one machine. */
@@ -155,8 +158,9 @@ function createParts(options: PilotOptions): Parts {
   return { metrics, feed, library, progress, rejections, xds };
 }
 
-function settingsOf({ rootNamespace, trustDomain, domain, dualStack }: PilotOptions): MeshSettings {
+function settingsOf({ rootNamespace, trustDomain, domain, dualStack, features }: PilotOptions): MeshSettings {
   return defaultMeshSettings({
+    ...features,
     ...(rootNamespace && { rootNamespace }),
     ...(trustDomain && { trustDomain }),
     ...(domain && { domain }),

@@ -1,5 +1,5 @@
 import { GatewaySchema, ServerTLSSettings_TLSmode } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
-import type { Port, Server, ServerTLSSettings } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
+import type { Port, Server } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
 import type { Cursor } from "../report.ts";
 import { isIpAddress, isUnixAddress } from "../rules/addresses.ts";
 import { checkDistinct } from "../rules/distinct.ts";
@@ -8,8 +8,7 @@ import { checkLabels } from "../rules/labels.ts";
 import { checkProtocol, isHttpProtocol, isTlsProtocol } from "../rules/protocols.ts";
 import { checkPort } from "../rules/values.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
-
-const leftOut = "this server is left out: TLS is not routed by server name";
+import { checkServerTls } from "./server-tls.ts";
 
 export const gateway = defineKind({
   ...networkingVersions,
@@ -19,14 +18,9 @@ export const gateway = defineKind({
   schema: GatewaySchema,
   columns: [ageColumn],
   notBuilt: [
-    { path: "servers[].defaultEndpoint", reason: "requests without a route are answered 404" },
-    { path: "servers[].port.targetPort", reason: "the gateway listens on port.number" },
-    { path: "servers[].tls.mode=PASSTHROUGH", reason: leftOut },
-    { path: "servers[].tls.mode=AUTO_PASSTHROUGH", reason: leftOut },
     {
-      path: "servers[].tls.caCrl",
-      severity: "error",
-      reason: "revoked certificates would be accepted; rotate the CA instead",
+      path: "servers[].defaultEndpoint",
+      reason: "as in Istio, requests without a route are answered 404; route them with a VirtualService",
     },
   ],
   check(spec, at) {
@@ -40,65 +34,59 @@ export const gateway = defineKind({
 
 function checkServer(server: Server, at: Cursor): void {
   if (server.hosts.length === 0) at.at("hosts").error("required", 'needs at least one host; "*" serves every host');
-  for (const [index, host] of server.hosts.entries()) checkNamespacedHost(host, at.at("hosts", index));
+  for (const [index, host] of server.hosts.entries()) {
+    checkNamespacedHost(host, at.at("hosts", index));
+    if (server.tls && isTlsProtocol(server.port?.protocol ?? "")) checkServerName(host, at.at("hosts", index));
+  }
   if (server.bind !== "" && !isIpAddress(server.bind) && !isUnixAddress(server.bind)) {
     at.at("bind").error("address", `${JSON.stringify(server.bind)} is not an IP address or unix:///path`);
   }
   if (server.port) checkServerPort(server.port, server, at);
   else at.at("port").error("required", "is required: number, name and protocol");
-  if (server.tls && !server.tls.httpsRedirect) checkServerTls(server.tls, at.at("tls"));
+  if (server.tls && isTlsProtocol(server.port?.protocol ?? "")) checkServerTls(server.tls, at.at("tls"));
+}
+
+/** Envoy tells connections apart by whole labels only. */
+function checkServerName(host: string, at: Cursor): void {
+  const name = host.slice(host.indexOf("/") + 1);
+  if (/^\*[^.]/.test(name))
+    at.error(
+      "host",
+      `${JSON.stringify(name)} cannot be matched by server name; a wildcard must be a whole label, as in "*.example.com"`,
+    );
 }
 
 function checkServerPort(port: Port, server: Server, at: Cursor): void {
   if (!server.bind.startsWith("unix:")) checkPort(port.number, at.at("port", "number"));
+  else if (port.number !== 0) at.at("port", "number").error("port", "must be 0 for a Unix domain socket");
+  if (port.targetPort !== 0)
+    at.at("port", "targetPort").error(
+      "unsupported",
+      "has no effect on gateways, which listen on port.number; remove it",
+    );
   if (port.name === "") at.at("port", "name").error("required", "is required: names the port in statistics");
   checkProtocol(port.protocol, at.at("port", "protocol"));
-  if (["TCP", "TLS", "UDP", "MONGO", "REDIS", "MYSQL"].includes(port.protocol.toUpperCase()))
-    at.at("port", "protocol").warning(
-      "not-built",
-      `${port.protocol} is not built for gateways yet: the server is left out`,
-    );
+  if (port.protocol.toUpperCase() === "UDP")
+    at.at("port", "protocol").error("not-built", "gateways do not forward UDP; use TCP, TLS or an HTTP protocol");
   if (isTlsProtocol(port.protocol) && !server.tls)
     at.at("tls").error("required", `is required for protocol ${port.protocol}: set mode and credentialName`);
-  if (!server.tls || isTlsProtocol(port.protocol)) {
-    if (server.tls?.httpsRedirect)
-      at.at("tls", "httpsRedirect").warning("ineffective", "is for HTTP servers; this one speaks TLS already");
-    return;
-  }
+  if (!server.tls) return;
+  if (server.tls.httpsRedirect && !isHttpProtocol(port.protocol))
+    at.at("tls", "httpsRedirect").warning("ineffective", "is for HTTP servers; this one is none");
+  if (isTlsProtocol(port.protocol)) return;
   if (!isHttpProtocol(port.protocol))
     at.at("tls").error("conflict", `cannot be used with protocol ${port.protocol}; use HTTPS or TLS`);
-  else if (!server.tls.httpsRedirect)
-    at.at("tls").error(
-      "conflict",
-      `cannot be used with protocol ${port.protocol} but for httpsRedirect; use protocol HTTPS`,
-    );
+  else checkRedirectOnly(server.tls, port.protocol, at.at("tls"));
 }
 
-function checkServerTls(tls: ServerTLSSettings, at: Cursor): void {
-  const files = ["serverCertificate", "privateKey", "caCertificates"] as const;
-  if (tls.minProtocolVersion > tls.maxProtocolVersion && tls.maxProtocolVersion !== 0)
-    at.at("minProtocolVersion").error("range", "must not be above maxProtocolVersion");
-  if (tls.mode === ServerTLSSettings_TLSmode.ISTIO_MUTUAL) {
-    for (const field of [...files, "credentialName"] as const)
-      if (tls[field] !== "")
-        at.at(field).error("conflict", "must not be set with ISTIO_MUTUAL, which uses the gateway's own certificate");
-    return;
-  }
-  const simple = tls.mode === ServerTLSSettings_TLSmode.SIMPLE;
-  const mutual =
-    tls.mode === ServerTLSSettings_TLSmode.MUTUAL || tls.mode === ServerTLSSettings_TLSmode.OPTIONAL_MUTUAL;
-  if (
-    (!simple && !mutual) ||
-    tls.credentialName !== "" ||
-    tls.credentialNames.length > 0 ||
-    tls.tlsCertificates.length > 0
-  )
-    return;
-  for (const field of simple ? (["serverCertificate", "privateKey"] as const) : files) {
-    if (tls[field] === "")
-      at.at(field).error(
-        "required",
-        `is required for mode ${ServerTLSSettings_TLSmode[tls.mode]}: a file, or set credentialName to a secret's name`,
-      );
-  }
+/** On a plain HTTP server there is nothing to secure. */
+function checkRedirectOnly(tls: NonNullable<Server["tls"]>, protocol: string, at: Cursor): void {
+  const { PASSTHROUGH, AUTO_PASSTHROUGH } = ServerTLSSettings_TLSmode;
+  const secured =
+    (tls.mode !== PASSTHROUGH && tls.mode !== AUTO_PASSTHROUGH) ||
+    tls.serverCertificate !== "" ||
+    tls.privateKey !== "" ||
+    tls.caCertificates !== "";
+  if (secured)
+    at.error("conflict", `cannot be used with protocol ${protocol} but for httpsRedirect; use protocol HTTPS`);
 }

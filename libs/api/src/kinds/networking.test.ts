@@ -124,12 +124,7 @@ http:
       `hosts: [a]\nhttp: [{${route}}, {match: [{uri: {prefix: /b}}], ${route}}]`,
       "warning spec.http[1] IST0130",
     ],
-    [
-      "what is not built",
-      `hosts: [a]\nhttp: [{delegate: {name: b}}]\ntcp: [{route: [{destination: {host: a}}]}]`,
-      "spec.http[0].delegate not-built",
-      "warning spec.tcp not-built",
-    ],
+    ["what is not built", `hosts: [a]\nhttp: [{delegate: {name: b}}]`, "spec.http[0].delegate not-built"],
     [
       "exportTo",
       `hosts: [a]\nexportTo: ["*", default, ".", A_b]\nhttp: [{${route}}]`,
@@ -172,17 +167,6 @@ servers:
       "servers: [{hosts: [a], port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: SIMPLE}}]",
       "spec.servers[0].tls.serverCertificate required",
       "spec.servers[0].tls.privateKey required",
-    ],
-    [
-      "PASSTHROUGH",
-      "servers: [{hosts: [a.com], port: {number: 443, name: a, protocol: TLS}, tls: {mode: PASSTHROUGH}}]",
-      "warning spec.servers[0].tls.mode not-built",
-      "warning spec.servers[0].port.protocol not-built",
-    ],
-    [
-      "a revocation list",
-      "servers: [{hosts: [a.com], port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: MUTUAL, credentialName: a, caCrl: /a}}]",
-      "spec.servers[0].tls.caCrl not-built",
     ],
     [
       "hosts",

@@ -8,6 +8,7 @@ import { checkFqdn, checkServedHost, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkNotNegative, checkPort } from "../rules/values.ts";
 import { checkVisibleRoutes } from "../rules/route-order.ts";
 import { checkExportTo } from "../rules/visibility.ts";
+import { checkConnectionRoutes } from "./connection-routes.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
 import { checkFault, checkRetries } from "./http-resilience.ts";
 import { checkCors, checkDirectResponse, checkHeaders, checkRedirect, checkRewrite } from "./http-actions.ts";
@@ -30,8 +31,6 @@ export const virtualService = defineKind({
     ageColumn,
   ],
   notBuilt: [
-    { path: "tls", reason: "TLS routes (by SNI) are not applied" },
-    { path: "tcp", reason: "TCP routes are not applied; TCP services go to their host's endpoints" },
     { path: "http[].delegate", severity: "error", reason: "put the delegate's routes into this VirtualService" },
     { path: "http[].mirrorPercent", reason: "use mirrors[].percentage" },
     { path: "http[].corsPolicy.allowOrigin", reason: "use allowOrigins" },
@@ -44,6 +43,7 @@ export const virtualService = defineKind({
       at.error("required", "needs routes: set http, tls or tcp");
     for (const [index, route] of spec.http.entries()) checkHttpRoute(route, at.at("http", index));
     checkVisibleRoutes(spec.http, at.at("http"));
+    checkConnectionRoutes(spec, at, checkDestination);
   },
 });
 

@@ -30,6 +30,27 @@ export function outboundClusters(context: Context): readonly ir.Cluster[] {
   });
 }
 
+/** For gateways that pass mutual TLS through: the endpoints of what `reached` says they serve, each port and subset. */
+export function sniClusters(context: Context, reached: (service: ServiceRecord) => boolean): readonly ir.Cluster[] {
+  return outboundClusters({
+    ...context,
+    services: { ...context.services, all: context.services.all.filter(reached) },
+  }).flatMap((cluster) => (cluster.ref.kind === "outbound" ? [sniCluster(cluster, cluster.ref)] : []));
+}
+
+/** Bytes pass as they come: the client's mutual TLS ends at the endpoint, so only those that speak it are in it. */
+function sniCluster(cluster: ir.Cluster, { host, port, subset }: ir.OutboundClusterRef): ir.Cluster {
+  const ref: ir.SniClusterRef = { kind: "sni", host, port, subset };
+  const { discovery } = cluster;
+  const secured: ir.Discovery =
+    discovery.kind === "endpoints"
+      ? { kind: "endpoints", query: { ...discovery.query, cluster: ref, onlyMutualTls: true } }
+      : discovery.kind === "dns" || discovery.kind === "static"
+        ? { ...discovery, endpoints: discovery.endpoints.filter((endpoint) => endpoint.mutualTls) }
+        : discovery;
+  return { ...cluster, ref, discovery: secured, http: { protocol: "tcp" }, tls: { mode: "none" } };
+}
+
 interface Destination {
   readonly service: ServiceRecord;
   readonly port: RecordPort;
@@ -113,12 +134,13 @@ function discoveryOf(
 ): ir.Discovery {
   const { service, port, subset } = destination;
   const intercepted = context.scope.interception !== "none";
-  if (service.resolution === "none")
+  // A gateway's clients mean the gateway, so it has no destination to go back to.
+  if (service.resolution === "none" && context.scope.type !== "router")
     return { kind: "original-destination", ...(port.targetPort > 0 ? { port: port.targetPort } : {}) };
   if (passthrough && intercepted) return { kind: "original-destination" };
   if (service.headless && intercepted && subset === undefined) return { kind: "original-destination" };
   const labels: Labels = subset?.labels ?? {};
-  if (service.resolution === "endpoints") {
+  if (service.resolution === "endpoints" || service.resolution === "none") {
     return { kind: "endpoints", query: { cluster, namespace: service.namespace, portName: port.name, labels } };
   }
   const endpoints = dnsEndpoints(context, service, { port, labels });

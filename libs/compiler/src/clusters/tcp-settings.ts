@@ -8,8 +8,9 @@ type Settings = Pick<ir.TcpHandler, "idleTimeoutMs" | "maxConnectionMs" | "hashS
 
 /** What a DestinationRule says about TCP connections that are forwarded to `cluster`. */
 export function tcpSettings(context: Context, cluster: ir.ClusterRef): Settings {
-  const service = cluster.kind === "outbound" ? context.services.byHost.get(cluster.host) : undefined;
-  if (service === undefined || cluster.kind !== "outbound") return {};
+  if (cluster.kind !== "outbound" && cluster.kind !== "sni") return {};
+  const service = context.services.byHost.get(cluster.host);
+  if (service === undefined) return {};
   const policy = context.policyFor(service);
   const { connectionPool, loadBalancer, tunnel } = portPolicy(context.settings, { ...cluster, policy });
   const balancing = loadBalancer?.lbPolicy;
@@ -19,7 +20,8 @@ export function tcpSettings(context: Context, cluster: ir.ClusterRef): Settings 
     ...optionalMs("idleTimeoutMs", idleTimeout),
     ...(maxConnectionDuration === undefined ? {} : positive("maxConnectionMs", milliseconds(maxConnectionDuration))),
     ...(key?.case === "useSourceIp" && key.value ? { hashSourceIp: true } : {}),
-    ...(tunnel === undefined ? {} : { tunnel: tunnelOf(tunnel) }),
+    // What passes through a gateway under the mesh's TLS is not the gateway's to wrap.
+    ...(tunnel === undefined || cluster.kind === "sni" ? {} : { tunnel: tunnelOf(tunnel) }),
   };
 }
 

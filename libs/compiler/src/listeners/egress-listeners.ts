@@ -5,8 +5,11 @@ import { captureModes, isHttp, isTlsPassthrough, protocolOf } from "../istio-nam
 import type { EgressListener } from "../istio.ts";
 import { unknownCluster } from "../outbound-policy.ts";
 import { isHttpProxy } from "../view/egress.ts";
+import { distinct } from "./chain-matches.ts";
 import { outboundHttp, outboundTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
+import { inspectorsFor } from "./inbound-chains.ts";
+import { connectionChains } from "./service-connections.ts";
 
 /** Whether a Sidecar's egress listener is one more view of a captured port, not a socket of its own. */
 export function sharesPort({ scope }: Context, { bind, captureMode }: EgressListener): boolean {
@@ -51,39 +54,42 @@ function connections(parts: ListenerParts, listener: EgressListener, tls: boolea
   const targets = context.listed.all.flatMap((service) => service.ports.slice(0, 1).map((port) => ({ service, port })));
   const [first, ...others] = targets;
   if (first === undefined) return [];
-  const none: ir.ChainName = { kind: "none" };
-  if (!tls) {
-    const { sidecar } = context.view;
-    for (const { service } of sidecar === undefined ? [] : others) {
-      context.findings.warn(
-        sidecar?.origin ?? service.origin,
-        "conflicting-address",
-        `its egress listener for port ${listener.port?.number ?? 0} imports several services, which plain ${listener.port?.protocol ?? ""} connections cannot be told apart for: "${first.service.host}" gets them, "${service.host}" none. Give each a listener`,
-      );
-    }
-    return [{ inspectors: [], chains: [{ name: none, match: {}, handler: toService(parts, first) }] }];
-  }
-  const chains = targets.map((target) => ({
-    name: none,
-    match: { transport: "tls" as const, serverNames: [target.service.host] },
-    handler: toService(parts, target),
-  }));
-  const fallback = { name: none, match: {}, handler: outboundTcp(parts, unknownCluster(context)) };
-  const inspectionTimeoutMs = context.settings.protocolDetectionTimeoutMs;
-  return [{ inspectors: ["tls"], inspectionTimeoutMs, chains, fallback }];
+  if (!tls) tellOfOthers(context, listener, first, others);
+  const at = { port: listener.port?.number ?? 0, protocol: protocolOf(listener.port?.protocol ?? "") };
+  const found = (tls ? targets : [first]).map((target) =>
+    connectionChains(parts, { ...target, at, ranges: [], byName: tls }),
+  );
+  const chains = distinct(found.flatMap((one) => one.chains));
+  const unknown: ir.FilterChain = {
+    name: { kind: "none" },
+    match: {},
+    handler: outboundTcp(parts, unknownCluster(context)),
+  };
+  const rest = found.find((one) => one.rest !== undefined)?.rest ?? unknown;
+  const inspectors = inspectorsFor(chains);
+  return [
+    {
+      inspectors,
+      ...(inspectors.length === 0 ? {} : { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }),
+      ...(chains.length === 0 ? { chains: [rest] } : { chains, fallback: rest }),
+    },
+  ];
 }
 
-function toService(
-  parts: ListenerParts,
-  { service, port }: { readonly service: ServiceRecord; readonly port: RecordPort },
-): ir.TcpHandler {
-  const { host, name, namespace } = service;
-  const tags = {
-    destination_service: host,
-    destination_service_name: name,
-    destination_service_namespace: namespace,
-  };
-  return outboundTcp(parts, { kind: "outbound", host, port: port.number, subset: "" }, tags);
+interface Target {
+  readonly service: ServiceRecord;
+  readonly port: RecordPort;
+}
+
+function tellOfOthers(context: Context, { port }: EgressListener, first: Target, others: readonly Target[]): void {
+  const { sidecar } = context.view;
+  for (const { service } of sidecar === undefined ? [] : others) {
+    context.findings.warn(
+      sidecar?.origin ?? service.origin,
+      "conflicting-address",
+      `its egress listener for port ${port?.number ?? 0} imports several services, which plain ${port?.protocol ?? ""} connections cannot be told apart for: "${first.service.host}" gets them, "${service.host}" none. Give each a listener`,
+    );
+  }
 }
 
 /** Where applications send requests for any host, as to an HTTP proxy. */

@@ -5,10 +5,14 @@ import type { Context } from "../context.ts";
 import { isHttp, protocolOf, serverTlsModes } from "../istio-names.ts";
 import type { Gateway, GatewayServer } from "../istio.ts";
 
+/** How a server treats a connection: as HTTP, plain or in TLS that ends here; as bytes, likewise; or by server name only. */
+export type ServerKind = "http" | "https" | "tcp" | "tls" | "passthrough" | "auto-passthrough";
+
 /** A server of a Gateway, on one of the ports its proxy listens on. */
 export interface PlacedServer {
   readonly gateway: MeshObject<Gateway>;
   readonly server: GatewayServer;
+  readonly kind: ServerKind;
   /** Path of the server in the object, for findings. */
   readonly path: string;
   readonly bind: string;
@@ -22,33 +26,53 @@ export interface ServerHost {
   readonly namespace: string;
 }
 
-/** Servers that share a socket: plain HTTP ones together, or HTTPS ones told apart by server name. */
+/** Servers that share a socket: plain HTTP ones together, or those under TLS told apart by server name, or one TCP server. */
 export interface ServerGroup {
   readonly bind: string;
   readonly port: number;
-  readonly secure: boolean;
+  readonly sharing: "http" | "server-name" | "none";
   readonly servers: readonly PlacedServer[];
 }
 
 /** Oldest Gateway first; a server that contradicts an older one on its socket is left out with a finding. */
 export function serverGroups(context: Context): readonly ServerGroup[] {
   const selected = new Set(context.scope.gateways);
-  const groups = new Map<string, { bind: string; port: number; secure: boolean; servers: PlacedServer[] }>();
+  const groups = new Map<string, ServerGroup & { readonly servers: PlacedServer[] }>();
   for (const gateway of context.snapshot.gateways) {
     if (!selected.has(formatRef(gateway.origin))) continue;
-    for (const placed of gateway.spec.servers.flatMap((server, index) =>
-      placeServer(context, gateway, server, index),
-    )) {
-      const secure = isSecure(placed.server);
-      const key = `${placed.bind} ${placed.port}`;
+    const placed = gateway.spec.servers.flatMap((server, index) => placeServer(context, gateway, server, index));
+    for (const server of placed) {
+      const key = `${server.bind} ${server.port}`;
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { bind: placed.bind, port: placed.port, secure, servers: [placed] });
-      else if (group.secure !== secure) reportConflict(context, placed, group.servers[0]);
-      else if (secure) addSecure(context, group.servers, placed);
-      else group.servers.push(placed);
+      if (group === undefined) {
+        const { bind, port } = server;
+        groups.set(key, { bind, port, sharing: sharingOf(server.kind), servers: [server] });
+      } else addTo(context, group, server);
     }
   }
   return [...groups.values()].sort((left, right) => left.port - right.port || compareText(left.bind, right.bind));
+}
+
+function sharingOf(kind: ServerKind): ServerGroup["sharing"] {
+  return kind === "http" ? "http" : kind === "tcp" ? "none" : "server-name";
+}
+
+function addTo(
+  context: Context,
+  group: ServerGroup & { readonly servers: PlacedServer[] },
+  placed: PlacedServer,
+): void {
+  const sharing = sharingOf(placed.kind);
+  const [oldest] = group.servers;
+  if (group.sharing !== sharing || sharing === "none") {
+    reportConflict(
+      context,
+      placed,
+      oldest,
+      `wants ${placed.bind}:${placed.port} for ${placed.server.port?.protocol ?? ""}, which ${describe(oldest)} has for ${oldest?.server.port?.protocol ?? ""}; it gets no listener`,
+    );
+  } else if (sharing === "http") group.servers.push(placed);
+  else addSecure(context, group.servers, placed);
 }
 
 /** On each port of the proxy that the Gateway's port reaches: a Service in front may map 80 to 8080. */
@@ -59,12 +83,12 @@ function placeServer(
   index: number,
 ): readonly PlacedServer[] {
   const path = `spec.servers[${index}]`;
-  const problem = notBuilt(server);
-  if (problem !== undefined) {
+  const kind = kindOf(server);
+  if (kind === undefined) {
     context.findings.warn(
       gateway.origin,
       "server-not-built",
-      `${path} (port ${server.port?.number ?? 0} ${server.port?.protocol ?? ""}) ${problem}; it gets no listener`,
+      `${path} (port ${server.port?.number ?? 0} ${server.port?.protocol ?? ""}) cannot be served by a gateway; it gets no listener. Use an HTTP protocol, HTTPS or TLS with tls, or TCP`,
     );
     return [];
   }
@@ -76,26 +100,23 @@ function placeServer(
   return [...(targets.size > 0 ? targets : [number])].map((port) => ({
     gateway,
     server,
+    kind,
     path,
-    bind: server.bind || "0.0.0.0",
+    bind: server.bind || context.scope.bind,
     port,
     hosts,
   }));
 }
 
-function notBuilt(server: GatewayServer): string | undefined {
+/** Undefined for UDP, and for HTTPS and TLS without settings. */
+function kindOf(server: GatewayServer): ServerKind | undefined {
   const protocol = protocolOf(server.port?.protocol ?? "");
+  if (isHttp(protocol)) return "http";
+  if (protocol === "udp" || protocol === "auto") return undefined;
+  if (protocol !== "https" && protocol !== "tls") return "tcp";
   const mode = server.tls === undefined ? undefined : serverTlsModes[server.tls.mode];
-  const terminates = mode !== undefined && mode !== "passthrough" && mode !== "auto-passthrough";
-  if (isHttp(protocol)) return undefined;
-  if (protocol === "https" && terminates) return undefined;
-  if (protocol === "https")
-    return `has tls.mode ${mode === undefined ? "unset" : mode.toUpperCase().replace("-", "_")}, and TLS routing by server name is not built`;
-  return "is neither HTTP nor terminated HTTPS, and TCP and TLS routing in gateways is not built";
-}
-
-export function isSecure(server: GatewayServer): boolean {
-  return protocolOf(server.port?.protocol ?? "") === "https";
+  if (mode === undefined || mode === "passthrough" || mode === "auto-passthrough") return mode;
+  return protocol === "https" ? "https" : "tls";
 }
 
 /** `host`, `ns/host`, `./host`; `*` as namespace stands for all. */
@@ -105,22 +126,35 @@ function serverHost(written: string, owner: string): ServerHost {
   return { host: written.slice(slash + 1).toLowerCase(), namespace: namespace === "." ? owner : namespace };
 }
 
+/** Two servers under TLS with one host could not be told apart: the older one keeps it. */
 function addSecure(context: Context, servers: PlacedServer[], placed: PlacedServer): void {
   const taken = new Map(servers.flatMap((other) => other.hosts.map((host) => [host.host, other] as const)));
-  const rival = placed.hosts.map((host) => taken.get(host.host)).find((other) => other !== undefined);
-  if (rival !== undefined) reportConflict(context, placed, rival);
-  const hosts = placed.hosts.filter((host) => !taken.has(host.host));
+  const hosts = placed.hosts.filter(({ host }) => {
+    const rival = taken.get(host);
+    if (rival === undefined) return true;
+    reportConflict(
+      context,
+      placed,
+      rival,
+      `wants the host "${host}" on ${placed.bind}:${placed.port}, which ${describe(rival)} has; it does not get it`,
+    );
+    return false;
+  });
   if (hosts.length > 0) servers.push({ ...placed, hosts });
 }
 
-function reportConflict(context: Context, placed: PlacedServer, rival: PlacedServer | undefined): void {
-  if (rival === undefined) return;
-  context.findings.warn(
-    placed.gateway.origin,
-    "conflicting-servers",
-    `${placed.path} and ${formatRef(rival.gateway.origin)} ${rival.path} both want ${placed.bind}:${placed.port} in ways that exclude each other; the older one gets it`,
-    [rival.gateway.origin],
-  );
+export function describe(server: PlacedServer | undefined): string {
+  return server === undefined ? "another server" : `the older ${formatRef(server.gateway.origin)} ${server.path}`;
+}
+
+function reportConflict(
+  context: Context,
+  placed: PlacedServer,
+  rival: PlacedServer | undefined,
+  message: string,
+): void {
+  const related = rival === undefined ? [] : [rival.gateway.origin];
+  context.findings.warn(placed.gateway.origin, "conflicting-servers", `${placed.path} ${message}`, related);
 }
 
 /** The hosts of a rule that `server` serves, each in its narrower form. */
@@ -139,8 +173,8 @@ export function servedHosts(
 }
 
 export function tableRef(group: ServerGroup, server?: PlacedServer): ir.RouteTableRef {
-  const bind = group.bind === "0.0.0.0" ? "" : group.bind;
-  if (server === undefined || !group.secure) return { kind: "gateway-http", port: group.port, bind };
+  const bind = group.servers[0]?.server.bind ?? "";
+  if (server === undefined || group.sharing === "http") return { kind: "gateway-http", port: group.port, bind };
   const { gateway } = server;
   return {
     kind: "gateway-https",
@@ -150,4 +184,9 @@ export function tableRef(group: ServerGroup, server?: PlacedServer): ir.RouteTab
     gateway: gateway.meta.name,
     namespace: gateway.meta.namespace,
   };
+}
+
+/** As an SNI match; none where every name will do. */
+export function serverNameMatch(names: readonly string[]): Pick<ir.ChainMatch, "serverNames"> {
+  return names.includes("*") ? {} : { serverNames: [...new Set(names)].sort(compareText) };
 }

@@ -4,12 +4,17 @@ import { accessLogsFor } from "../access-logs.ts";
 import type { Context } from "../context.ts";
 import { gatewayTable } from "../routes/gateway-tables.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
-import { serverGroups, tableRef } from "./gateway-servers.ts";
+import { claim } from "./chain-matches.ts";
+import { autoPassthroughChains, passthroughChains, tcpChains } from "./gateway-connections.ts";
+import { describe, serverNameMatch, tableRef } from "./gateway-servers.ts";
 import type { PlacedServer, ServerGroup } from "./gateway-servers.ts";
 import { gatewayTls } from "./gateway-tls.ts";
 import { routeFilters } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { inspectorsFor } from "./inbound-chains.ts";
+
+/** As Istio's: a client that stalls in the handshake costs memory. */
+const handshakeTimeoutMs = 15_000;
 
 export interface GatewayOutput {
   readonly listeners: readonly ir.Listener[];
@@ -17,13 +22,11 @@ export interface GatewayOutput {
 }
 
 /** A listener for each socket that the proxy's Gateways ask for, and the route tables behind it. */
-export function gatewayOutput(parts: ListenerParts): GatewayOutput {
+export function gatewayOutput(parts: ListenerParts, groups: readonly ServerGroup[]): GatewayOutput {
   const listeners: ir.Listener[] = [];
-  const routeTables: ir.RouteTable[] = [];
-  for (const group of serverGroups(parts.context)) {
-    const chains = group.secure
-      ? group.servers.flatMap((server) => secureChain(parts, group, server))
-      : [plainChain(parts, group)];
+  const tables = new Map<string, ir.RouteTable>();
+  for (const group of groups) {
+    const chains = withDistinctMatches(parts.context, chainsOf(parts, group));
     if (chains.length === 0) continue;
     listeners.push(
       listenerOf(
@@ -32,14 +35,66 @@ export function gatewayOutput(parts: ListenerParts): GatewayOutput {
         chains.map((chain) => chain.chain),
       ),
     );
-    routeTables.push(...chains.map((chain) => chain.table));
+    // A server on two ports of the proxy has one table for both.
+    for (const { table } of chains) if (table !== undefined) tables.set(JSON.stringify(table.ref), table);
   }
-  return { listeners, routeTables };
+  return { listeners, routeTables: [...tables.values()] };
 }
 
 interface Chain {
   readonly chain: ir.FilterChain;
-  readonly table: ir.RouteTable;
+  readonly server: PlacedServer | undefined;
+  readonly table?: ir.RouteTable;
+}
+
+function chainsOf(parts: ListenerParts, group: ServerGroup): readonly Chain[] {
+  return group.sharing === "http"
+    ? [plainChain(parts, group)]
+    : group.servers.flatMap((server) => serverChains(parts, group, server));
+}
+
+function serverChains(parts: ListenerParts, group: ServerGroup, server: PlacedServer): readonly Chain[] {
+  const asBytes = (chains: readonly ir.FilterChain[]): readonly Chain[] => chains.map((chain) => ({ chain, server }));
+  switch (server.kind) {
+    case "passthrough":
+      return asBytes(passthroughChains(parts, server));
+    case "auto-passthrough":
+      return asBytes(autoPassthroughChains(parts, server));
+    case "tcp":
+      return asBytes(tcpChains(parts, server));
+    default:
+      return terminatedChains(parts, group, server);
+  }
+}
+
+function terminatedChains(parts: ListenerParts, group: ServerGroup, server: PlacedServer): readonly Chain[] {
+  const tls = gatewayTls(parts.context, server);
+  if (tls === undefined) return [];
+  const secured = (chain: ir.FilterChain): ir.FilterChain => ({ ...chain, tls, handshakeTimeoutMs });
+  if (server.kind === "tls") return tcpChains(parts, server, tls).map((chain) => ({ server, chain: secured(chain) }));
+  const { table, chain } = secureChain(parts, group, { server, identified: tls.mode === "workload-identity" });
+  return [{ server, table, chain: secured(chain) }];
+}
+
+/** Servers were told apart by their hosts; the server names that rules ask for may meet all the same. */
+function withDistinctMatches(context: Context, chains: readonly Chain[]): readonly Chain[] {
+  const taken = new Map<string, PlacedServer | null>();
+  return chains.flatMap((entry) => {
+    const { match, lost } = claim(entry.chain.match, taken, entry.server ?? null);
+    for (const { what, owner } of lost) reportTaken(context, entry, what, owner ?? undefined);
+    return match === undefined ? [] : [{ ...entry, chain: { ...entry.chain, match } }];
+  });
+}
+
+function reportTaken(context: Context, { chain, server }: Chain, what: string, rival: PlacedServer | undefined): void {
+  if (server === undefined) return;
+  const by = chain.rule === undefined ? "" : `, by ${chain.rule},`;
+  context.findings.warn(
+    server.gateway.origin,
+    "conflicting-server-names",
+    `${server.path} wants ${what}${by} on ${server.bind}:${server.port}, which ${describe(rival)} has; it does not get it`,
+    rival === undefined ? [] : [rival.gateway.origin],
+  );
 }
 
 function plainChain(parts: ListenerParts, group: ServerGroup): Chain {
@@ -53,14 +108,17 @@ function plainChain(parts: ListenerParts, group: ServerGroup): Chain {
   });
   return {
     table,
+    server: undefined,
     chain: { name: { kind: "none" }, match: {}, handler: gatewayHttp(parts, table.ref, limits.filters) },
   };
 }
 
-function secureChain(parts: ListenerParts, group: ServerGroup, server: PlacedServer): readonly Chain[] {
-  const tls = gatewayTls(parts.context, server);
-  if (tls === undefined) return [];
-  const limits = rateLimitsFor(parts.context, tls.mode === "workload-identity");
+function secureChain(
+  parts: ListenerParts,
+  group: ServerGroup,
+  { server, identified }: { readonly server: PlacedServer; readonly identified: boolean },
+): { readonly chain: ir.FilterChain; readonly table: ir.RouteTable } {
+  const limits = rateLimitsFor(parts.context, identified);
   const table = gatewayTable(parts.context, {
     ref: tableRef(group, server),
     port: group.port,
@@ -68,19 +126,10 @@ function secureChain(parts: ListenerParts, group: ServerGroup, server: PlacedSer
     tls: true,
     rateLimits: limits.rules,
   });
-  const names = server.hosts.map((host) => host.host);
-  const serverNames = names.includes("*") ? {} : { serverNames: [...names].sort() };
-  return [
-    {
-      table,
-      chain: {
-        name: { kind: "none" },
-        match: serverNames,
-        tls,
-        handler: gatewayHttp(parts, table.ref, limits.filters),
-      },
-    },
-  ];
+  const match = serverNameMatch(server.hosts.map((host) => host.host));
+  const statName = server.server.name === "" ? {} : { statName: server.server.name };
+  const handler = { ...gatewayHttp(parts, table.ref, limits.filters), ...statName };
+  return { table, chain: { name: { kind: "none" }, match, handler } };
 }
 
 function gatewayHttp(
@@ -124,6 +173,11 @@ function refusing(ref: ir.RouteTableRef): ir.RouteTable {
   };
 }
 
+/** A gateway of both address families listens on both, unless its servers name an address. */
+function alsoBind({ settings, scope }: Context, [server]: readonly PlacedServer[]): Pick<ir.Listener, "alsoBind"> {
+  return settings.dualStack && scope.families === "dual" && server?.server.bind === "" ? { alsoBind: ["::"] } : {};
+}
+
 function listenerOf(
   context: Context,
   { bind, port, servers }: ServerGroup,
@@ -133,13 +187,19 @@ function listenerOf(
     ref: { kind: "address", bind, port },
     bind,
     port,
+    ...alsoBind(context, servers),
     direction: "outbound",
     bindToPort: true,
     inspectors: inspectorsFor(chains),
-    ...(chains.some((chain) => chain.tls !== undefined)
+    ...(inspectorsFor(chains).length > 0 || chains.some((chain) => chain.tls !== undefined)
       ? { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }
       : {}),
     chains,
-    origins: [...new Set(servers.map((server) => formatRef(server.gateway.origin)))].sort(),
+    origins: [
+      ...new Set([
+        ...servers.map((server) => formatRef(server.gateway.origin)),
+        ...chains.flatMap((chain) => (chain.rule === undefined ? [] : [chain.rule])),
+      ]),
+    ].sort(),
   };
 }

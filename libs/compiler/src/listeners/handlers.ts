@@ -1,11 +1,14 @@
 import type * as ir from "@lateen/ir";
+import type { Protocol } from "@lateen/model";
 import { accessLogsFor } from "../access-logs.ts";
 import type { LogRole } from "../access-logs.ts";
+import { networkProtocol } from "./network-protocol.ts";
 import { authorizationFor } from "../authorization/policies.ts";
 import type { AuthorizationSteps } from "../authorization/policies.ts";
 import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { supports } from "../context.ts";
 import type { Context } from "../context.ts";
+import type { ConnectionPlan } from "../routes/connection-rules.ts";
 import { setFilterState } from "../routes/destination.ts";
 import { corsFilter, faultFilter } from "../routes/http-rules.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
@@ -54,20 +57,32 @@ export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef
   };
 }
 
-export function outboundTcp(
-  { context }: ListenerParts,
-  cluster: ir.ClusterRef,
-  tags: Readonly<Record<string, string>> = {},
+export function outboundTcp({ context }: ListenerParts, cluster: ir.ClusterRef): ir.TcpHandler {
+  return tcp(context, none, { cluster, role: "outbound", tags: {} });
+}
+
+/** Connections the proxy's own application makes, as a rule or its absence has them go. */
+export function outboundConnections({ context }: ListenerParts, plan: ConnectionPlan): ir.TcpHandler {
+  return planned(context, none, plan, "outbound");
+}
+
+/** Connections through a gateway. Those whose protection ends behind it are not its own to judge: `judged` false. */
+export function gatewayConnections(
+  { context, tcpAuthorization }: ListenerParts,
+  plan: ConnectionPlan,
+  judged: boolean,
 ): ir.TcpHandler {
-  return tcp(context, none, { cluster, role: "outbound", tags });
+  return planned(context, judged ? tcpAuthorization : none, plan, "gateway");
 }
 
 export function inboundTcp(
   { context, tcpAuthorization }: ListenerParts,
   cluster: ir.ClusterRef,
-  tags: Readonly<Record<string, string>>,
+  inbound: { readonly tags: Readonly<Record<string, string>>; readonly protocol: Protocol },
 ): ir.TcpHandler {
-  return tcp(context, tcpAuthorization, { cluster, role: "inbound", tags });
+  const handler = tcp(context, tcpAuthorization, { cluster, role: "inbound", tags: inbound.tags });
+  // The application answers Redis itself; only the client's side can split what a connection asks.
+  return inbound.protocol === "redis" ? handler : { ...handler, ...networkProtocol(context, inbound.protocol) };
 }
 
 /** Accepts and closes. */
@@ -87,6 +102,22 @@ function tcp(
     authorization: authorization.steps,
     accessLogs: accessLogsFor(context, target.role, target.tags, false),
     ...tcpSettings(context, target.cluster),
+  };
+}
+
+function planned(
+  context: Context,
+  authorization: AuthorizationSteps,
+  { targets, protocol, tags, statName }: ConnectionPlan,
+  role: LogRole,
+): ir.TcpHandler {
+  const [first] = targets;
+  const handler = tcp(context, authorization, { cluster: first?.cluster ?? { kind: "black-hole" }, role, tags });
+  return {
+    ...handler,
+    ...(authorization.refuse || first === undefined ? {} : { targets }),
+    ...networkProtocol(context, protocol),
+    ...(statName === undefined ? {} : { statName }),
   };
 }
 

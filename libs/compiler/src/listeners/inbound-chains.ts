@@ -4,7 +4,7 @@ import type { PeerMode } from "../index/peer-modes.ts";
 /** What clients of the mesh announce by ALPN under mutual TLS: https://github.com/istio/istio/blob/master/pilot/pkg/networking/core/filterchain_options.go */
 const httpAlpn = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 const tcpAlpn = ["istio-peer-exchange", "istio"];
-const meshAlpn = [...tcpAlpn, ...httpAlpn];
+export const meshAlpn = [...tcpAlpn, ...httpAlpn];
 const plainHttp = ["http/1.0", "http/1.1", "h2c"];
 
 /** What the server itself offers: TCP chains must let the peer's metadata exchange be negotiated. */

@@ -148,7 +148,7 @@ function chainOf(
     ...(way.tls === undefined ? {} : { tls: way.tls }),
     handler:
       way.handler === "tcp"
-        ? inboundTcp(parts, cluster, tags)
+        ? inboundTcp(parts, cluster, { tags, protocol: service?.protocol ?? "auto" })
         : inboundHttp(parts, {
             cluster,
             tags,

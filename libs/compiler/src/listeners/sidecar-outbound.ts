@@ -1,18 +1,20 @@
 import type * as ir from "@lateen/ir";
 import { isIp, isLoopback, parseCidr } from "@lateen/model";
-import type { Cidr, ObjectRef } from "@lateen/model";
+import type { ObjectRef } from "@lateen/model";
 import { usableAddresses } from "../addressing.ts";
 import { behind, proxyRef } from "../context.ts";
 import type { Context } from "../context.ts";
 import { inboundPorts } from "../inbound-ports.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
-import { isHttp, isTlsPassthrough, protocolOf } from "../istio-names.ts";
+import { isHttp, protocolOf } from "../istio-names.ts";
 import { unknownCluster } from "../outbound-policy.ts";
 import type { EgressView } from "../view/caller-view.ts";
+import { claim, distinct } from "./chain-matches.ts";
 import { egressListener, httpProxyListener, sharesPort } from "./egress-listeners.ts";
 import { outboundHttp, outboundTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
-import { plainHttpMatch } from "./inbound-chains.ts";
+import { inspectorsFor, plainHttpMatch } from "./inbound-chains.ts";
+import { connectionChains } from "./service-connections.ts";
 
 /** Ports of Envoy's own listeners, which no other listener may have. */
 const reservedPorts: ReadonlySet<number> = new Set([15021, 15090]);
@@ -21,6 +23,7 @@ const reservedPorts: ReadonlySet<number> = new Set([15021, 15090]);
 interface SharedPort {
   http: boolean;
   readonly chains: ir.FilterChain[];
+  readonly taken: Map<string, ObjectRef>;
   fallback?: { readonly chain: ir.FilterChain; readonly owner: ObjectRef };
 }
 
@@ -87,7 +90,7 @@ function isReserved({ context }: ListenerParts, port: number): boolean {
 function shared(plan: Plan, port: number): SharedPort {
   const known = plan.shared.get(port);
   if (known !== undefined) return known;
-  const created: SharedPort = { http: false, chains: [] };
+  const created: SharedPort = { http: false, chains: [], taken: new Map() };
   plan.shared.set(port, created);
   return created;
 }
@@ -97,14 +100,14 @@ function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, p
   const addresses = service.headless ? endpointAddresses(parts, service) : service.addresses.filter(isIp);
   for (const [address = "", ...others] of placesOf(service, addresses))
     addOwn(parts, plan, { service, port, address, others });
-  if (addresses.length > 0 || service.headless) return;
-  const ranges = service.addresses.flatMap((address) => parseCidr(address) ?? []);
+  const ranges = service.addresses.filter((address) => !isIp(address)).flatMap((address) => parseCidr(address) ?? []);
+  if (service.headless || (addresses.length > 0 && ranges.length === 0)) return;
   const here = shared(plan, port.number);
-  if (ranges.length > 0) addChain(parts, here, service, rangeChain(parts, service, port, ranges));
-  else if (isTlsPassthrough(port.protocol) && service.host !== "*")
-    addChain(parts, here, service, serverNameChain(parts, service, port));
-  else if (port.protocol === "auto") here.http = true;
-  else addFallback(parts, here, service, port);
+  const undeclared = port.protocol === "auto";
+  if (undeclared) here.http = true;
+  const { chains, rest } = connectionChains(parts, { service, port, ranges, byName: true });
+  for (const chain of chains) addChain(parts, here, service, chain);
+  if (rest !== undefined && !(undeclared && rest.rule === undefined)) addFallback(parts, here, { service, port, rest });
 }
 
 /** One listener for each list of addresses: a dual-stack service has one, under all of its addresses. */
@@ -112,15 +115,15 @@ function placesOf({ dualStack }: ServiceRecord, addresses: readonly string[]): r
   return dualStack === true && addresses.length > 0 ? [addresses] : addresses.map((address) => [address]);
 }
 
-/** Envoy refuses a listener in which two chains match the same. */
 function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord, chain: ir.FilterChain): void {
-  const match = JSON.stringify(chain.match);
-  if (!here.chains.some((known) => JSON.stringify(known.match) === match)) here.chains.push(chain);
-  else {
+  const { match, lost } = claim(chain.match, here.taken, service.origin);
+  if (match !== undefined) here.chains.push({ ...chain, match });
+  for (const { what, owner } of lost) {
     parts.context.findings.warn(
       service.origin,
       "conflicting-address",
-      `"${service.host}" cannot be told from another service with the same addresses and port; the other one gets the traffic`,
+      `"${service.host}" cannot be told from another service with the same addresses and port; the other one gets ${what}`,
+      [owner],
     );
   }
 }
@@ -176,81 +179,51 @@ function addOwn(parts: ListenerParts, plan: Plan, place: Place): void {
 
 function ownListener(parts: ListenerParts, { service, port, address, others }: Place): ir.Listener {
   const { context } = parts;
-  const name: ir.ChainName = { kind: "none" };
-  const plain: ir.FilterChain = {
-    name,
-    match: {},
-    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
+  const to = connectionChains(parts, { service, port, ranges: [], byName: false });
+  const ruled = distinct(to.chains);
+  const http: ir.FilterChain = {
+    name: { kind: "none" },
+    match: plainHttpMatch,
+    handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }),
   };
-  const base = {
+  const chains = port.protocol === "auto" ? [http, ...ruled] : ruled;
+  const rest = to.rest ?? passthroughChain(parts, { kind: "fixed", name: "PassthroughFilterChain" });
+  const inspectors = inspectorsFor(chains);
+  return {
     ref: { kind: "address", bind: address, port: port.number },
     bind: address,
     ...(others.length === 0 ? {} : { alsoBind: others }),
     port: port.number,
     direction: "outbound",
     bindToPort: context.scope.interception === "none",
-    origins: [],
-  } as const;
-  if (port.protocol !== "auto") return { ...base, inspectors: [], chains: [plain] };
-  const http: ir.FilterChain = {
-    name,
-    match: plainHttpMatch,
-    handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }),
-  };
-  return {
-    ...base,
-    inspectors: ["tls", "http"],
-    inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
-    chains: [http],
-    fallback: plain,
+    inspectors,
+    ...(inspectors.length === 0 ? {} : { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }),
+    ...(chains.length === 0 ? { chains: [rest] } : { chains, fallback: rest }),
+    origins: rulesBehind([...chains, rest]),
   };
 }
 
-function outbound(service: ServiceRecord, port: RecordPort): ir.OutboundClusterRef {
-  return { kind: "outbound", host: service.host, port: port.number, subset: "" };
+/** What a rejection may be about, besides the services. */
+function rulesBehind(chains: readonly ir.FilterChain[]): readonly string[] {
+  return [...new Set(chains.flatMap((chain) => chain.rule ?? []))].sort();
 }
 
-function tagsOf(service: ServiceRecord): Readonly<Record<string, string>> {
-  return {
-    destination_service: service.host,
-    destination_service_name: service.name,
-    destination_service_namespace: service.namespace,
-  };
+interface Rest {
+  readonly service: ServiceRecord;
+  readonly port: RecordPort;
+  readonly rest: ir.FilterChain;
 }
 
-function rangeChain(
-  parts: ListenerParts,
-  service: ServiceRecord,
-  port: RecordPort,
-  ranges: readonly Cidr[],
-): ir.FilterChain {
-  return {
-    name: { kind: "none" },
-    match: { destinationRanges: ranges },
-    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
-  };
-}
-
-function serverNameChain(parts: ListenerParts, service: ServiceRecord, port: RecordPort): ir.FilterChain {
-  return {
-    name: { kind: "none" },
-    match: { transport: "tls", serverNames: [service.host] },
-    handler: outboundTcp(parts, outbound(service, port), tagsOf(service)),
-  };
-}
-
-function addFallback(parts: ListenerParts, here: SharedPort, service: ServiceRecord, port: RecordPort): void {
-  if (here.fallback !== undefined) {
+function addFallback(parts: ListenerParts, here: SharedPort, { service, port, rest }: Rest): void {
+  if (here.fallback === undefined) here.fallback = { owner: service.origin, chain: rest };
+  else {
     parts.context.findings.warn(
       service.origin,
       "conflicting-address",
       `port ${port.number} (${port.protocol}) of "${service.host}" has no address to tell it from another service's; the other one gets the traffic. Set addresses`,
       [here.fallback.owner],
     );
-    return;
   }
-  const handler = outboundTcp(parts, outbound(service, port), tagsOf(service));
-  here.fallback = { owner: service.origin, chain: { name: { kind: "none" }, match: {}, handler } };
 }
 
 /** A proxy of both families takes captured connections of both. */
@@ -278,10 +251,13 @@ function sharedListener(parts: ListenerParts, port: number, { http, chains, fall
   const httpChain: ir.FilterChain = { name: { kind: "none" }, match: plainHttpMatch, handler };
   const all = [...(http ? [httpChain] : []), ...chains];
   const rest = fallback?.chain ?? passthroughChain(parts, { kind: "fixed", name: "PassthroughFilterChain" });
+  const inspectors = inspectorsFor(all);
   return {
     ...base,
-    inspectors: all.length === 0 ? [] : http ? ["tls", "http"] : ["tls"],
-    inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
+    origins: rulesBehind([...all, rest]),
+    // Inspectors wait for the client's first bytes, and some servers speak first.
+    inspectors,
+    ...(inspectors.length === 0 ? {} : { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }),
     ...(all.length === 0 ? { chains: [rest] } : { chains: all, fallback: rest }),
   };
 }

@@ -20,7 +20,7 @@ export interface ResolvedDestination {
 export function resolveDestination(
   context: Context,
   destination: Destination | undefined,
-  site: { readonly port: number; readonly owner: ObjectRef },
+  site: { readonly port: number; readonly owner: ObjectRef; readonly carries?: "requests" | "connections" },
 ): ResolvedDestination {
   const host = resolveHost(destination?.host ?? "", site.owner.namespace, context.settings.domain);
   const service = context.services.find(host);
@@ -34,7 +34,10 @@ export function resolveDestination(
     context.findings.warn(
       site.owner,
       "unknown-destination",
-      missing(ref, service !== undefined, service?.ports.some((own) => own.number === port) ?? false),
+      missing(ref, service !== undefined, {
+        knownPort: service?.ports.some((own) => own.number === port) ?? false,
+        outcome: site.carries === "connections" ? "these connections are closed" : "these requests get 503",
+      }),
     );
     return { cluster: { kind: "black-hole" }, hash: [], announceHttp: false };
   }
@@ -47,12 +50,16 @@ export function resolveDestination(
   };
 }
 
-function missing(ref: ir.OutboundClusterRef, knownHost: boolean, knownPort: boolean): string {
+function missing(
+  ref: ir.OutboundClusterRef,
+  knownHost: boolean,
+  { knownPort, outcome }: { readonly knownPort: boolean; readonly outcome: string },
+): string {
   if (!knownHost)
-    return `routes to host "${ref.host}", which is no service this proxy can see; these requests get 503. Declare the service, or correct the host`;
+    return `routes to host "${ref.host}", which is no service this proxy can see; ${outcome}. Declare the service, or correct the host`;
   if (!knownPort)
-    return `routes to port ${ref.port} of "${ref.host}", which it does not have; these requests get 503. Name one of its ports`;
-  return `routes to subset "${ref.subset}" of "${ref.host}", which no DestinationRule that applies here defines; these requests get 503. Define the subset`;
+    return `routes to port ${ref.port} of "${ref.host}", which it does not have; ${outcome}. Name one of its ports`;
+  return `routes to subset "${ref.subset}" of "${ref.host}", which no DestinationRule that applies here defines; ${outcome}. Define the subset`;
 }
 
 /**

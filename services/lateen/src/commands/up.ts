@@ -1,3 +1,4 @@
+import { featuresFrom } from "@lateen/pilot";
 import { createLogger, MeshError } from "@lateen/runtime";
 import { createPlane } from "../plane.ts";
 import { type PortOptions, parsePorts } from "../ports.ts";
@@ -23,6 +24,7 @@ export async function up(options: UpOptions): Promise<void> {
     ports: parsePorts(options),
     ...(options.splitRouteTablesFrom !== undefined && { splitTablesFrom: hostCount(options.splitRouteTablesFrom) }),
     logger,
+    features: featuresFrom(process.env),
     onReport: (report) => printReport(report, (line) => console.log(line)),
     onLive: (change) => console.log(`live  ${liveText(change)}`),
   });

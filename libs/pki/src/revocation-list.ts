@@ -1,0 +1,30 @@
+import { type CertificateAuthority, clockSkewMs } from "./authority.ts";
+import { loadX509 } from "./x509.ts";
+
+export interface RevocationListOptions {
+  /** Hexadecimal, as `IssuedCertificate` has it. */
+  readonly serialNumbers: readonly string[];
+  /** Until the next list is due; default a day. */
+  readonly ttlSeconds?: number;
+  readonly nowMs?: number;
+}
+
+/** The authority's list of certificates that must not be accepted any more, PEM. */
+export async function signRevocationList(
+  { material, signingKey }: CertificateAuthority,
+  { serialNumbers, ttlSeconds = 86_400, nowMs = Date.now() }: RevocationListOptions,
+): Promise<string> {
+  const x509 = await loadX509();
+  const issuer = new x509.X509Certificate(material.certificatePem);
+  const thisUpdate = new Date(nowMs - clockSkewMs);
+  const list = await x509.X509CrlGenerator.create({
+    issuer: issuer.subject,
+    thisUpdate,
+    nextUpdate: new Date(nowMs + ttlSeconds * 1000),
+    signingKey: signingKey.key,
+    signingAlgorithm: signingKey.algorithm,
+    entries: serialNumbers.map((serialNumber) => ({ serialNumber, revocationDate: thisUpdate })),
+    extensions: [await x509.AuthorityKeyIdentifierExtension.create(issuer)],
+  });
+  return `${list.toString("pem")}\n`;
+}

@@ -1,0 +1,38 @@
+import type { GatewayScoping, NetworkFilters } from "@lateen/compiler";
+import { loadConfig, settings } from "@lateen/runtime";
+import * as z from "zod";
+
+/** What Istio decides by variables of its control plane: the same names, the same defaults. */
+export const featureVariables = {
+  PILOT_ENABLE_MONGO_FILTER: settings.flag(true),
+  PILOT_ENABLE_MYSQL_FILTER: settings.flag(false),
+  PILOT_ENABLE_REDIS_FILTER: settings.flag(false),
+  PILOT_SCOPE_GATEWAY_TO_NAMESPACE: settings.flag(false),
+  PILOT_ENABLE_STRICT_GATEWAY_MERGING: settings.flag(true),
+};
+
+const variables = z.object(featureVariables);
+
+export interface Features {
+  readonly networkFilters: NetworkFilters;
+  readonly gateways: GatewayScoping;
+}
+
+export function featuresOf(env: z.infer<typeof variables>): Features {
+  return {
+    networkFilters: {
+      mongo: env.PILOT_ENABLE_MONGO_FILTER,
+      mysql: env.PILOT_ENABLE_MYSQL_FILTER,
+      redis: env.PILOT_ENABLE_REDIS_FILTER,
+    },
+    gateways: {
+      ownNamespaceOnly: env.PILOT_SCOPE_GATEWAY_TO_NAMESPACE,
+      managedOwnNamespaceOnly: env.PILOT_ENABLE_STRICT_GATEWAY_MERGING,
+    },
+  };
+}
+
+/** Throws ConfigError, naming every bad variable. */
+export function featuresFrom(env: NodeJS.ProcessEnv): Features {
+  return featuresOf(loadConfig(variables, env));
+}
