@@ -11,7 +11,8 @@ import type { MeshSnapshot } from "./snapshot.ts";
 
 /** Which endpoint sets a proxy needs: one for each cluster that discovers endpoints, in cluster order. */
 export function endpointQueries(proxy: ir.ProxyIr): readonly ir.EndpointQuery[] {
-  return proxy.clusters.flatMap((cluster) => (cluster.discovery.kind === "endpoints" ? [cluster.discovery.query] : []));
+  const clusters = [...proxy.clusters, ...(proxy.grpc?.clusters ?? [])];
+  return clusters.flatMap(({ discovery }) => (discovery.kind === "endpoints" ? [discovery.query] : []));
 }
 
 /** Two scopes of equal keys are given equal sets for equal queries. */

@@ -4,6 +4,7 @@ import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clusterKey, createContext, indexClusters } from "./context.ts";
 import { Findings } from "./findings.ts";
+import { compileGrpc } from "./grpc/compile-grpc.ts";
 import { inOrder } from "./in-order.ts";
 import { autoPassthroughClusters } from "./listeners/gateway-connections.ts";
 import { serverGroups } from "./listeners/gateway-servers.ts";
@@ -27,11 +28,13 @@ export interface Compiled<Value> {
 export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<ir.ProxyIr> {
   const { value: parts, findings } = compileParts(snapshot, scope);
   const nameTable = parts.find((part) => part.nameTable !== undefined)?.nameTable;
+  const grpc = together(parts.flatMap((part) => part.grpc ?? []));
   const value = inOrder({
     clusters: parts.flatMap(({ clusters }) => clusters),
     listeners: parts.flatMap(({ listeners }) => listeners),
     routeTables: parts.flatMap(({ routeTables }) => routeTables),
     ...(nameTable === undefined ? {} : { nameTable }),
+    ...(grpc === undefined ? {} : { grpc }),
   });
   return { value, findings };
 }
@@ -42,11 +45,24 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
  */
 export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
   const findings = new Findings();
-  const parts =
-    scope.type === "router"
-      ? [inOrder(compileRouter(snapshot, scope, findings))]
-      : compileSidecar(snapshot, scope, findings);
-  return { value: parts, findings: findings.list() };
+  return { value: partsOf(snapshot, scope, findings), findings: findings.list() };
+}
+
+function partsOf(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {
+  if (scope.dataPlane === "grpc") return compileGrpc(snapshot, scope, findings);
+  if (scope.type === "router") return [inOrder(compileRouter(snapshot, scope, findings))];
+  return compileSidecar(snapshot, scope, findings);
+}
+
+function together([first, ...more]: readonly ir.GrpcIr[]): ir.GrpcIr | undefined {
+  if (first === undefined) return undefined;
+  const all = [first, ...more];
+  return {
+    clients: all.flatMap(({ clients }) => clients),
+    servers: all.flatMap(({ servers }) => servers),
+    tables: all.flatMap(({ tables }) => tables),
+    clusters: all.flatMap(({ clusters }) => clusters),
+  };
 }
 
 function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {

@@ -11,6 +11,9 @@ import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
 import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
+/** On a workload: `istio` when its own side speaks mutual TLS. */
+export const mutualTlsLabel = "security.istio.io/tlsMode";
+
 /** A port of the proxy's own workload that belongs to a service. */
 export interface ServedPort {
   readonly targetPort: number;
@@ -27,6 +30,7 @@ export interface ServedPort {
  */
 export interface ProxyScope {
   readonly type: ProxyNode["type"];
+  readonly dataPlane: ProxyNode["dataPlane"];
   readonly namespace: string;
   readonly dnsDomain: string;
   readonly interception: Interception;
@@ -60,13 +64,16 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
   const labels = { ...node.labels, ...workload?.labels };
   const sidecar = node.type === "sidecar" ? snapshot.sidecars.select(node.namespace, labels) : undefined;
-  const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key));
+  const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key) || matters(node, key));
+  const serves = servedPorts(snapshot, node, labels, workload?.ports ?? {});
+  const ownAddress = node.dataPlane === "grpc" ? serves.length > 0 : node.interception === "none";
   return {
     type: node.type,
+    dataPlane: node.dataPlane,
     namespace: node.namespace,
     dnsDomain: node.dnsDomain,
     interception: node.type === "router" ? "none" : node.interception,
-    bind: node.type === "sidecar" && node.interception === "none" ? address : wildcardOf(node),
+    bind: node.type === "sidecar" && ownAddress ? address : wildcardOf(node),
     agent: node.agent,
     ...httpProxyPort(node.metadata["HTTP_PROXY_PORT"]),
     families: familiesOf(node),
@@ -74,7 +81,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
     features: featuresOf(node.release),
     labels: sortedRecord(Object.fromEntries(relevant)),
-    serves: servedPorts(snapshot, node, labels, workload?.ports ?? {}),
+    serves,
     peerModes: peerModesFor(snapshot.peerAuthentications, node.namespace, labels),
     policies: selectedPolicies(snapshot, node.namespace, labels),
     gateways:
@@ -109,6 +116,11 @@ function mayServe({ settings }: MeshSnapshot, gateway: MeshObject<unknown>, node
   if (gateway.meta.namespace === node.namespace) return true;
   const { ownNamespaceOnly, managedOwnNamespaceOnly } = settings.gateways;
   return !ownNamespaceOnly && !(managedOwnNamespaceOnly && labels[managedLabel] !== undefined);
+}
+
+/** Labels that the compiler itself looks at, besides those that rules select by. */
+function matters({ dataPlane }: ProxyNode, label: string): boolean {
+  return dataPlane === "grpc" && label === mutualTlsLabel;
 }
 
 const scopeKeys = new WeakMap<ProxyScope, string>();

@@ -26,6 +26,7 @@ export type {
   Warmup,
 } from "./cluster.ts";
 export type { EndpointAddress, EndpointSet, LocalityEndpoints } from "./endpoints.ts";
+export type { GrpcClient, GrpcCluster, GrpcIr, GrpcServer, GrpcServiceRef, GrpcTable } from "./grpc.ts";
 export type {
   ChainMatch,
   ChainName,

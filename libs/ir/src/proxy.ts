@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import type { GrpcIr } from "./grpc.ts";
 import type { Listener } from "./listener.ts";
 import type { NameTable } from "./name-table.ts";
 import type { RouteTable } from "./route.ts";
@@ -13,4 +14,6 @@ export interface ProxyIr {
   readonly routeTables: readonly RouteTable[];
   /** Absent where nobody beside the proxy answers DNS queries. */
   readonly nameTable?: NameTable;
+  /** For a gRPC library instead of an Envoy; the other lists are empty then. */
+  readonly grpc?: GrpcIr;
 }

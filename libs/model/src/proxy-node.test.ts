@@ -10,6 +10,7 @@ test("the id alone makes a node", () => {
   assert.deepEqual(parsed.node, {
     id,
     type: "sidecar",
+    dataPlane: "envoy",
     name: "web-1",
     namespace: "shop",
     dnsDomain: "shop.svc.cluster.local",

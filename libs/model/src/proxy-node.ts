@@ -9,6 +9,8 @@ export type Interception = "redirect" | "tproxy" | "none";
 export interface ProxyNode {
   readonly id: string;
   readonly type: "sidecar" | "router";
+  /** Who reads the resources: an Envoy, or a gRPC library inside the application (metadata GENERATOR "grpc"). */
+  readonly dataPlane: "envoy" | "grpc";
   readonly name: string;
   readonly namespace: string;
   readonly dnsDomain: string;
@@ -74,6 +76,7 @@ export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {
     const written = String(fields["INTERCEPTION_MODE"]);
     return refuse(id, `has metadata INTERCEPTION_MODE "${written}"; use REDIRECT, TPROXY or NONE`);
   }
+  const dataPlane = fields["GENERATOR"] === "grpc" ? "grpc" : "envoy";
   const { name, namespace } = nameOf(fullName ?? "", fields);
   if (namespace === "") return refuse(id, "names no namespace, neither in its third part nor in metadata NAMESPACE");
   return {
@@ -81,18 +84,20 @@ export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {
     node: {
       id,
       type,
+      dataPlane,
       namespace,
       dnsDomain,
       addresses,
-      interception,
+      // Nothing is captured for a library, and the certificates its bootstrap names stand in for an agent's.
+      interception: dataPlane === "grpc" ? "none" : interception,
       name,
       labels: labelsOf(fields["LABELS"]),
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
       cluster: textOf(fields["CLUSTER_ID"]),
-      agent: isRecord(fields["PROXY_CONFIG"]),
       dnsCapture: isTrue(fields["DNS_CAPTURE"]),
       autoRegisterGroup: textOf(fields["AUTO_REGISTER_GROUP"]),
       network: textOf(fields["NETWORK"]),
+      agent: dataPlane === "grpc" || isRecord(fields["PROXY_CONFIG"]),
       metadata: labelsOf(fields),
       ...binaryOf(binary),
     },

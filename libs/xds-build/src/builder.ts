@@ -2,8 +2,12 @@ import type * as ir from "@lateen/ir";
 import {
   buildEndpoints,
   clusterResource,
-  listenerResource,
   nameTableResource,
+  grpcClientResource,
+  grpcClusterResource,
+  grpcServerResource,
+  grpcTableResource,
+  listenerResource,
   routeTableResource,
 } from "./resources.ts";
 import type { BuiltResource } from "./resources.ts";
@@ -32,12 +36,22 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
   const listener = memo<ir.Listener>(listenerResource, memory);
   const table = memo<ir.RouteTable>(routeTableResource, memory);
   const names = memo<ir.NameTable>(nameTableResource, memory);
+  const grpc = {
+    cluster: memo<ir.GrpcCluster>(grpcClusterResource, memory),
+    client: memo<ir.GrpcClient>(grpcClientResource, memory),
+    server: memo<ir.GrpcServer>(grpcServerResource, memory),
+    table: memo<ir.GrpcTable>(grpcTableResource, memory),
+  };
   return {
     build: (proxy) => [
       ...proxy.clusters.map(cluster),
       ...proxy.listeners.map(listener),
       ...proxy.routeTables.map(table),
       ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
+      ...(proxy.grpc?.clusters ?? []).map(grpc.cluster),
+      ...(proxy.grpc?.clients ?? []).map(grpc.client),
+      ...(proxy.grpc?.servers ?? []).map(grpc.server),
+      ...(proxy.grpc?.tables ?? []).map(grpc.table),
     ],
     buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, memory),
   };

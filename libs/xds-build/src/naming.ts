@@ -85,6 +85,18 @@ export function routeTableName(ref: ir.RouteTableRef): string {
   }
 }
 
+const grpcServerPrefix = "xds.istio.io/grpc/lds/inbound/";
+
+/** The name a gRPC server's bootstrap makes of the address it listens on (server_listener_resource_name_template). */
+export function grpcServerName({ bind, port }: Pick<ir.GrpcServer, "bind" | "port">): string {
+  return `${grpcServerPrefix}${bind.includes(":") ? `[${bind}]` : bind}:${port}`;
+}
+
+/** As Istio: the table of a service port is called like its cluster. */
+export function grpcTableName({ host, port }: ir.GrpcServiceRef): string {
+  return clusterName({ kind: "outbound", host, port, subset: "" });
+}
+
 function bindSuffix(bind: string): string {
   return bind === "" ? "" : `.${bind}`;
 }

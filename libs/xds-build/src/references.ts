@@ -1,5 +1,5 @@
 import type * as ir from "@lateen/ir";
-import { clusterName, listenerName, routeTableName, secretName } from "./naming.ts";
+import { clusterName, grpcServerName, grpcTableName, listenerName, routeTableName, secretName } from "./naming.ts";
 
 /** A resource that names another one which is not there, or is there twice. */
 export interface DanglingReference {
@@ -38,10 +38,18 @@ const summaries = new WeakMap<ir.ProxyIr, Summary>();
 function summaryOf(part: ir.ProxyIr): Summary {
   const known = summaries.get(part);
   if (known !== undefined) return known;
+  const { grpc } = part;
   const lists = {
-    cluster: part.clusters.map((cluster) => clusterName(cluster.ref)),
-    "route table": part.routeTables.map((table) => routeTableName(table.ref)),
-    listener: part.listeners.map((listener) => listenerName(listener.ref)),
+    cluster: [...part.clusters, ...(grpc?.clusters ?? [])].map((cluster) => clusterName(cluster.ref)),
+    "route table": [
+      ...part.routeTables.map((table) => routeTableName(table.ref)),
+      ...(grpc?.tables ?? []).map(({ service }) => grpcTableName(service)),
+    ],
+    listener: [
+      ...part.listeners.map((listener) => listenerName(listener.ref)),
+      ...(grpc?.clients ?? []).map(({ target }) => target),
+      ...(grpc?.servers ?? []).map(grpcServerName),
+    ],
   };
   const names: Names = {
     cluster: new Set(lists.cluster),
@@ -51,7 +59,9 @@ function summaryOf(part: ir.ProxyIr): Summary {
   const made = {
     names,
     repeated: kinds.flatMap((kind) => twice(kind, lists[kind])),
-    unmet: [...clusterUses(part), ...tableUses(part)].filter(({ kind, name }) => !names[kind].has(name)),
+    unmet: [...clusterUses(part), ...tableUses(part), ...grpcUses(part)].filter(
+      ({ kind, name }) => !names[kind].has(name),
+    ),
   };
   summaries.set(part, made);
   return made;
@@ -111,16 +121,30 @@ function tableUses(proxy: ir.ProxyIr): readonly Use[] {
   );
 }
 
+function grpcUses({ grpc }: ir.ProxyIr): readonly Use[] {
+  const byTables = (grpc?.tables ?? []).flatMap(({ service, routes }) =>
+    namedBy(grpcTableName(service), clustersOfRoutes(routes)),
+  );
+  const byClients = (grpc?.clients ?? []).map(({ target, service }) => ({
+    kind: "route table" as const,
+    name: grpcTableName(service),
+    usedBy: target,
+  }));
+  return [...byTables, ...byClients];
+}
+
 function handlersOf({ chains, fallback }: ir.Listener): readonly (ir.HttpHandler | ir.TcpHandler)[] {
   return [...chains, ...(fallback === undefined ? [] : [fallback])].map((chain) => chain.handler);
 }
 
 function clustersOfTable(table: ir.RouteTable): readonly ir.ClusterRef[] {
-  return table.virtualHosts
-    .flatMap((host) => host.routes)
-    .flatMap(({ action }) =>
-      action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : [],
-    );
+  return clustersOfRoutes(table.virtualHosts.flatMap((host) => host.routes));
+}
+
+function clustersOfRoutes(routes: readonly ir.Route[]): readonly ir.ClusterRef[] {
+  return routes.flatMap(({ action }) =>
+    action.kind === "forward" ? [...action.targets, ...(action.mirrors ?? [])].map((target) => target.cluster) : [],
+  );
 }
 
 function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir.ClusterRef[] {

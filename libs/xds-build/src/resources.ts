@@ -9,6 +9,9 @@ import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_tab
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import { buildCluster } from "./clusters.ts";
 import { buildLoadAssignment } from "./endpoints.ts";
+import { buildGrpcCluster } from "./grpc/clusters.ts";
+import { buildClientListener, buildServerListener } from "./grpc/listeners.ts";
+import { buildGrpcTable } from "./grpc/tables.ts";
 import { buildListener } from "./listeners.ts";
 import { virtualHostName } from "./naming.ts";
 import { buildNameTable, nameTableName } from "./name-tables.ts";
@@ -36,6 +39,10 @@ export function buildResources(proxy: ir.ProxyIr): BuiltResource[] {
     ...proxy.listeners.map(listenerResource),
     ...proxy.routeTables.map(routeTableResource),
     ...(proxy.nameTable === undefined ? [] : [nameTableResource(proxy.nameTable)]),
+    ...(proxy.grpc?.clusters ?? []).map(grpcClusterResource),
+    ...(proxy.grpc?.clients ?? []).map(grpcClientResource),
+    ...(proxy.grpc?.servers ?? []).map(grpcServerResource),
+    ...(proxy.grpc?.tables ?? []).map(grpcTableResource),
   ];
 }
 
@@ -71,6 +78,23 @@ function hostOrigin(host: ir.VirtualHost): [string, string][] {
 export function nameTableResource(table: ir.NameTable): BuiltResource {
   const value = toBinary(NameTableSchema, buildNameTable(table));
   return { typeUrl: typeUrls.nameTable, name: nameTableName, ...packResource(typeUrls.nameTable, value) };
+}
+
+export function grpcClusterResource(cluster: ir.GrpcCluster): BuiltResource {
+  const origins = cluster.origin === undefined ? [] : [cluster.origin];
+  return resource(typeUrls.cluster, ClusterSchema, buildGrpcCluster(cluster), origins);
+}
+
+export function grpcClientResource(client: ir.GrpcClient): BuiltResource {
+  return resource(typeUrls.listener, ListenerSchema, buildClientListener(client), []);
+}
+
+export function grpcServerResource(server: ir.GrpcServer): BuiltResource {
+  return resource(typeUrls.listener, ListenerSchema, buildServerListener(server), []);
+}
+
+export function grpcTableResource(table: ir.GrpcTable): BuiltResource {
+  return resource(typeUrls.routes, RouteConfigurationSchema, buildGrpcTable(table), table.origins);
 }
 
 function resource<Desc extends DescMessage>(

@@ -34,14 +34,14 @@ function virtualHost(host: ir.VirtualHost): VirtualHost {
   return create(VirtualHostSchema, {
     name: virtualHostName(host),
     domains: [...host.domains],
-    routes: host.routes.map(route),
+    routes: host.routes.map(buildRoute),
     includeRequestAttemptCount: host.kind !== "inbound",
     ...(host.requireTls ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     rateLimits: (host.rateLimits ?? []).map(buildRateLimit),
   });
 }
 
-function route(from: ir.Route): Route {
+export function buildRoute(from: ir.Route): Route {
   return create(RouteSchema, {
     name: from.name,
     match: routeMatch(from.match),

@@ -60,7 +60,8 @@ export function serviceTable(context: Context, service: ServiceRecord, port: num
   return { ref: { kind: "service", host: service.host, port }, virtualHosts, origins: originsOf(virtualHosts) };
 }
 
-function serviceHost(context: Context, service: ServiceRecord, port: number): Candidate {
+/** The routes of one service on one of its ports. */
+export function serviceHost(context: Context, service: ServiceRecord, port: number): Candidate {
   const cluster: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port, subset: "" };
   const rules = rulesOf(context, service.host);
   const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
