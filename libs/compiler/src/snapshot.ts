@@ -158,7 +158,8 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
   const of = <Spec>(kind: string) => (objects.get(kind) ?? nothing) as readonly MeshObject<Spec>[];
   const settings = settingsOf(state.meshConfig, of<MeshConfig>("MeshConfig"));
   const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
-  const virtualServices = of<VirtualService>("VirtualService");
+  const rules = of<VirtualService>("VirtualService");
+  const virtualServices = kept.virtualServices(settings, rules);
   const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
   const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings);
   return {
@@ -171,9 +172,9 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     authorizationPolicies: kept.authorizationPolicies(settings, of<AuthorizationPolicy>("AuthorizationPolicy")),
     telemetries: kept.telemetries(settings, of<Telemetry>("Telemetry")),
     rateLimits: kept.rateLimits(settings, of<RateLimit>("RateLimit")),
-    virtualServices: kept.virtualServices(settings, virtualServices),
-    findings: [...services.findings, ...destinationRules.findings, ...sidecars.findings],
-    labelKeys: new Set([...destinationRules.selectorKeys, ...virtualServices.flatMap(sourceLabelKeys)]),
+    virtualServices,
+    findings: [services, destinationRules, sidecars, virtualServices].flatMap((index) => index.findings),
+    labelKeys: new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),
   };
 }
 

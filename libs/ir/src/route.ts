@@ -35,6 +35,8 @@ export interface Route {
   readonly statPrefix?: string;
   /** The rule behind it, as `Kind/namespace/name`. */
   readonly rule?: string;
+  /** Where the rule is written when that is another object, which `rule` delegates to. */
+  readonly delegate?: string;
 }
 
 export interface RouteMatch {

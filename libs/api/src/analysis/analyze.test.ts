@@ -70,6 +70,13 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
     /^error IST0101 a spec\.http\[0\]\.route\[0\]: the host "nowhere" \(nowhere\.default\.svc\.cluster\.local\) is not known/,
   ],
   [
+    "delegates",
+    rules("a", "hosts: [a], http: [{delegate: {name: tema}}, {delegate: {name: a}}, {delegate: {name: team}}]") +
+      rules("team", "http: [{route: [{destination: {host: reviews, port: {number: 80}}}]}]"),
+    /^error IST0101 a spec\.http\[0\]\.delegate: there is no VirtualService default\/tema; did you mean "default\/team"\?$/,
+    /^error IST0101 a spec\.http\[1\]\.delegate: VirtualService default\/a has hosts/,
+  ],
+  [
     "an unknown port",
     rules("a", "hosts: [a], http: [{route: [{destination: {host: reviews, port: {number: 81}}}]}]"),
     /^error IST0101 a .* has no port 81; it has 80$/,

@@ -13,6 +13,7 @@ export function analyzeVirtualServices(world: World): Finding[] {
   return [
     ...all.flatMap((rules) => destinationsOf(rules).flatMap((place) => analyzeDestination(rules, place, world))),
     ...all.flatMap((rules) => analyzeGateways(rules, world)),
+    ...all.flatMap((rules) => analyzeDelegates(rules, all)),
     ...conflictingHosts(all, world),
   ];
 }
@@ -85,6 +86,24 @@ function missingSubset(host: string, subset: string, world: World): string {
   if (!subsets) return `the subset ${JSON.stringify(subset)} is not known: no DestinationRule is about ${host}`;
   const known = subsets.size === 0 ? "they have no subsets" : `they have ${[...subsets].sort().join(", ")}`;
   return `the subset ${JSON.stringify(subset)} is not in the DestinationRules for ${host} (${known})${didYouMean(subset, subsets)}`;
+}
+
+/** Rules that delegate to what is not there, or not there to be delegated to. */
+function analyzeDelegates(rules: Rules, all: readonly Rules[]): Finding[] {
+  return rules.spec.http.flatMap(({ delegate }, index) => {
+    if (delegate === undefined) return [];
+    const { name, namespace: owner } = { ...delegate, namespace: delegate.namespace || rules.meta.namespace };
+    const found = all.find(({ meta }) => meta.name === name && meta.namespace === owner);
+    if (found !== undefined && found.spec.hosts.length === 0) return [];
+    const candidates = all
+      .filter(({ spec }) => spec.hosts.length === 0)
+      .map(({ meta }) => `${meta.namespace}/${meta.name}`);
+    const problem = found
+      ? `VirtualService ${owner}/${name} has hosts, so it is none to delegate to; remove its hosts`
+      : `there is no VirtualService ${owner}/${name}${didYouMean(`${owner}/${name}`, candidates)}`;
+    const related = found ? [refOf(found)] : undefined;
+    return [finding(refOf(rules), "error", "IST0101", `spec.http[${index}].delegate: ${problem}`, related)];
+  });
 }
 
 function analyzeGateways(rules: Rules, world: World): Finding[] {

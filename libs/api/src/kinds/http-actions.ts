@@ -90,6 +90,7 @@ export function checkCors(policy: CorsPolicy | undefined, at: Cursor): void {
   if (!policy) return;
   for (const [index, origin] of policy.allowOrigins.entries())
     checkStringMatch(origin, at.at("allowOrigins", index), true);
+  if (policy.allowOrigin.length > 0) at.at("allowOrigin").warning("deprecated", "is deprecated; use allowOrigins");
   for (const [index, method] of policy.allowMethods.entries()) {
     if (!/^([A-Z]+|\*)$/.test(method))
       at.at("allowMethods", index).error("method", `${JSON.stringify(method)} is not an HTTP method in upper case`);

@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { decodeSpec, summary } from "../testing/decode-text.ts";
 import type { SpecCase } from "../testing/decode-text.ts";
+import { describeSpecs } from "../testing/spec-cases.ts";
 
 const cases = {
   PeerAuthentication: [
@@ -117,21 +115,4 @@ rules:
   ],
 } satisfies Record<string, readonly SpecCase[]>;
 
-for (const [kind, table] of Object.entries(cases)) {
-  describe(kind, () => {
-    for (const [name, spec, ...said] of table as readonly SpecCase[]) {
-      test(`${name}${said.length === 0 ? " is good" : ""}`, () => {
-        const result = decodeSpec(kind, spec);
-        assert.deepEqual(
-          summary(result).sort(),
-          [...said].sort(),
-          result.ok ? undefined : result.violations.map((each) => `${each.path}: ${each.message}`).join("\n"),
-        );
-        assert.equal(
-          result.ok,
-          said.every((each) => each.startsWith("warning ")),
-        );
-      });
-    }
-  });
-}
+describeSpecs(cases);

@@ -10,6 +10,7 @@ import { checkVisibleRoutes } from "../rules/route-order.ts";
 import { checkExportTo } from "../rules/visibility.ts";
 import { checkConnectionRoutes } from "./connection-routes.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
+import { checkDelegateSpec, checkDelegation } from "./delegation.ts";
 import { checkFault, checkRetries } from "./http-resilience.ts";
 import { checkCors, checkDirectResponse, checkHeaders, checkRedirect, checkRewrite } from "./http-actions.ts";
 import { checkHttpMatch } from "./http-match.ts";
@@ -30,18 +31,17 @@ export const virtualService = defineKind({
     { name: "Hosts", type: "string", jsonPath: ".spec.hosts", description: "Hosts whose traffic these routes decide" },
     ageColumn,
   ],
-  notBuilt: [
-    { path: "http[].delegate", severity: "error", reason: "put the delegate's routes into this VirtualService" },
-    { path: "http[].mirrorPercent", reason: "use mirrors[].percentage" },
-    { path: "http[].corsPolicy.allowOrigin", reason: "use allowOrigins" },
-  ],
   check(spec, at, meta) {
-    checkHosts(spec, at);
+    if (spec.hosts.length === 0) checkDelegateSpec(spec, at);
+    else checkHosts(spec, at);
     checkGatewayNames(spec.gateways, at.at("gateways"));
     checkExportTo(spec.exportTo, meta.namespace, at.at("exportTo"));
     if (spec.http.length + spec.tls.length + spec.tcp.length === 0)
       at.error("required", "needs routes: set http, tls or tcp");
-    for (const [index, route] of spec.http.entries()) checkHttpRoute(route, at.at("http", index));
+    for (const [index, route] of spec.http.entries()) {
+      checkHttpRoute(route, at.at("http", index));
+      checkDelegation(route, spec.hosts.length > 0, at.at("http", index, "delegate"));
+    }
     checkVisibleRoutes(spec.http, at.at("http"));
     checkConnectionRoutes(spec, at, checkDestination);
   },
@@ -49,8 +49,6 @@ export const virtualService = defineKind({
 
 function checkHosts(spec: VirtualService, at: Cursor): void {
   const forMesh = spec.gateways.length === 0 || spec.gateways.includes("mesh");
-  if (spec.hosts.length === 0)
-    at.at("hosts").error("required", "needs at least one host (a VirtualService to delegate to is not built yet)");
   for (const [index, host] of spec.hosts.entries()) {
     const here = at.at("hosts", index);
     checkServedHost(host, here);
@@ -63,7 +61,7 @@ function checkHosts(spec: VirtualService, at: Cursor): void {
 /** What a route may do, and what each action excludes. */
 function checkHttpRoute(route: HTTPRoute, at: Cursor): void {
   const action = checkAction(route, at);
-  if (action !== "route") {
+  if (action === "redirect" || action === "directResponse") {
     for (const field of ["fault", "rewrite"] as const) {
       if (route[field])
         at.at(field).error("conflict", `cannot be used with ${action}; it acts on requests that are forwarded`);
@@ -127,6 +125,10 @@ function checkMirrors(route: HTTPRoute, at: Cursor): void {
   if (route.mirror && route.mirrors.length > 0)
     at.at("mirror").error("conflict", "cannot be used with mirrors; move it there");
   if (route.mirror) checkDestination(route.mirror, at.at("mirror"));
+  if (route.mirrorPercent !== undefined)
+    at.at("mirrorPercent").warning("deprecated", "is deprecated; use mirrorPercentage.value");
+  if ((route.mirrorPercent ?? 0) > 100)
+    at.at("mirrorPercent").error("percent", `must be from 0 to 100, got ${route.mirrorPercent}`);
   const percentage = route.mirrorPercentage?.value ?? 0;
   if (percentage < 0 || percentage > 100)
     at.at("mirrorPercentage", "value").error("percent", `must be from 0 to 100, got ${percentage}`);

@@ -3,7 +3,10 @@ import type { Cursor } from "../report.ts";
 
 /** Routes are tried in order: what follows one that matches everything is never reached (Istio's IST0130). */
 export function checkVisibleRoutes(routes: readonly HTTPRoute[], at: Cursor): void {
-  const all = routes.findIndex((route) => route.match.length === 0 || route.match.some(matchesEverything));
+  // What a delegate matches is not said here.
+  const all = routes.findIndex(
+    (route) => !route.delegate && (route.match.length === 0 || route.match.some(matchesEverything)),
+  );
   if (all < 0) return;
   for (let index = all + 1; index < routes.length; index++) {
     const name = routes[all]?.name ? ` (${JSON.stringify(routes[all]?.name)})` : "";

@@ -1,16 +1,19 @@
 import { byHostSpecificity, hostCovers, isWildcard, resolveHost } from "@lateen/model";
-import type { MeshObject } from "@lateen/model";
-import type { VirtualService } from "../istio.ts";
+import type { Finding, MeshObject } from "@lateen/model";
+import type { HttpRule, VirtualService } from "../istio.ts";
 import type { MeshSettings } from "../settings.ts";
+import { isDelegate, withDelegates } from "./delegates.ts";
+import type { Delegating } from "./delegates.ts";
+import { gatewayName, meshGateway } from "./gateway-name.ts";
 import { append, byAge } from "./ordering.ts";
 import { byPair } from "./remember.ts";
 import { isVisible } from "./visibility.ts";
 
-/** The gateway name that stands for all sidecars. */
-export const meshGateway = "mesh";
-
 export interface VirtualServiceRecord {
+  /** With the rules of delegates in their places. */
   readonly object: MeshObject<VirtualService>;
+  /** Of rules that stand in a delegate: that one. */
+  readonly writtenIn: ReadonlyMap<HttpRule, MeshObject<VirtualService>>;
   /** Full names and wildcards, lower case. */
   readonly hosts: readonly string[];
   /** `mesh` or `namespace/name`. */
@@ -30,18 +33,27 @@ export interface VirtualServiceIndex {
   /** Those bound to `namespace/name` of a gateway that may be used from `namespace`, oldest first. */
   boundTo(gateway: string, namespace: string): readonly VirtualServiceRecord[];
   inMesh(namespace: string): MeshRouting;
+  /** What is wrong with delegates. */
+  readonly findings: readonly Finding[];
 }
 
 export function indexVirtualServices(
   objects: readonly MeshObject<VirtualService>[],
   settings: MeshSettings,
 ): VirtualServiceIndex {
-  const all = [...objects].sort(byAge).map((object) => recordOf(settings, object));
+  const byName = new Map(objects.map((object) => [`${object.meta.namespace}/${object.meta.name}`, object]));
+  const merged = objects
+    .filter((object) => !isDelegate(object))
+    .map((object) => withDelegates(settings, object, byName));
+  const all = merged
+    .map((delegating) => recordOf(settings, delegating))
+    .sort((left, right) => byAge(left.object, right.object));
   const cache = new Map<string, MeshRouting>();
   const visible = (record: VirtualServiceRecord, namespace: string): boolean =>
     isVisible(record.object.spec.exportTo, record.object.meta.namespace, namespace, settings.exportTo.virtualServices);
   return {
     all,
+    findings: merged.flatMap((delegating) => delegating.findings),
     boundTo: (gateway, namespace) =>
       all.filter((record) => record.gateways.includes(gateway) && visible(record, namespace)),
     inMesh(namespace) {
@@ -56,22 +68,16 @@ export function indexVirtualServices(
   };
 }
 
-const recordOf = byPair((settings: MeshSettings, object: MeshObject<VirtualService>): VirtualServiceRecord => {
+const recordOf = byPair((settings: MeshSettings, { object, writtenIn }: Delegating): VirtualServiceRecord => {
   const { namespace } = object.meta;
   const gateways = object.spec.gateways.map((gateway) => gatewayName(gateway, namespace));
   return {
     object,
+    writtenIn,
     hosts: object.spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)),
     gateways: gateways.length === 0 ? [meshGateway] : gateways,
   };
 });
-
-/** `gw` → `ns/gw`; `ns/gw` as it is; the old form `gw.ns.svc...` → `ns/gw`. */
-export function gatewayName(written: string, namespace: string): string {
-  if (written === meshGateway || written.includes("/")) return written;
-  const [name = "", owner] = written.split(".");
-  return `${owner ?? namespace}/${name}`;
-}
 
 /** Of records that are visible, oldest first. */
 export function meshRouting(all: readonly VirtualServiceRecord[]): MeshRouting {

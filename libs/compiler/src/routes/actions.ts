@@ -14,6 +14,9 @@ export interface RoutingSite {
   /** `mesh`, or the gateways whose listener this is. */
   readonly gateways: ReadonlySet<string>;
   readonly tls: boolean;
+  /** The VirtualService. */
+  readonly rules: ObjectRef;
+  /** Where the rule is written: there, or in a delegate. */
   readonly owner: ObjectRef;
 }
 
@@ -71,9 +74,10 @@ function compileRewrite(rule: HttpRule): Pick<ir.Forward, "rewrite"> {
 }
 
 function compileMirrors(context: Context, rule: HttpRule, site: RoutingSite): readonly ir.Mirror[] {
-  const single = rule.mirror === undefined ? [] : [{ destination: rule.mirror, percentage: rule.mirrorPercentage }];
-  return [...single, ...rule.mirrors].flatMap(({ destination, percentage }) => {
-    const percent = percentage?.value ?? 100;
+  const percent = rule.mirrorPercentage?.value ?? rule.mirrorPercent;
+  const single = rule.mirror === undefined ? [] : [{ destination: rule.mirror, percent }];
+  const several = rule.mirrors.map(({ destination, percentage }) => ({ destination, percent: percentage?.value }));
+  return [...single, ...several].flatMap(({ destination, percent = 100 }) => {
     const { cluster } = resolveDestination(context, destination, site);
     return percent > 0 && cluster.kind === "outbound" ? [{ cluster, percent }] : [];
   });

@@ -2,7 +2,7 @@ import type * as ir from "@lateen/ir";
 import { formatRef, selects } from "@lateen/model";
 import type { Protocol } from "@lateen/model";
 import type { Context } from "../context.ts";
-import { gatewayName } from "../index/virtual-services.ts";
+import { gatewayName } from "../index/gateway-name.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import type { ConnectionMatch, RouteTarget } from "../istio.ts";
 import { resolveDestination } from "./destination.ts";

@@ -2,7 +2,7 @@ import type * as ir from "@lateen/ir";
 import { formatRef, selects } from "@lateen/model";
 import { clusterKey, requires } from "../context.ts";
 import type { Context } from "../context.ts";
-import { gatewayName, meshGateway } from "../index/virtual-services.ts";
+import { gatewayName, meshGateway } from "../index/gateway-name.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import type { HttpMatch, HttpRule } from "../istio.ts";
 import { compileAction } from "./actions.ts";
@@ -19,17 +19,10 @@ export type RuleSite = Pick<RoutingSite, "port" | "gateways" | "tls">;
 
 /** The rules of a VirtualService that can apply at `site`, in order, up to one that matches everything. */
 export function compileHttpRules(context: Context, record: VirtualServiceRecord, site: RuleSite): readonly ir.Route[] {
-  const here: RoutingSite = { ...site, owner: record.object.origin };
+  const rules = record.object.origin;
   const routes: ir.Route[] = [];
-  for (const [index, rule] of record.object.spec.http.entries()) {
-    if (rule.delegate !== undefined) {
-      context.findings.error(
-        record.object.origin,
-        "delegate-not-built",
-        `spec.http[${index}].delegate is not applied; put the delegate's routes into this VirtualService`,
-      );
-      continue;
-    }
+  for (const rule of record.object.spec.http) {
+    const here: RoutingSite = { ...site, rules, owner: record.writtenIn.get(rule)?.origin ?? rules };
     const matches: readonly (HttpMatch | undefined)[] = rule.match.length === 0 ? [undefined] : rule.match;
     for (const match of matches) {
       if (match !== undefined && !appliesHere(context, record, match, site)) continue;
@@ -72,7 +65,8 @@ function compileRule(context: Context, rule: HttpRule, match: HttpMatch | undefi
     ...(fault === undefined ? {} : { fault }),
     ...(cors === undefined ? {} : { cors }),
     ...(match === undefined || match.statPrefix === "" ? {} : { statPrefix: match.statPrefix }),
-    rule: formatRef(site.owner),
+    rule: formatRef(site.rules),
+    ...(site.owner === site.rules ? {} : { delegate: formatRef(site.owner) }),
   };
 }
 
@@ -107,7 +101,7 @@ function operationOf(action: ir.RouteAction, match: ir.RouteMatch, site: Routing
   const [only, ...others] = action.kind === "forward" ? action.targets : [];
   if (only?.cluster.kind === "outbound" && others.length === 0)
     return `${only.cluster.host}:${only.cluster.port}${path}`;
-  return `${site.owner.name}:${site.port}${path}`;
+  return `${site.rules.name}:${site.port}${path}`;
 }
 
 /** What happens to requests of a service no rule speaks about: they go to it. */

@@ -70,7 +70,10 @@ export function compileCors(cors: CorsPolicy | undefined): ir.Cors | undefined {
   if (cors === undefined) return undefined;
   const ignore = 2;
   return {
-    origins: cors.allowOrigins.flatMap((origin) => stringMatch(origin) ?? []),
+    origins:
+      cors.allowOrigins.length > 0
+        ? cors.allowOrigins.flatMap((origin) => stringMatch(origin) ?? [])
+        : cors.allowOrigin.map((value) => ({ kind: "exact" as const, value })),
     methods: cors.allowMethods,
     headers: cors.allowHeaders,
     exposeHeaders: cors.exposeHeaders,

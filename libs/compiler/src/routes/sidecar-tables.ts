@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
-import { isWildcard, mostSpecificMatch, formatRef } from "@lateen/model";
+import { formatRef, hostCovers, isWildcard, mostSpecificMatch } from "@lateen/model";
 import type { Context } from "../context.ts";
+import { byIdentity } from "../index/remember.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
@@ -10,14 +11,14 @@ import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
 import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
 import type { Candidate } from "./virtual-hosts.ts";
 
-/** Rules for hosts no registry knows can only be met on the port plain HTTP has. */
+/** Of hosts no registry knows, unless the same rules are about services: then theirs. */
 const portOfUnknownHosts = 80;
 
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
   const services = (context.listed.byPort.get(port) ?? []).filter((entry) => mayBeHttp(entry.port));
   const known = services.flatMap(({ service }) => serviceHosts(context, service, port));
-  const extra = port === portOfUnknownHosts ? unknownHosts(context, port) : [];
+  const extra = [...(unknownHosts(context).get(port) ?? [])].flatMap((host) => ruledHost(context, host, port));
   return tableOf(context, { kind: "port", port }, withUniqueDomains([...known, ...extra]));
 }
 
@@ -33,7 +34,9 @@ export function openTable(context: Context, ref: ir.RouteTableRef): ir.RouteTabl
       serviceHosts(context, service, port).map((host) => withPort(host, port, port === main)),
     );
   });
-  const extra = unknownHosts(context, portOfUnknownHosts).map((host) => withPort(host, portOfUnknownHosts, true));
+  const extra = [...unknownHosts(context)].flatMap(([port, hosts]) =>
+    [...hosts].flatMap((host) => ruledHost(context, host, port).map((one) => withPort(one, port, true))),
+  );
   return { ...tableOf(context, ref, withUniqueDomains([...known, ...extra])), matchPorts: true };
 }
 
@@ -87,14 +90,18 @@ function serviceHosts(context: Context, service: ServiceRecord, port: number): r
 
 /** Other names of a service that have rules of their own. */
 function aliasHosts(context: Context, { aliases = [] }: ServiceRecord, port: number): readonly Candidate[] {
-  return aliases.flatMap((host) => {
-    const rules = rulesOf(context, host);
-    const routes =
-      rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
-    if (routes.length === 0) return [];
-    const alternates = shortNames(host, context.scope.dnsDomain);
-    return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates }];
+  return aliases.flatMap((alias) => {
+    const alternates = shortNames(alias, context.scope.dnsDomain);
+    return ruledHost(context, alias, port).map(({ host }) => ({ host, alternates }));
   });
+}
+
+/** A host as rules have it; none where they have no route here. */
+function ruledHost(context: Context, host: string, port: number): readonly Candidate[] {
+  const rules = rulesOf(context, host);
+  const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
+  if (routes.length === 0) return [];
+  return [{ host: { kind: "service", host, port, domains: [host], routes }, alternates: [] }];
 }
 
 /** The oldest of the most specific VirtualServices for a host; the others of that host are told. */
@@ -114,22 +121,35 @@ function rulesOf(context: Context, host: string): VirtualServiceRecord | undefin
   return winner;
 }
 
-/** Hosts of VirtualServices that no visible service has, in any form. */
-function unknownHosts(context: Context, port: number): readonly Candidate[] {
-  const hosts = new Set(context.routing.all.flatMap((record) => record.hosts));
-  return [...hosts]
-    .filter((host) => !isKnown(context, host))
-    .flatMap((host) => {
-      const rules = rulesOf(context, host);
-      const routes =
-        rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
-      if (routes.length === 0) return [];
-      return [{ host: { kind: "service" as const, host, port, domains: [host], routes }, alternates: [] }];
-    });
+/**
+ * Hosts of VirtualServices that no visible service has, by the ports on which they are met: those of services that the same
+ * VirtualService is about, else 80, as Istio has it:
+ * https://github.com/istio/istio/blob/0098d99f8e43fe516aaac5a84a131b4ce3c8b9d1/pilot/pkg/networking/core/route/route.go
+ */
+const unknownHosts = byIdentity((context: Context): ReadonlyMap<number, ReadonlySet<string>> => {
+  const byPort = new Map<number, Set<string>>();
+  for (const { hosts } of context.routing.all) {
+    const unknown = hosts.filter((host) => !isKnown(context, host));
+    if (unknown.length === 0) continue;
+    const services = hosts.flatMap((host) => servicesOf(context, host));
+    const ports = services.flatMap((service) => service.ports.filter(mayBeHttp).map((port) => port.number));
+    for (const port of ports.length > 0 ? ports : [portOfUnknownHosts]) {
+      const known = byPort.get(port) ?? new Set();
+      byPort.set(port, known);
+      for (const host of unknown) known.add(host);
+    }
+  }
+  return byPort;
+});
+
+function servicesOf(context: Context, host: string): readonly ServiceRecord[] {
+  if (isWildcard(host)) return context.listed.all.filter((service) => hostCovers(host, service.host));
+  const service = context.listed.byHost.get(host);
+  return service === undefined ? [] : [service];
 }
 
 function isKnown(context: Context, host: string): boolean {
   if (host === "*") return true;
-  if (isWildcard(host)) return context.services.byHost.has(host);
+  if (isWildcard(host)) return context.services.all.some((service) => hostCovers(host, service.host));
   return context.services.find(host) !== undefined;
 }

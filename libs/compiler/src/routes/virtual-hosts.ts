@@ -48,6 +48,6 @@ export function fallbackHost(unknown: UnknownTraffic, port: number): ir.VirtualH
 
 /** The rules and services a table was made of. */
 export function originsOf(hosts: readonly ir.VirtualHost[]): readonly string[] {
-  const refs = hosts.flatMap((host) => host.routes.flatMap((route) => route.rule ?? []));
+  const refs = hosts.flatMap((host) => host.routes.flatMap((route) => [route.rule ?? [], route.delegate ?? []].flat()));
   return [...new Set(refs)].sort(compareText);
 }
