@@ -42,6 +42,24 @@ test("both forms of a Secret give the same material; equal content has an equal 
   assert.deepEqual(tls, generic);
 });
 
+test("a revocation list and a staple go with either form, and with the authorities alone", async () => {
+  const { certificate, key, ca } = await newPair();
+  const list = "-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n";
+  const tls = certificateMaterial(
+    secretOf({ "tls.crt": certificate, "tls.key": key, "ca.crt": ca, "ca.crl": list, "tls.ocsp-staple": "DER" }),
+  );
+  assert.deepEqual(
+    [Buffer.from(tls.revocationListPem).toString(), Buffer.from(tls.ocspStaple).toString()],
+    [list, "DER"],
+  );
+  const generic = certificateMaterial(secretOf({ cert: certificate, key, cacert: ca, crl: list }));
+  assert.equal(Buffer.from(generic.revocationListPem).toString(), list);
+  const alone = caMaterial(undefined, secretOf({ cacert: ca, crl: list }));
+  assert.equal(Buffer.from(alone.revocationListPem).toString(), list);
+  assert.notEqual(alone.version, caMaterial(undefined, secretOf({ cacert: ca })).version);
+  assert.match(caMaterial(secretOf({ cacert: ca, crl: "x" }), undefined).problem, /no PEM list/);
+});
+
 const unusable = [
   {
     name: "no pair",

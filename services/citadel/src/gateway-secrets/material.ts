@@ -5,8 +5,8 @@ import { type SecretMaterial, SecretMaterialSchema } from "@lateen/protos/mesh/i
 import type { SecretData } from "./secret-source.ts";
 
 /**
- * A Secret as a gateway's certificate: `tls.crt`, `tls.key`, `ca.crt` (kubernetes.io/tls) or `cert`, `key`, `cacert`
- * (Istio's generic form). One that cannot be used is found, has no material, and says why.
+ * A Secret as a gateway's certificate: `tls.crt`, `tls.key`, `ca.crt`, `ca.crl` (kubernetes.io/tls) or `cert`, `key`,
+ * `cacert`, `crl` (Istio's generic form), and `tls.ocsp-staple`. One that cannot be used is found, has no material, and says why.
  */
 export function certificateMaterial(secret: SecretData | undefined): SecretMaterial {
   if (!secret) return create(SecretMaterialSchema, { found: false });
@@ -19,7 +19,13 @@ export function certificateMaterial(secret: SecretData | undefined): SecretMater
   if (!certificate || !key) return unusable(`it lacks ${certificate ? form.key : form.certificate}`);
   const problem = pairProblem(certificate.toString("utf8"), key.toString("utf8"), form);
   if (problem) return unusable(problem);
-  return checkedMaterial(certificate, key, secret.get(form.ca));
+  return checkedMaterial({
+    certificateChainPem: certificate,
+    privateKeyPem: key,
+    caCertificatesPem: secret.get(form.ca),
+    revocationListPem: secret.get(form.revoked),
+    ocspStaple: secret.get(stapleEntry),
+  });
 }
 
 /**
@@ -28,39 +34,47 @@ export function certificateMaterial(secret: SecretData | undefined): SecretMater
  */
 export function caMaterial(own: SecretData | undefined, base: SecretData | undefined): SecretMaterial {
   if (!own && !base) return create(SecretMaterialSchema, { found: false });
-  const ca = [own, base]
-    .map((secret) => secret?.get("cacert") ?? secret?.get("ca.crt"))
-    .find((content) => content !== undefined);
-  if (!ca) return unusable("it has neither ca.crt nor cacert");
-  return checkedMaterial(Buffer.alloc(0), Buffer.alloc(0), ca);
+  const holder = [own, base].find((secret) => secret?.has("cacert") || secret?.has("ca.crt"));
+  if (!holder) return unusable("it has neither ca.crt nor cacert");
+  return checkedMaterial({
+    caCertificatesPem: holder.get("cacert") ?? holder.get("ca.crt"),
+    revocationListPem: holder.get("crl") ?? holder.get("ca.crl"),
+  });
 }
 
 interface Form {
   readonly certificate: string;
   readonly key: string;
   readonly ca: string;
+  readonly revoked: string;
 }
 
 /** Order matters: a Secret with both is read as Istio's generic form. */
 const forms: readonly Form[] = [
-  { certificate: "cert", key: "key", ca: "cacert" },
-  { certificate: "tls.crt", key: "tls.key", ca: "ca.crt" },
+  { certificate: "cert", key: "key", ca: "cacert", revoked: "crl" },
+  { certificate: "tls.crt", key: "tls.key", ca: "ca.crt", revoked: "ca.crl" },
 ];
 
-function checkedMaterial(certificateChainPem: Buffer, privateKeyPem: Buffer, ca: Buffer | undefined): SecretMaterial {
+const stapleEntry = "tls.ocsp-staple";
+
+const parts = ["certificateChainPem", "privateKeyPem", "caCertificatesPem", "revocationListPem", "ocspStaple"] as const;
+
+type Parts = { readonly [Part in (typeof parts)[number]]?: Buffer | undefined };
+
+function checkedMaterial(given: Parts): SecretMaterial {
+  const { caCertificatesPem: ca, revocationListPem: revoked } = given;
   const problem = ca && bundleProblem(ca.toString("utf8"));
   if (problem) return unusable(`its CA certificates: ${problem}`);
-  const caCertificatesPem = ca ?? Buffer.alloc(0);
+  if (revoked && !/-----BEGIN X509 CRL-----/.test(revoked.toString("utf8")))
+    return unusable("its revocation list: no PEM list (X509 CRL) in it");
   const hash = createHash("sha256");
-  for (const part of [certificateChainPem, privateKeyPem, caCertificatesPem])
-    hash.update(`${part.length} `).update(part);
-  return create(SecretMaterialSchema, {
-    found: true,
-    certificateChainPem,
-    privateKeyPem,
-    caCertificatesPem,
-    version: hash.digest("hex"),
-  });
+  const material = create(SecretMaterialSchema, { found: true });
+  for (const part of parts) {
+    const content = given[part] ?? Buffer.alloc(0);
+    material[part] = content;
+    hash.update(`${content.length} `).update(content);
+  }
+  return { ...material, version: hash.digest("hex") };
 }
 
 function pairProblem(certificate: string, key: string, form: Form): string | undefined {

@@ -144,3 +144,13 @@ test("names are read as Istio writes them", () => {
     part: "authorities",
   });
 });
+
+test("a staple goes with the certificate, a revocation list with the authorities", async () => {
+  const source = from({ "shop/edge": material({ revocationListPem: bytes("list"), ocspStaple: bytes("staple") }) });
+  const { type: certificate } = decode(await firstOf("kubernetes://edge", proven, source));
+  assert.ok(certificate.case === "tlsCertificate");
+  assert.deepEqual(certificate.value.ocspStaple?.specifier.value, Buffer.from("staple"));
+  const { type: authorities } = decode(await firstOf("kubernetes://edge-cacert", proven, source));
+  assert.ok(authorities.case === "validationContext");
+  assert.deepEqual(authorities.value.crl?.specifier.value, Buffer.from("list"));
+});

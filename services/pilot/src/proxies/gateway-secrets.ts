@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { DataSourceSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import type { DataSource } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import {
+  CertificateValidationContextSchema,
+  TlsCertificateSchema,
+} from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { SecretSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { Secret } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import { packResource } from "@lateen/xds-build";
@@ -17,6 +24,9 @@ export interface GatewaySecret {
   readonly certificateChainPem: Uint8Array;
   readonly privateKeyPem: Uint8Array;
   readonly caCertificatesPem: Uint8Array;
+  readonly revocationListPem?: Uint8Array;
+  /** DER. */
+  readonly ocspStaple?: Uint8Array;
   /** Why a secret that exists cannot be used. */
   readonly problem: string;
 }
@@ -128,16 +138,9 @@ function resourceOf(
     logger.warn({ [fields.resource]: resourceName, [fields.reason]: reason }, "gateway secret cannot be used");
     return undefined;
   }
-  const inline = (value: Uint8Array) => ({ specifier: { case: "inlineBytes" as const, value } });
   const message = create(SecretSchema, {
     name: resourceName,
-    type:
-      part === "certificate"
-        ? {
-            case: "tlsCertificate",
-            value: { certificateChain: inline(secret.certificateChainPem), privateKey: inline(secret.privateKeyPem) },
-          }
-        : { case: "validationContext", value: { trustedCa: inline(secret.caCertificatesPem) } },
+    type: part === "certificate" ? certificateOf(secret) : authoritiesOf(secret),
   });
   return encodeResource({
     typeUrl: secretType,
@@ -145,6 +148,34 @@ function resourceOf(
     ...packResource(secretType, toBinary(SecretSchema, message)),
     origin: originOf(resourceName),
   });
+}
+
+type SecretKind = Exclude<Secret["type"], { case: undefined }>;
+
+function inline(value: Uint8Array) {
+  return create(DataSourceSchema, { specifier: { case: "inlineBytes", value } });
+}
+
+/** An empty entry is not sent: Envoy would read it as a list, or a staple, that is none. */
+function given<Name extends string>(name: Name, value: Uint8Array | undefined): { readonly [N in Name]?: DataSource } {
+  return value === undefined || value.length === 0 ? {} : ({ [name]: inline(value) } as { [N in Name]?: DataSource });
+}
+
+function certificateOf(secret: GatewaySecret): SecretKind {
+  const value = create(TlsCertificateSchema, {
+    certificateChain: inline(secret.certificateChainPem),
+    privateKey: inline(secret.privateKeyPem),
+    ...given("ocspStaple", secret.ocspStaple),
+  });
+  return { case: "tlsCertificate", value };
+}
+
+function authoritiesOf(secret: GatewaySecret): SecretKind {
+  const value = create(CertificateValidationContextSchema, {
+    trustedCa: inline(secret.caCertificatesPem),
+    ...given("crl", secret.revocationListPem),
+  });
+  return { case: "validationContext", value };
 }
 
 function originOf(resourceName: string): string {
