@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
 import { type Config, parseJson } from "./config.ts";
+import type { DnsProxy } from "./dns/proxy.ts";
+import type { DnsObserver } from "./dns/server.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
 import { bootstrapOf } from "./envoy/bootstrap.ts";
 import { createEnvoy } from "./envoy/process.ts";
@@ -15,8 +17,8 @@ import { createWorkloadAgent } from "./workload/agent.ts";
 
 export interface Agent {
   readonly components: readonly Component[];
-  /** Envoy's way to the agent. */
-  readonly sockets: Server;
+  /** Envoy's way to the agent, and the application's DNS. */
+  readonly sockets: readonly Server[];
   readonly status: Server;
   readonly health: Health;
   /** How long stopping may take. */
@@ -31,6 +33,8 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT };
   const admin = new EnvoyAdmin(adminAddress);
   const metrics = createAgentMetrics();
+  const dnsDomain = config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`;
+  const dns = config.dnsCapture ? await dnsProxy(config, dnsDomain, metrics) : undefined;
   const workload = createWorkloadAgent({
     caAddress: config.CA_ADDR ?? pilotAddress,
     pilotAddress,
@@ -40,6 +44,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ttlSeconds: config.SECRET_TTL_SECONDS,
     xdsSocket,
     sdsSocket: config.SDS_SOCKET,
+    own: { types: dns === undefined ? [] : [dns.nameTable] },
     logger,
     metrics,
     ...(config.CA_SERVER_NAME !== undefined && { caServerName: config.CA_SERVER_NAME }),
@@ -62,7 +67,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
         address: config.INSTANCE_IP,
         name: config.POD_NAME,
         namespace: config.POD_NAMESPACE,
-        dnsDomain: config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`,
+        dnsDomain,
         metadata: {
           NAME: config.POD_NAME,
           NAMESPACE: config.POD_NAMESPACE,
@@ -85,7 +90,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     }),
   });
   const components = [workload.identity, envoy];
-  const health = new Health(components.flatMap((component) => component.checks));
+  const health = new Health([...components.flatMap((component) => component.checks), ...(dns ? [dns.check] : [])]);
   const status = statusServer({
     address: { host: config.STATUS_HOST, port: config.STATUS_PORT },
     admin,
@@ -96,5 +101,19 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     applicationHost: "127.0.0.1",
     stop: () => process.kill(process.pid, "SIGTERM"),
   });
-  return { components, sockets: workload.sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
+  const sockets = [workload.sockets, ...(dns ? [dns.server] : [])];
+  return { components, sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
+}
+
+/** Loaded only where it is wanted: the agent's memory is paid for once a workload. */
+async function dnsProxy(config: Config, dnsDomain: string, observer: DnsObserver): Promise<DnsProxy> {
+  const { createDnsProxy } = await import("./dns/proxy.ts");
+  return await createDnsProxy({
+    address: config.DNS_PROXY_ADDR,
+    resolvConf: config.RESOLV_CONF,
+    servers: config.DNS_UPSTREAMS.split(",").filter((server) => server !== ""),
+    namespace: config.POD_NAMESPACE,
+    dnsDomain,
+    observer,
+  });
 }

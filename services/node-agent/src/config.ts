@@ -52,6 +52,11 @@ const environment = z.object({
   ENVOY_PROMETHEUS_PORT: port(15_090),
   /** What to ask the application on the kubelet's behalf, as the injector writes it: path → probe. */
   ISTIO_KUBE_APP_PROBERS: z._default(text(), "{}"),
+  /** Where the DNS proxy listens, if ISTIO_META_DNS_CAPTURE is true. */
+  DNS_PROXY_ADDR: z._default(text(), "localhost:15053"),
+  RESOLV_CONF: z._default(text(), "/etc/resolv.conf"),
+  /** Resolvers to ask in the place of resolv.conf's: `host:port`, with commas between. */
+  DNS_UPSTREAMS: z._default(text(), ""),
   LOG_LEVEL: logLevel,
 });
 
@@ -60,6 +65,8 @@ export type Config = z.infer<typeof environment> & {
   readonly proxyType: "sidecar" | "router";
   /** Node metadata from ISTIO_META_* and ISTIO_METAJSON_*, without the prefix. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The application's DNS queries come here. */
+  readonly dnsCapture: boolean;
 };
 
 /** `args` as Istio's agent takes them: `proxy sidecar` or `proxy router`, and `--proxyLogLevel=…`. Throws ConfigError. */
@@ -76,11 +83,14 @@ export function loadConfig(
     ...(flags.has("proxyLogLevel") && { ENVOY_LOG_LEVEL: flags.get("proxyLogLevel") }),
     ...(flags.has("proxyComponentLogLevel") && { ENVOY_COMPONENT_LOG_LEVEL: flags.get("proxyComponentLogLevel") }),
   });
+  const metadata = metadataOf(env);
+  const proxyType = args.includes("router") ? "router" : "sidecar";
   return {
     ...config,
     logLevel: config.LOG_LEVEL,
-    proxyType: args.includes("router") ? "router" : "sidecar",
-    metadata: metadataOf(env),
+    proxyType,
+    metadata,
+    dnsCapture: proxyType === "sidecar" && /^(true|1)$/i.test(String(metadata["DNS_CAPTURE"] ?? "")),
   };
 }
 

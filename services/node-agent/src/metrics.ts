@@ -1,5 +1,5 @@
 import { version } from "@lateen/runtime";
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 export type AgentMetrics = ReturnType<typeof createAgentMetrics>;
 
@@ -34,6 +34,7 @@ export function createAgentMetrics() {
   });
   return {
     registry,
+    ...dnsMetrics(registers),
     certificate: (notAfterMs: number): void => {
       expiry.set(notAfterMs / 1000);
       rotations.inc();
@@ -42,6 +43,35 @@ export function createAgentMetrics() {
     streamOpened: (): void => relayed.inc(),
     streamClosed: (): void => relayed.dec(),
     envoyStarted: (): void => starts.inc(),
+  };
+}
+
+/** Under Istio's names. */
+function dnsMetrics(registers: Registry[]) {
+  const requests = new Counter({ name: "dns_requests_total", help: "DNS queries.", registers });
+  const upstream = new Counter({
+    name: "dns_upstream_requests_total",
+    help: "DNS queries for names that are not the mesh's.",
+    registers,
+  });
+  const failures = new Counter({
+    name: "dns_upstream_failures_total",
+    help: "Of those, what no resolver answered.",
+    registers,
+  });
+  const seconds = new Histogram({
+    name: "dns_upstream_request_duration_seconds",
+    help: "How long the machine's resolvers took.",
+    buckets: [0.005, 0.025, 0.1, 0.5, 1, 2, 5],
+    registers,
+  });
+  return {
+    requested: (): void => requests.inc(),
+    forwarded: (took: number, answered: boolean): void => {
+      upstream.inc();
+      seconds.observe(took);
+      if (!answered) failures.inc();
+    },
   };
 }
 

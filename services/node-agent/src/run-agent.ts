@@ -52,7 +52,7 @@ async function runUntilStopped(
   process.on("uncaughtException", onFault).on("unhandledRejection", onFault);
   const statusWork = runTasks([status], stopStatus, logger);
   statusWork.ended.catch(onFault); // it could not listen
-  const work = runTasks([...components, sockets], stop, logger);
+  const work = runTasks([...components, ...sockets], stop, logger);
   work.ended.catch(onFault);
   logger.info({ [fields.component]: components.map((component) => component.name) }, "service started");
   await aborted(stop.signal);

@@ -4,6 +4,7 @@ import { obtainIdentity } from "@lateen/identity";
 import { createGrpcServer, openChannel, type RpcLogger, TlsSource } from "@lateen/rpc";
 import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
+import type { OwnTraffic } from "./own-types.ts";
 import { createRelay } from "./relay.ts";
 import { createSds } from "./sds.ts";
 
@@ -21,6 +22,8 @@ export interface WorkloadOptions {
   readonly ttlSeconds: number;
   readonly xdsSocket: string;
   readonly sdsSocket: string;
+  /** What the agent itself asks pilot. */
+  readonly own: OwnTraffic;
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
 }
@@ -48,7 +51,12 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
     unknown: (name) => logger.warn({ secret: name }, "envoy asked for a secret that the agent does not serve"),
     refused: (message) => logger.error({ reason: message }, "envoy refused a secret"),
   });
-  const relay = createRelay(pilot, () => firstOf(tls), { opened: metrics.streamOpened, closed: metrics.streamClosed });
+  const relay = createRelay(pilot, {
+    identified: () => firstOf(tls),
+    own: options.own,
+    opened: metrics.streamOpened,
+    closed: metrics.streamClosed,
+  });
   return {
     identity: identityComponent(options, tls),
     sockets: {

@@ -1,37 +1,51 @@
 import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discovery/v3/ads_pb.js";
 import { type Channel, createRawClient, defineRawService, type RpcService } from "@lateen/rpc";
+import { OwnShare } from "./own-types.ts";
+import type { OwnTraffic } from "./own-types.ts";
 
-export interface RelayObserver {
+export interface RelayOptions {
+  /** Resolves once the agent has a certificate. */
+  readonly identified: () => Promise<void>;
+  /** What the agent itself asks and tells on Envoy's stream. */
+  readonly own: OwnTraffic;
   opened(): void;
   closed(): void;
 }
 
+type Open = (requests: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+
 /**
- * Passes Envoy's xDS stream on to pilot byte for byte, over the agent's mutual TLS. When pilot goes away the stream ends
- * here too: Envoy keeps what it has, reconnects, and tells the next pilot which versions it holds. `identified` resolves
- * once the agent has a certificate.
+ * Passes Envoy's xDS stream on to pilot byte for byte, over the agent's mutual TLS; only what is for the agent itself
+ * ends here. When pilot goes away the stream ends here too: Envoy keeps what it has, reconnects, and tells the next
+ * pilot which versions it holds.
  */
-export function createRelay(pilot: Channel, identified: () => Promise<void>, observer: RelayObserver): RpcService {
+export function createRelay(pilot: Channel, options: RelayOptions): RpcService {
   const client = createRawClient(AggregatedDiscoveryService, pilot);
   return defineRawService(AggregatedDiscoveryService, {
-    streamAggregatedResources: (requests, { signal }) =>
-      relayed(() => client.streamAggregatedResources(requests, { signal }), identified, observer),
-    deltaAggregatedResources: (requests, { signal }) =>
-      relayed(() => client.deltaAggregatedResources(requests, { signal }), identified, observer),
+    streamAggregatedResources: (requests, { signal }) => {
+      const open: Open = (merged) => client.streamAggregatedResources(merged, { signal });
+      return relayed(requests, open, { ...options, delta: false });
+    },
+    deltaAggregatedResources: (requests, { signal }) => {
+      const open: Open = (merged) => client.deltaAggregatedResources(merged, { signal });
+      return relayed(requests, open, { ...options, delta: true });
+    },
   });
 }
 
 /** A connection keeps the certificate it was opened with, so none is opened before there is one. */
 async function* relayed(
-  open: () => AsyncIterable<Buffer>,
-  identified: () => Promise<void>,
-  observer: RelayObserver,
+  requests: AsyncIterable<Buffer>,
+  open: Open,
+  options: RelayOptions & { readonly delta: boolean },
 ): AsyncIterable<Buffer> {
-  await identified();
-  observer.opened();
+  await options.identified();
+  options.opened();
+  const share = new OwnShare(options.own, options);
   try {
-    yield* open();
+    for await (const response of open(share.merged(requests))) if (!share.take(response)) yield response;
   } finally {
-    observer.closed();
+    share.close();
+    options.closed();
   }
 }
