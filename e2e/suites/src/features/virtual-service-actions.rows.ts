@@ -136,6 +136,19 @@ export const virtualServiceActionRows: readonly Feature[] = [
     },
   },
   {
+    name: "a redirect replaces the matched prefix",
+    fields: [`${http}.redirect.prefixRewrite`],
+    manifests: (row) => [
+      row.http(
+        { match: [{ uri: { prefix: "/foo/" } }], redirect: { authority: "a.example.com", prefixRewrite: "/" } },
+        { route: [row.to()] },
+      ),
+    ],
+    check: async (row) => {
+      assert.equal((await row.ask("/foo/bar?x=1")).headers.location, "http://a.example.com/bar?x=1");
+    },
+  },
+  {
     name: "a redirect derives its port from the request or from the protocol",
     fields: [`${http}.redirect.derivePort`],
     manifests: (row) => [

@@ -124,6 +124,26 @@ export const virtualServiceHostRows: readonly Feature[] = [
     },
   },
   {
+    name: "the host * of a gateway takes what no other host takes",
+    fields: ["VirtualService.hosts"],
+    manifests: (row) => [
+      row.gateway({
+        selector: { istio: "edge" },
+        servers: [{ port: { number: row.ports(0), name: "http", protocol: "HTTP" }, hosts: ["*"] }],
+      }),
+      row.subsets(),
+      ...Object.entries({ v1: "*", v2: "*.example.org", v3: `${row.slug}.example.org` }).map(([subset, host]) =>
+        row.virtualService({ hosts: [host], gateways: [row.slug], http: [{ route: [row.to(subset)] }] }, subset),
+      ),
+    ],
+    check: async (row) => {
+      const version = async (host: string): Promise<string> =>
+        (await row.answerOfGateway({ port: row.ports(0), host })).version;
+      const hosts = ["anything.test", "other.example.org", `${row.slug}.example.org`];
+      assert.deepEqual(await Promise.all(hosts.map(version)), ["v1", "v2", "v3"]);
+    },
+  },
+  {
     name: "a gateway answers 404 for hosts and paths that no rule takes",
     fields: ["VirtualService.gateways"],
     manifests: (row) => [
@@ -138,6 +158,35 @@ export const virtualServiceHostRows: readonly Feature[] = [
       assert.equal((await row.askGateway("/unknown")).status, 404);
       assert.equal((await row.askGateway({ path: "/known", host: "nobody.example.com" })).status, 404);
       assert.deepEqual(Object.keys(await row.split(12)).length > 1, true, "sidecars are not bound");
+    },
+  },
+  {
+    name: "without rules a service is called on its port, by any of its names",
+    fields: ["VirtualService.hosts"],
+    manifests: () => [],
+    check: async (row) => {
+      const short = row.named().name;
+      for (const host of [short, `${short}.shop`, `${short}.shop.svc:${row.port}`, row.host, row.address(9)])
+        assert.equal((await row.ask({ host })).status, 200, host);
+    },
+  },
+  {
+    name: "without rules, too, requests stick to an endpoint by what a DestinationRule hashes",
+    fields: ["DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpHeaderName"],
+    manifests: (row) => [
+      row.destinationRule({
+        host: row.host,
+        trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: "x-user" } } },
+      }),
+    ],
+    check: async (row) => {
+      const users = ["anna", "berta", "carla", "dora", "emma", "frida", "greta", "hanna"];
+      const split = await Promise.all(users.map((user) => row.split(6, { headers: { "x-user": user } })));
+      assert.ok(
+        split.every((versions) => Object.keys(versions).length === 1),
+        JSON.stringify(split),
+      );
+      assert.ok(new Set(split.flatMap((versions) => Object.keys(versions))).size > 1, "not all to one");
     },
   },
   {

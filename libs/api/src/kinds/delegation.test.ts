@@ -25,6 +25,12 @@ describeSpecs({
       "spec.http[0].delegate delegate",
     ],
     [
+      "a redirect of a prefix",
+      `hosts: [a]\nhttp: [{match: [{uri: {exact: /a}}], redirect: {uri: /b, prefixRewrite: /c}}]`,
+      "spec.http[0].redirect.prefixRewrite conflict",
+      "spec.http[0].redirect.prefixRewrite conflict",
+    ],
+    [
       "old spellings",
       `hosts: [a]\nhttp: [{mirror: {host: b}, mirrorPercent: 101, corsPolicy: {allowOrigin: [a]}, ${route}}]`,
       "warning spec.http[0].mirrorPercent deprecated",

@@ -3,19 +3,23 @@ import type {
   Headers,
   Headers_HeaderOperations,
   HTTPDirectResponse,
-  HTTPRedirect,
   HTTPRewrite,
+  HTTPRoute,
 } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Cursor } from "../report.ts";
 import { checkDuration, checkHeaderName, checkPort, checkRegex } from "../rules/values.ts";
 import { checkStringMatch } from "./http-match.ts";
 
-export function checkRedirect(redirect: HTTPRedirect | undefined, at: Cursor): void {
+export function checkRedirect({ redirect, match }: HTTPRoute, at: Cursor): void {
   if (!redirect) return;
   const { uri, authority, redirectPort, scheme, redirectCode, prefixRewrite } = redirect;
   if (uri === "" && authority === "" && redirectPort.case === undefined && scheme === "" && prefixRewrite === "") {
     at.error("required", "must change something: set uri, authority, port, derivePort or scheme");
   }
+  if (uri !== "" && prefixRewrite !== "")
+    at.at("prefixRewrite").error("conflict", "cannot be used with uri; keep one of them");
+  if (prefixRewrite !== "" && !match.every(({ uri: path }) => path === undefined || path.matchType.case === "prefix"))
+    at.at("prefixRewrite").error("conflict", "replaces the matched prefix, so all matches of the rule need uri.prefix");
   if (redirectPort.case === "port") checkPort(redirectPort.value, at.at("port"));
   if (scheme !== "" && scheme !== "http" && scheme !== "https")
     at.at("scheme").error("scheme", `must be http or https, got ${JSON.stringify(scheme)}`);

@@ -69,7 +69,7 @@ function checkHttpRoute(route: HTTPRoute, at: Cursor): void {
   }
   for (const [index, match] of route.match.entries()) checkHttpMatch(match, at.at("match", index));
   checkDestinations(route, at.at("route"));
-  checkRedirect(route.redirect, at.at("redirect"));
+  checkRedirect(route, at.at("redirect"));
   checkDirectResponse(route.directResponse, at.at("directResponse"));
   checkRewrite(route.rewrite, route.headers, at.at("rewrite"));
   checkDuration(route.timeout, at.at("timeout"));

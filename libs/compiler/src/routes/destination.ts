@@ -5,6 +5,7 @@ import { portPolicy } from "../clusters/traffic-policy.ts";
 import { clusterKey, supports } from "../context.ts";
 import type { Context } from "../context.ts";
 import { optionalMs } from "../durations.ts";
+import type { ServiceRecord } from "../index/service-record.ts";
 import type { ConsistentHash, Destination } from "../istio.ts";
 
 export const setFilterState = "envoy.filters.http.set_filter_state";
@@ -41,13 +42,22 @@ export function resolveDestination(
     );
     return { cluster: { kind: "black-hole" }, hash: [], announceHttp: false };
   }
-  const balancing = portPolicy(context.settings, { policy: context.policyFor(service), subset, port }).loadBalancer
-    ?.lbPolicy;
   return {
     cluster: ref,
-    hash: balancing?.case === "consistentHash" ? hashPolicies(balancing.value) : [],
+    hash: hashOf(context, service, ref),
     announceHttp: needsAnnouncement(context, cluster),
   };
+}
+
+/** What of a request says which endpoint of a cluster gets it. */
+export function hashOf(
+  context: Context,
+  service: ServiceRecord,
+  { subset, port }: ir.OutboundClusterRef,
+): readonly ir.HashPolicy[] {
+  const policy = portPolicy(context.settings, { policy: context.policyFor(service), subset, port });
+  const balancing = policy.loadBalancer?.lbPolicy;
+  return balancing?.case === "consistentHash" ? hashPolicies(balancing.value) : [];
 }
 
 function missing(

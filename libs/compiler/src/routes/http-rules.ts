@@ -3,11 +3,12 @@ import { formatRef, selects } from "@lateen/model";
 import { clusterKey, requires } from "../context.ts";
 import type { Context } from "../context.ts";
 import { gatewayName, meshGateway } from "../index/gateway-name.ts";
+import type { ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import type { HttpMatch, HttpRule } from "../istio.ts";
 import { compileAction } from "./actions.ts";
 import type { RoutingSite } from "./actions.ts";
-import { needsAnnouncement } from "./destination.ts";
+import { hashOf, needsAnnouncement } from "./destination.ts";
 import { compileHeaders, joinChanges } from "./headers.ts";
 import { compileMatch, matchesEverything } from "./match.ts";
 import { compileCors, compileFault, compileRetry } from "./resilience.ts";
@@ -105,8 +106,10 @@ function operationOf(action: ir.RouteAction, match: ir.RouteMatch, site: Routing
 }
 
 /** What happens to requests of a service no rule speaks about: they go to it. */
-export function defaultRoute(context: Context, cluster: ir.OutboundClusterRef): ir.Route {
-  const retry = compileRetry(context.settings.defaultRetry, false);
+export function defaultRoute(context: Context, service: ServiceRecord, port: number): ir.Route {
+  const cluster: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port, subset: "" };
+  const hash = hashOf(context, service, cluster);
+  const retry = compileRetry(context.settings.defaultRetry, hash.length > 0);
   const known = context.clusters.get(clusterKey(cluster));
   return {
     name: "default",
@@ -116,6 +119,7 @@ export function defaultRoute(context: Context, cluster: ir.OutboundClusterRef): 
       targets: [{ cluster, weight: 1 }],
       timeoutMs: 0,
       ...(retry === undefined ? {} : { retry }),
+      ...(hash.length > 0 ? { hash } : {}),
       ...(known !== undefined && needsAnnouncement(context, known) ? { announceHttp: true } : {}),
     },
     operation: `${cluster.host}:${cluster.port}/*`,

@@ -65,7 +65,6 @@ export function serviceTable(context: Context, service: ServiceRecord, port: num
 
 /** The routes of one service on one of its ports. */
 export function serviceHost(context: Context, service: ServiceRecord, port: number): Candidate {
-  const cluster: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port, subset: "" };
   const rules = rulesOf(context, service.host);
   const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
   return {
@@ -75,7 +74,7 @@ export function serviceHost(context: Context, service: ServiceRecord, port: numb
       port,
       domains: [service.host],
       // A VirtualService none of whose rules can apply here leaves the service as it is.
-      routes: routes.length > 0 ? routes : [defaultRoute(context, cluster)],
+      routes: routes.length > 0 ? routes : [defaultRoute(context, service, port)],
     },
     alternates: alternateDomains(service, context.scope.dnsDomain),
   };
