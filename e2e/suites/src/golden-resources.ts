@@ -45,8 +45,11 @@ export async function goldenResources(scenario: Case, credentials: Credentials):
   return { resources: [...served, ...secrets].map(fromEnvoyJson), types };
 }
 
+/** Envoy ends with a fault when it is told to make a socket transparent that it does not open. */
 function withoutBinding(resource: JsonObject): JsonObject {
-  return String(resource["@type"]).endsWith(".Listener") ? { ...resource, bind_to_port: false } : resource;
+  if (!String(resource["@type"]).endsWith(".Listener")) return resource;
+  const { transparent: _socketOption, ...listener } = resource;
+  return { ...listener, bind_to_port: false };
 }
 
 function withFiles(resource: JsonObject, { files }: Credentials): JsonObject {

@@ -142,11 +142,11 @@ function tellOfProtocols(context: Context, service: ServedPort, others: readonly
 }
 
 /** As a cluster finds it. */
-export function discoveryOf({ endpoint }: InboundPort, sourceAddress: string): ir.Discovery {
+export function discoveryOf({ endpoint }: InboundPort, source: { readonly sourceAddress?: string }): ir.Discovery {
   if (endpoint?.kind === "fixed") {
     const { address, port } = endpoint;
     return { kind: "static", endpoints: [{ address, port, weight: 1, mutualTls: false }] };
   }
   const port = endpoint === undefined ? {} : { port: endpoint.port };
-  return { kind: "original-destination", sourceAddress, ...port };
+  return { kind: "original-destination", ...source, ...port };
 }

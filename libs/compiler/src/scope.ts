@@ -9,6 +9,8 @@ import type { PeerModes } from "./index/peer-modes.ts";
 import { byAge } from "./index/ordering.ts";
 import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
 import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
+import { wishesOf } from "./proxy-wishes.ts";
+import type { ProxyWishes } from "./proxy-wishes.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
 /** On a workload: `istio` when its own side speaks mutual TLS. */
@@ -37,8 +39,7 @@ export interface ProxyScope {
   /** The address listeners bind to; only where interception does not take care of it. */
   readonly bind: string;
   readonly agent: boolean;
-  /** Asked for by the proxy itself, in the place of the mesh's. */
-  readonly httpProxyPort?: number;
+  readonly wishes?: ProxyWishes;
   /** Of the proxy's own addresses. */
   readonly families: "v4" | "v6" | "dual";
   /** An agent beside the proxy answers its application's DNS queries. */
@@ -75,7 +76,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     interception: node.type === "router" ? "none" : node.interception,
     bind: node.type === "sidecar" && ownAddress ? address : wildcardOf(node),
     agent: node.agent,
-    ...httpProxyPort(node.metadata["HTTP_PROXY_PORT"]),
+    ...wishesOf(node),
     families: familiesOf(node),
     dnsCapture: node.dnsCapture,
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),
@@ -93,10 +94,6 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
         : [],
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
   };
-}
-
-function httpProxyPort(written: string | undefined): Pick<ProxyScope, "httpProxyPort"> {
-  return written !== undefined && /^[1-9]\d{0,4}$/.test(written) ? { httpProxyPort: Number(written) } : {};
 }
 
 function familiesOf({ addresses }: ProxyNode): ProxyScope["families"] {

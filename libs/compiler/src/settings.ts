@@ -1,3 +1,4 @@
+import type * as ir from "@lateen/ir";
 import { isEmptyRecord } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
 import type { ConnectionPool, ExtensionProvider, HttpRetry, MeshConfig, Outliers } from "./istio.ts";
@@ -32,6 +33,11 @@ export interface MeshSettings {
     readonly destinationRules: readonly string[];
   };
   readonly defaultRetry?: HttpRetry;
+  readonly inboundRetry?: HttpRetry;
+  readonly pathNormalization: "as-is" | "normalize" | "merge-slashes" | "decode-and-merge-slashes";
+  /** Of mutual TLS inside the mesh, and of all other TLS. */
+  readonly meshTls: TlsLimits;
+  readonly otherTls: TlsLimits;
   readonly keepalive?: NonNullable<ConnectionPool["tcp"]>["tcpKeepalive"];
   readonly upgradeToHttp2: boolean;
   /** Services and workloads are met at an address of each family; off: at their first. */
@@ -56,6 +62,14 @@ export interface GatewayScoping {
   /** None, for proxies that a Gateway of the Kubernetes Gateway API brought about. */
   readonly managedOwnNamespaceOnly: boolean;
 }
+
+export interface TlsLimits {
+  readonly minimumVersion?: ir.TlsVersion;
+  readonly cipherSuites: readonly string[];
+  readonly curves: readonly string[];
+}
+
+const noLimits: TlsLimits = { cipherSuites: [], curves: [] };
 
 /** What an installation decides before any MeshConfig is read. */
 export interface Installation {
@@ -90,6 +104,9 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     providers: new Map(),
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
+    pathNormalization: "normalize",
+    meshTls: noLimits,
+    otherTls: noLimits,
     dualStack: installation.dualStack ?? false,
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
@@ -133,6 +150,12 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
       destinationRules: config.defaultDestinationRuleExportTo,
     },
     upgradeToHttp2: config.h2UpgradePolicy === 1,
+    pathNormalization: pathNormalizations[config.pathNormalization?.normalization ?? 0] ?? base.pathNormalization,
+    meshTls: tlsLimits(config.meshMTLS) ?? base.meshTls,
+    otherTls: tlsLimits(config.tlsDefaults) ?? base.otherTls,
+    ...(config.defaultInboundHttpRetryPolicy === undefined
+      ? {}
+      : { inboundRetry: config.defaultInboundHttpRetryPolicy }),
     defaultPolicy: defaultPolicyOf(config),
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
     ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)
@@ -146,6 +169,26 @@ function defaultPolicyOf({ defaultTrafficPolicy }: MeshConfig): MeshSettings["de
   return {
     ...(connectionPool === undefined ? {} : { connectionPool }),
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
+  };
+}
+
+/** By Istio's number; 0 is "as the mesh has it". */
+const pathNormalizations = [
+  undefined,
+  "as-is",
+  "normalize",
+  "merge-slashes",
+  "decode-and-merge-slashes",
+] as const satisfies readonly (MeshSettings["pathNormalization"] | undefined)[];
+
+function tlsLimits(config: MeshConfig["meshMTLS"]): TlsLimits | undefined {
+  if (config === undefined) return undefined;
+  const minimum = [undefined, "1.2", "1.3"] as const;
+  const minimumVersion = minimum[config.minProtocolVersion];
+  return {
+    ...(minimumVersion === undefined ? {} : { minimumVersion }),
+    cipherSuites: config.cipherSuites,
+    curves: config.ecdhCurves,
   };
 }
 

@@ -154,6 +154,8 @@ export type UpstreamTls =
       readonly trust: UpstreamTrust;
       readonly client?: ClientCertificate;
       readonly alpn: readonly string[];
+      readonly cipherSuites?: readonly string[];
+      readonly curves?: readonly string[];
     };
 
 export type UpstreamTrust =

@@ -16,8 +16,12 @@ export interface Listener {
   /** Hands connections to the listener of their original destination. */
   readonly useOriginalDestination?: boolean;
   readonly transparent?: boolean;
+  /** Each worker gets the same share of connections. */
+  readonly exactBalance?: true;
   /** In order. */
-  readonly inspectors: readonly ("original-destination" | "tls" | "http")[];
+  readonly inspectors: readonly ("original-destination" | "original-source" | "tls" | "http")[];
+  /** Destination ports on which an inspector must not wait for bytes: the server may speak first. */
+  readonly uninspected?: { readonly tls: readonly number[]; readonly http: readonly number[] };
   /** How long inspectors wait for first bytes; 0: for ever. Afterwards the connection goes on undetected. */
   readonly inspectionTimeoutMs?: number;
   readonly chains: readonly FilterChain[];
@@ -57,6 +61,10 @@ export type DownstreamTls =
       /** Empty or absent: everyone the mesh's roots vouch for. */
       readonly acceptedPeers?: readonly string[];
       readonly revocationList?: string;
+      /** Callers' trust domains; absent: any that the roots are trusted for. */
+      readonly trustDomains?: readonly string[];
+      readonly minimumVersion?: TlsVersion;
+      readonly cipherSuites?: readonly string[];
     }
   | {
       readonly mode: "certificate";
@@ -106,10 +114,15 @@ export interface HttpHandler {
   readonly externalAuthorization: readonly ExternalAuthorization[];
   readonly authorization: readonly Authorization[];
   readonly rateLimiting: readonly RateLimiting[];
-  readonly routeFilters: readonly ("grpc-stats" | "alpn" | "fault" | "cors")[];
+  readonly routeFilters: readonly ("grpc-web" | "grpc-stats" | "alpn" | "fault" | "cors")[];
   readonly accessLogs: readonly AccessLog[];
   /** Whether the caller's certificate is described to the application. */
   readonly forwardPeer: boolean;
+  /** What is done to paths besides removing dot segments; absent: nothing more. */
+  readonly pathNormalization?: "as-is" | "merge-slashes" | "decode-and-merge-slashes";
+  readonly acceptHttp10?: true;
+  /** Ends a connection on which nothing happens. */
+  readonly idleTimeoutMs?: number;
 }
 
 export interface TcpHandler {

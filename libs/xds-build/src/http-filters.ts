@@ -5,6 +5,7 @@ import { ApiVersion } from "@lateen/protos/envoy/config/core/v3/config_source_pb
 import { CorsSchema } from "@lateen/protos/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { HTTPFaultSchema } from "@lateen/protos/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { FilterConfigSchema as GrpcStatsSchema } from "@lateen/protos/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js";
+import { GrpcWebSchema } from "@lateen/protos/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { RateLimitSchema } from "@lateen/protos/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
 import { RBACSchema } from "@lateen/protos/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "@lateen/protos/envoy/extensions/filters/http/router/v3/router_pb.js";
@@ -63,6 +64,7 @@ const routeFilter =
   ({ routeFilters }) =>
     routeFilters.includes(name) ? [build()] : [];
 
+const grpcWeb = routeFilter("grpc-web", () => filter("envoy.filters.http.grpc_web", typed(GrpcWebSchema, {})));
 const grpcStats = routeFilter("grpc-stats", () =>
   filter(
     "envoy.filters.http.grpc_stats",
@@ -82,6 +84,7 @@ export const httpFilters: readonly FilterBuilder[] = [
   externalAuthorization,
   authorization,
   rateLimiting,
+  grpcWeb,
   grpcStats,
   alpn,
   fault,

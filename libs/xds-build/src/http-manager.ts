@@ -28,8 +28,11 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     accessLog: handler.accessLogs.map((log) => buildAccessLog(log, "http")),
     // Streams live as long as they like; a route's timeout bounds requests.
     streamIdleTimeout: duration(0),
-    normalizePath: true,
-    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    ...pathNormalization(handler.pathNormalization),
+    ...(handler.acceptHttp10 ? { httpProtocolOptions: { acceptHttp10: true } } : {}),
+    ...(handler.idleTimeoutMs === undefined
+      ? {}
+      : { commonHttpProtocolOptions: { idleTimeout: duration(handler.idleTimeoutMs) } }),
     ...upgrades,
     ...identity(handler.role, handler.forwardPeer),
   });
@@ -37,6 +40,15 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: config },
   });
+}
+
+function pathNormalization(how: ir.HttpHandler["pathNormalization"]): Fields {
+  const { KEEP_UNCHANGED, UNESCAPE_AND_FORWARD } = HttpConnectionManager_PathWithEscapedSlashesAction;
+  return {
+    normalizePath: how !== "as-is",
+    ...(how === "merge-slashes" || how === "decode-and-merge-slashes" ? { mergeSlashes: true } : {}),
+    pathWithEscapedSlashesAction: how === "decode-and-merge-slashes" ? UNESCAPE_AND_FORWARD : KEEP_UNCHANGED,
+  };
 }
 
 function statPrefix({ role, routes: source, statName: own }: ir.HttpHandler, statName: string): string {

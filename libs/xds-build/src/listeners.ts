@@ -5,6 +5,7 @@ import { TrafficDirection } from "@lateen/protos/envoy/config/core/v3/base_pb.js
 import {
   FilterChainMatchSchema,
   FilterChainSchema,
+  type ListenerFilterChainMatchPredicateSchema,
   ListenerFilterSchema,
 } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import type { FilterChain, ListenerFilter } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
@@ -12,6 +13,7 @@ import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener
 import type { Listener } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
 import { HttpInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { OriginalDstSchema } from "@lateen/protos/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
+import { OriginalSrcSchema } from "@lateen/protos/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
 import { TlsInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { httpManager } from "./http-manager.ts";
 import { cidrRange } from "./matchers.ts";
@@ -32,7 +34,8 @@ export function buildListener(listener: ir.Listener): Listener {
     ...(listener.bindToPort ? {} : { bindToPort: false }),
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),
     ...(listener.transparent ? { transparent: true } : {}),
-    listenerFilters: listener.inspectors.map((name) => inspectors[name]),
+    ...(listener.exactBalance ? exactBalance : {}),
+    listenerFilters: listener.inspectors.map((name) => inspector(listener, name)),
     ...(listener.inspectors.length === 0
       ? {}
       : {
@@ -44,15 +47,43 @@ export function buildListener(listener: ir.Listener): Listener {
   });
 }
 
-function inspector(name: string, config: Any): ListenerFilter {
-  return create(ListenerFilterSchema, { name, configType: { case: "typedConfig", value: config } });
+const exactBalance: Init<typeof ListenerSchema> = {
+  connectionBalanceConfig: { balanceType: { case: "exactBalance", value: {} } },
+};
+
+type Inspector = ir.Listener["inspectors"][number];
+
+/** The mark by which a proxy's connections under a caller's address are known to the rules of traffic capture. */
+const sourceMark = 1337;
+
+const inspectors: Readonly<Record<Inspector, readonly [name: string, config: Any]>> = {
+  "original-destination": ["envoy.filters.listener.original_dst", typed(OriginalDstSchema, {})],
+  "original-source": ["envoy.filters.listener.original_src", typed(OriginalSrcSchema, { mark: sourceMark })],
+  tls: ["envoy.filters.listener.tls_inspector", typed(TlsInspectorSchema, {})],
+  http: ["envoy.filters.listener.http_inspector", typed(HttpInspectorSchema, {})],
+};
+
+function inspector({ uninspected }: ir.Listener, which: Inspector): ListenerFilter {
+  const [name, value] = inspectors[which];
+  const ports = which === "tls" || which === "http" ? (uninspected?.[which] ?? []) : [];
+  const configType = { case: "typedConfig" as const, value };
+  return create(ListenerFilterSchema, {
+    name,
+    configType,
+    ...(ports.length === 0 ? {} : { filterDisabled: at(ports) }),
+  });
 }
 
-const inspectors: Readonly<Record<ir.Listener["inspectors"][number], ListenerFilter>> = {
-  "original-destination": inspector("envoy.filters.listener.original_dst", typed(OriginalDstSchema, {})),
-  tls: inspector("envoy.filters.listener.tls_inspector", typed(TlsInspectorSchema, {})),
-  http: inspector("envoy.filters.listener.http_inspector", typed(HttpInspectorSchema, {})),
-};
+type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
+
+function at(ports: readonly number[]): Predicate {
+  const [first = 0, ...others] = ports;
+  const one = (port: number): Predicate => ({
+    rule: { case: "destinationPortRange", value: { start: port, end: port + 1 } },
+  });
+  if (others.length === 0) return one(first);
+  return { rule: { case: "orMatch", value: { rules: ports.map(one) } } };
+}
 
 function filterChain(listener: ir.Listener, chain: ir.FilterChain): FilterChain {
   const statName = chain.name.kind === "address" ? listenerName(chain.name) : listenerName(listener.ref);

@@ -14,6 +14,7 @@ import { RawBufferSchema } from "@lateen/protos/envoy/extensions/transport_socke
 import {
   CertificateValidationContext_TrustChainVerification,
   SubjectAltNameMatcher_SanType,
+  SubjectAltNameMatcherSchema,
   TlsParameters_TlsProtocol,
 } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { SdsSecretConfigSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
@@ -112,6 +113,9 @@ export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined
           sni: tls.sni,
           commonTlsContext: create(CommonTlsContextSchema, {
             alpnProtocols: [...tls.alpn],
+            ...(tls.cipherSuites === undefined && tls.curves === undefined
+              ? {}
+              : { tlsParams: { cipherSuites: [...(tls.cipherSuites ?? [])], ecdhCurves: [...(tls.curves ?? [])] } }),
             ...clientCertificates(tls.client),
             ...serverTrust(tls.trust, tls.acceptedNames),
           }),
@@ -142,6 +146,28 @@ function identityContext(
       },
     },
   });
+}
+
+/** As `identityContext`, with what a server asks of its callers. */
+function servingContext(tls: Extract<ir.DownstreamTls, { mode: "workload-identity" }>): CommonTlsContext {
+  const context = identityContext(tls.alpn, tls.acceptedPeers ?? [], tls.revocationList);
+  const parameters = context.tlsParams;
+  if (parameters !== undefined && tls.minimumVersion !== undefined)
+    parameters.tlsMinimumProtocolVersion = version(tls.minimumVersion);
+  if (parameters !== undefined) parameters.cipherSuites = [...(tls.cipherSuites ?? [])];
+  const validation = context.validationContextType;
+  // One name that fits is enough, so those that are listed stand alone.
+  const domains = (tls.acceptedPeers ?? []).length > 0 ? [] : (tls.trustDomains ?? []);
+  if (validation.case === "combinedValidationContext")
+    validation.value.defaultValidationContext?.matchTypedSubjectAltNames.push(
+      ...domains.map((domain) =>
+        create(SubjectAltNameMatcherSchema, {
+          sanType: SubjectAltNameMatcher_SanType.URI,
+          matcher: stringMatcher({ kind: "prefix", value: `spiffe://${domain}/` }),
+        }),
+      ),
+    );
+  return context;
 }
 
 /** Names are matched whatever kind of alternative name they are. */
@@ -213,7 +239,7 @@ export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
       return tlsSocket(
         typed(DownstreamTlsContextSchema, {
           requireClientCertificate: true,
-          commonTlsContext: identityContext(tls.alpn, tls.acceptedPeers ?? [], tls.revocationList),
+          commonTlsContext: servingContext(tls),
         }),
       );
     case "certificate":

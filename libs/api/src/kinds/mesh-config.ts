@@ -17,26 +17,50 @@ const built: ReadonlySet<string> = new Set([
   "defaultConfig",
   "defaultDestinationRuleExportTo",
   "defaultHttpRetryPolicy",
+  "defaultInboundHttpRetryPolicy",
   "defaultProviders",
   "defaultServiceExportTo",
   "defaultTrafficPolicy",
   "defaultVirtualServiceExportTo",
+  "disableEnvoyListenerLog",
   "dnsRefreshRate",
   "enableAutoMtls",
   "enablePrometheusMerge",
   "extensionProviders",
   "h2UpgradePolicy",
   "inboundTrafficPolicy",
+  "meshMTLS",
   "outboundTrafficPolicy",
+  "pathNormalization",
   "protocolDetectionTimeout",
   "proxyHttpPort",
   "proxyInboundListenPort",
   "proxyListenPort",
   "rootNamespace",
   "tcpKeepalive",
+  "tlsDefaults",
   "trustDomain",
   "trustDomainAliases",
+  "verifyCertificateAtClient",
 ]);
+
+/** Why the others do nothing, and what does. */
+const reasons: Readonly<Record<string, string>> = {
+  ca: "certificates come from the mesh's own CA; give it a signing certificate in the secret cacerts",
+  caCertificates: "only the mesh's own roots are trusted",
+  certificates: "it has no effect in Istio either; use credentialName of a Gateway",
+  configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
+  enableEnvoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
+  enableTracing: "proxies send no spans",
+  hboneIdleTimeout: "no tunnels of the ambient kind are made",
+  ingressClass: "Ingress is not read; use Gateway and VirtualService",
+  ingressControllerMode: "Ingress is not read; use Gateway and VirtualService",
+  ingressSelector: "Ingress is not read; use Gateway and VirtualService",
+  ingressService: "Ingress is not read; use Gateway and VirtualService",
+  serviceEntryVisibility: "who sees a ServiceEntry is what its exportTo says, or defaultServiceExportTo",
+  serviceScopeConfigs: "services are of one cluster, or of all that share a mesh store",
+  serviceSettings: "services are of one cluster, or of all that share a mesh store",
+};
 
 const providers = [
   "zipkin",
@@ -62,7 +86,7 @@ const logAdditions = [
 const notBuilt: readonly NotBuiltField[] = [
   ...MeshConfigSchema.fields
     .filter((field) => !built.has(field.jsonName))
-    .map((field) => ({ path: field.jsonName, reason: "Lateen's default applies" })),
+    .map(({ jsonName }) => ({ path: jsonName, reason: reasons[jsonName] ?? "Lateen's default applies" })),
   ...providers.map((name) => ({
     path: `extensionProviders[].${name}`,
     reason: "this kind of provider cannot be used yet",
@@ -90,6 +114,13 @@ export const meshConfig = defineKind({
   unknownFields: "warning",
   notBuilt,
   check(spec, at) {
+    if (spec.verifyCertificateAtClient === false)
+      at.at("verifyCertificateAtClient").warning(
+        "not-built",
+        "has no effect: servers' certificates are always verified; where one cannot be, set tls.insecureSkipVerify in its DestinationRule",
+      );
+    for (const field of ["proxyListenPort", "proxyInboundListenPort", "proxyHttpPort"] as const)
+      if (spec[field] !== 0) checkPort(spec[field], at.at(field));
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
     if (spec.rootNamespace !== "" && !isDnsLabel(spec.rootNamespace))
       at.at("rootNamespace").error("namespace", `${JSON.stringify(spec.rootNamespace)} is not a namespace's name`);

@@ -101,6 +101,18 @@ rules:
       "the usual",
       'trustDomain: cluster.local\naccessLogFile: /dev/stdout\ndefaultConfig: {discoveryAddress: "istiod.istio-system.svc:15012"}\nextensionProviders: [{name: authz, envoyExtAuthzGrpc: {service: authz.foo.svc.cluster.local, port: 9000}}]',
     ],
+    [
+      "settings of proxies",
+      "pathNormalization: {normalization: MERGE_SLASHES}\nmeshMTLS: {minProtocolVersion: TLSV1_3}\ntlsDefaults: {ecdhCurves: [P-256]}\nproxyHttpPort: 15080\ninboundTrafficPolicy: {mode: LOCALHOST}\ndefaultInboundHttpRetryPolicy: {attempts: 1}\nverifyCertificateAtClient: true",
+    ],
+    [
+      "what only Istio does",
+      "proxyHttpPort: 70000\nverifyCertificateAtClient: false\ningressControllerMode: STRICT\nca: {address: a}",
+      "spec.proxyHttpPort port",
+      "warning spec.ca not-built",
+      "warning spec.ingressControllerMode not-built",
+      "warning spec.verifyCertificateAtClient not-built",
+    ],
     ["fields of other versions", "mixerCheckServer: a", "warning spec.mixerCheckServer unknown-field"],
     [
       "providers",

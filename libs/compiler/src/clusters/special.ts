@@ -4,9 +4,13 @@ import { discoveryOf, inboundPorts } from "../inbound-ports.ts";
 import type { InboundPort } from "../inbound-ports.ts";
 import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./settings-of-policy.ts";
 
-/** The source address Istio's traffic capture recognises as "from the sidecar to its own application". */
-function inboundSourceAddress({ scope }: Context): string {
-  return scope.families === "v6" ? "::6" : "127.0.0.6";
+/**
+ * The source address Istio's traffic capture recognises as "from the sidecar to its own application". Transparent
+ * proxies come under the caller's own.
+ */
+function inboundSource({ scope }: Context): { readonly sourceAddress?: string } {
+  if (scope.interception === "tproxy") return {};
+  return { sourceAddress: scope.families === "v6" ? "::6" : "127.0.0.6" };
 }
 
 function plainCluster(context: Context, ref: ir.ClusterRef, discovery: ir.Discovery): ir.Cluster {
@@ -33,7 +37,7 @@ export function builtInClusters(context: Context): readonly ir.Cluster[] {
   const inbound = plainCluster(
     context,
     { kind: "inbound-passthrough" },
-    { kind: "original-destination", sourceAddress: inboundSourceAddress(context) },
+    { kind: "original-destination", ...inboundSource(context) },
   );
   return [blackHole, passthrough, inbound];
 }
@@ -48,7 +52,7 @@ function inboundCluster(context: Context, port: InboundPort): ir.Cluster {
   const { pool } = port;
   const services = new Map(port.services.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
   return {
-    ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSourceAddress(context))),
+    ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSource(context))),
     connectTimeoutMs: connectTimeoutOf(pool, settings),
     limits: limitsOf(pool),
     ...(pool === undefined ? {} : keepaliveOf(pool, settings)),

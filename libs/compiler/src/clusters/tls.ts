@@ -6,6 +6,7 @@ import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { ServiceRecord } from "../index/service-record.ts";
 import { tlsModes } from "../istio-names.ts";
 import type { ClientTls } from "../istio.ts";
+import type { TlsLimits } from "../settings.ts";
 
 export const tlsSocket = "envoy.transport_sockets.tls";
 
@@ -85,9 +86,10 @@ function identity(
   when: "always" | "endpoint-decides",
 ): Extract<ir.UpstreamTls, { mode: "workload-identity" }> {
   const accounts = context.endpointsOf(service)?.accounts ?? [];
-  const peers = accounts.map((account) => {
+  const { trustDomain, trustDomainAliases } = context.settings;
+  const peers = accounts.flatMap((account) => {
     const [namespace = "", name = ""] = account.split("/");
-    return `spiffe://${context.settings.trustDomain}/ns/${namespace}/sa/${name}`;
+    return [trustDomain, ...trustDomainAliases].map((domain) => `spiffe://${domain}/ns/${namespace}/sa/${name}`);
   });
   return {
     mode: "workload-identity",
@@ -110,7 +112,16 @@ function originate(context: Context, question: TlsQuestion, settings: ClientTls,
     trust: trustOf(context, settings, owner),
     ...(mutual ? { client: clientCertificate(settings) } : {}),
     alpn: protocol === "http2" ? ["h2"] : [],
+    ...cryptography(context.settings.otherTls),
   };
+}
+
+/** Of the mesh, for TLS that is not its own. */
+function cryptography({ cipherSuites, curves }: TlsLimits): {
+  cipherSuites?: readonly string[];
+  curves?: readonly string[];
+} {
+  return { ...(cipherSuites.length === 0 ? {} : { cipherSuites }), ...(curves.length === 0 ? {} : { curves }) };
 }
 
 function clientCertificate(settings: ClientTls): ir.ClientCertificate {

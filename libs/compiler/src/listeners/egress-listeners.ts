@@ -95,7 +95,7 @@ function tellOfOthers(context: Context, { port }: EgressListener, first: Target,
 /** Where applications send requests for any host, as to an HTTP proxy. */
 export function httpProxyListener(parts: ListenerParts): readonly ir.Listener[] {
   const { scope, settings } = parts.context;
-  const port = scope.httpProxyPort ?? settings.httpProxyPort;
+  const port = scope.wishes?.httpProxyPort ?? settings.httpProxyPort;
   if (port === 0) return [];
   return [
     {

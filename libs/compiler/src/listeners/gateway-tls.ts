@@ -3,6 +3,7 @@ import { cipherSuites, ecdhCurves } from "@lateen/model";
 import type { Context } from "../context.ts";
 import { serverTlsModes, tlsVersions } from "../istio-names.ts";
 import type { ServerTls } from "../istio.ts";
+import type { TlsLimits } from "../settings.ts";
 import type { PlacedServer } from "./gateway-servers.ts";
 
 const alpn = ["h2", "http/1.1"];
@@ -34,16 +35,21 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
     );
     return undefined;
   }
-  return ownTls(tls, mode, certificates);
+  return ownTls(context, tls, certificates);
 }
 
 /** TLS that a sidecar ends with files of its own. */
-export function sidecarTls(tls: ServerTls): ir.DownstreamTls {
-  return ownTls(tls, serverTlsModes[tls.mode] ?? "simple", certificatesOf(tls));
+export function sidecarTls(context: Context, tls: ServerTls): ir.DownstreamTls {
+  return ownTls(context, tls, certificatesOf(tls));
 }
 
-function ownTls(tls: ServerTls, mode: string, certificates: readonly ir.ServerCertificate[]): ir.DownstreamTls {
-  return { mode: "certificate", certificates, alpn, client: clientVerification(tls, mode), ...parametersOf(tls) };
+function ownTls(
+  { settings }: Context,
+  tls: ServerTls,
+  certificates: readonly ir.ServerCertificate[],
+): ir.DownstreamTls {
+  const client = clientVerification(tls, serverTlsModes[tls.mode] ?? "simple");
+  return { mode: "certificate", certificates, alpn, client, ...parametersOf(tls, settings.otherTls) };
 }
 
 function identityTls(tls: ServerTls): ir.DownstreamTls {
@@ -60,13 +66,16 @@ type Parameters = Pick<
   "minimumVersion" | "maximumVersion" | "cipherSuites" | "curves"
 >;
 
-/** Names Envoy does not know would make it refuse the listener, with all servers on it. */
-function parametersOf(tls: ServerTls): Parameters {
+/**
+ * What the server does not say, `tlsDefaults` of the mesh say. Names Envoy does not know would make it refuse the
+ * listener, with all servers on it.
+ */
+function parametersOf(tls: ServerTls, mesh: TlsLimits): Parameters {
   const maximum = tlsVersions[tls.maxProtocolVersion];
-  const suites = known(tls.cipherSuites, cipherSuites);
-  const curves = known(tls.ecdhCurves, ecdhCurves);
+  const suites = known(tls.cipherSuites.length > 0 ? tls.cipherSuites : mesh.cipherSuites, cipherSuites);
+  const curves = known(tls.ecdhCurves.length > 0 ? tls.ecdhCurves : mesh.curves, ecdhCurves);
   return {
-    minimumVersion: tlsVersions[tls.minProtocolVersion] ?? "1.2",
+    minimumVersion: tlsVersions[tls.minProtocolVersion] ?? mesh.minimumVersion ?? "1.2",
     ...(maximum === undefined ? {} : { maximumVersion: maximum }),
     ...(suites.length > 0 ? { cipherSuites: suites } : {}),
     ...(curves.length > 0 ? { curves } : {}),

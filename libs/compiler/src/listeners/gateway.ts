@@ -11,6 +11,7 @@ import type { PlacedServer, ServerGroup } from "./gateway-servers.ts";
 import { gatewayTls } from "./gateway-tls.ts";
 import { routeFilters } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
+import { httpConnection } from "../proxy-wishes.ts";
 import { inspectorsFor } from "./inbound-chains.ts";
 
 /** As Istio's: a client that stalls in the handshake costs memory. */
@@ -147,6 +148,7 @@ function gatewayHttp(
     routeFilters: routeFilters(context, true),
     accessLogs: accessLogsFor(context, "gateway", {}, true),
     forwardPeer: true,
+    ...httpConnection(context),
   };
 }
 

@@ -12,6 +12,8 @@ import type { ConnectionPlan } from "../routes/connection-rules.ts";
 import { setFilterState } from "../routes/destination.ts";
 import { corsFilter, faultFilter } from "../routes/http-rules.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
+import { inboundRetry } from "../routes/resilience.ts";
+import { httpConnection, tcpConnection } from "../proxy-wishes.ts";
 
 /** What the listeners of one proxy have in common, worked out once. */
 export interface ListenerParts {
@@ -32,8 +34,9 @@ export function createParts(context: Context): ListenerParts {
 const none: AuthorizationSteps = { external: [], steps: [], refuse: false };
 
 /** Filters that routes may configure are always there, so that a first fault or CORS rule drains no listener. */
-export function routeFilters(context: Context, outbound: boolean): ir.HttpHandler["routeFilters"] {
+export function routeFilters(context: Context, outbound: boolean, grpcWeb = false): ir.HttpHandler["routeFilters"] {
   const wanted = [
+    ["grpc-web", "envoy.filters.http.grpc_web", grpcWeb],
     ["grpc-stats", "envoy.filters.http.grpc_stats", true],
     ["alpn", setFilterState, outbound && context.scope.agent],
     ["fault", faultFilter, outbound],
@@ -51,10 +54,17 @@ export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef
     externalAuthorization: [],
     authorization: [],
     rateLimiting: [],
-    routeFilters: routeFilters(context, true),
+    routeFilters: routeFilters(context, true, carriesGrpcWeb(context, table)),
     accessLogs: accessLogsFor(context, "outbound", {}, true),
     forwardPeer: false,
+    ...httpConnection(context),
   };
+}
+
+function carriesGrpcWeb({ listed }: Context, table: ir.RouteTableRef): boolean {
+  return (
+    table.kind === "port" && (listed.byPort.get(table.port) ?? []).some(({ port }) => port.protocol === "grpc-web")
+  );
 }
 
 export function outboundTcp({ context }: ListenerParts, cluster: ir.ClusterRef): ir.TcpHandler {
@@ -101,6 +111,7 @@ function tcp(
     externalAuthorization: authorization.external,
     authorization: authorization.steps,
     accessLogs: accessLogsFor(context, target.role, target.tags, false),
+    ...tcpConnection(context),
     ...tcpSettings(context, target.cluster),
   };
 }
@@ -127,6 +138,7 @@ export interface InboundHttp {
   readonly port: number;
   readonly host: string;
   readonly grpc: boolean;
+  readonly grpcWeb: boolean;
   readonly identified: boolean;
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -144,7 +156,7 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
         host: "*",
         port: inbound.port,
         domains: ["*"],
-        routes: [inboundRoute(inbound, httpAuthorization.refuse)],
+        routes: [inboundRoute(context, inbound, httpAuthorization.refuse)],
         ...(limits.rules.length > 0 ? { rateLimits: limits.rules } : {}),
       },
     ],
@@ -156,13 +168,14 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
     externalAuthorization: httpAuthorization.external,
     authorization: httpAuthorization.steps,
     rateLimiting: limits.filters,
-    routeFilters: routeFilters(context, false),
+    routeFilters: routeFilters(context, false, inbound.grpcWeb),
     accessLogs: accessLogsFor(context, "inbound", inbound.tags, true),
     forwardPeer: true,
+    ...httpConnection(context),
   };
 }
 
-function inboundRoute({ cluster, host, port, grpc }: InboundHttp, refuse: boolean): ir.Route {
+function inboundRoute({ settings }: Context, { cluster, host, port, grpc }: InboundHttp, refuse: boolean): ir.Route {
   const shared = {
     name: "default",
     match: { path: { kind: "prefix", value: "/" } },
@@ -170,14 +183,7 @@ function inboundRoute({ cluster, host, port, grpc }: InboundHttp, refuse: boolea
   } as const;
   if (refuse) return { ...shared, action: { kind: "respond", status: 403 } };
   // A request stream that was already read cannot be sent again, so gRPC goes without.
-  const retry: ir.RetryPolicy = {
-    attempts: 2,
-    retryOn: "reset-before-request",
-    avoidPreviousHosts: false,
-    hostSelectionAttempts: 0,
-  };
-  return {
-    ...shared,
-    action: { kind: "forward", targets: [{ cluster, weight: 1 }], timeoutMs: 0, ...(grpc ? {} : { retry }) },
-  };
+  const retry = grpc ? undefined : inboundRetry(settings.inboundRetry);
+  const targets = [{ cluster, weight: 1 }];
+  return { ...shared, action: { kind: "forward", targets, timeoutMs: 0, ...(retry === undefined ? {} : { retry }) } };
 }

@@ -11,6 +11,7 @@ import { sidecarTls } from "./gateway-tls.ts";
 import { alsoWildcard } from "./sidecar-outbound.ts";
 import { inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
+import { servingTls } from "./mesh-tls.ts";
 import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
 
 /** The listeners that take calls to the application: one for all captured ports, one for each other port. */
@@ -38,7 +39,13 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
     direction: "inbound",
     bindToPort: true,
     ...(scope.interception === "tproxy" ? { transparent: true } : {}),
-    inspectors: ["original-destination", "tls", "http"],
+    ...(scope.wishes?.balanceInbound ? { exactBalance: true } : {}),
+    inspectors: [
+      "original-destination",
+      ...(scope.interception === "tproxy" ? ["original-source" as const] : []),
+      ...["tls" as const, "http" as const],
+    ],
+    ...uninspected(chains),
     inspectionTimeoutMs: settings.protocolDetectionTimeoutMs,
     chains,
     origins: originsOf(parts),
@@ -86,7 +93,7 @@ function portChains(
     service: port.service,
     name: { kind: "address", bind: where.bind, port: port.number },
     ...(where.matchPort ? { destinationPort: port.number } : {}),
-    ...(port.tls === undefined ? {} : { tls: sidecarTls(port.tls) }),
+    ...(port.tls === undefined ? {} : { tls: sidecarTls(parts.context, port.tls) }),
   });
 }
 
@@ -145,7 +152,7 @@ function chainOf(
   return {
     name: plan.name ?? { kind: "fixed", name: fixed },
     match: { ...port, ...way.match },
-    ...(way.tls === undefined ? {} : { tls: way.tls }),
+    ...(way.tls === undefined ? {} : { tls: servingTls(parts.context, way.tls) }),
     handler:
       way.handler === "tcp"
         ? inboundTcp(parts, cluster, { tags, protocol: service?.protocol ?? "auto" })
@@ -155,9 +162,21 @@ function chainOf(
             port: service?.port ?? 0,
             host: service?.host ?? "",
             grpc: service?.protocol === "grpc",
-            identified: way.tls !== undefined,
+            grpcWeb: service?.protocol === "grpc-web",
+            identified: way.tls?.mode === "workload-identity",
           }),
   };
+}
+
+/** Ports where nothing depends on what comes first, so that a server may speak before its client. */
+function uninspected(chains: readonly ir.FilterChain[]): Pick<ir.Listener, "uninspected"> {
+  const byPort = Map.groupBy(chains, (chain) => chain.match.destinationPort);
+  const without = (inspector: "tls" | "http"): readonly number[] =>
+    [...byPort]
+      .flatMap(([port, own]) => (port === undefined || inspectorsFor(own).includes(inspector) ? [] : [port]))
+      .sort((left, right) => left - right);
+  const ports = { tls: without("tls"), http: without("http") };
+  return ports.tls.length + ports.http.length === 0 ? {} : { uninspected: ports };
 }
 
 /** Without capture: a socket of its own in front of the application's. */
@@ -180,6 +199,7 @@ function boundListener(parts: ListenerParts, port: InboundPort, bind: string): r
       port: port.number,
       direction: "inbound",
       bindToPort: true,
+      ...(context.scope.wishes?.balanceInbound ? { exactBalance: true } : {}),
       inspectors: inspectorsFor(chains),
       inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs,
       chains,

@@ -47,8 +47,11 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
     ...[...plan.own.values()].map((entry) => entry.listener),
     ...httpProxyListener(parts),
   ];
-  if (context.scope.interception === "none") return withoutCollisions(parts, listeners);
-  return [virtualOutbound(parts), ...listeners];
+  const balanced = context.scope.wishes?.balanceOutbound
+    ? listeners.map((listener) => ({ ...listener, exactBalance: true as const }))
+    : listeners;
+  if (context.scope.interception === "none") return withoutCollisions(parts, balanced);
+  return [virtualOutbound(parts), ...balanced];
 }
 
 /** What captured calls need goes into the plan; a listener that applications talk to themselves is the result. */
@@ -277,6 +280,7 @@ function virtualOutbound(parts: ListenerParts): ir.Listener {
     direction: "outbound",
     bindToPort: true,
     useOriginalDestination: true,
+    ...(parts.context.scope.interception === "tproxy" ? { transparent: true } : {}),
     inspectors: [],
     chains: [
       {

@@ -28,6 +28,20 @@ export function compileRetry(retry: HttpRetry | undefined, sticky: boolean): ir.
   };
 }
 
+/** To the application beside the proxy, for what it cannot have begun to act on. */
+export function inboundRetry(retry: HttpRetry | undefined): ir.RetryPolicy | undefined {
+  const base: ir.RetryPolicy = {
+    attempts: 2,
+    retryOn: "reset-before-request",
+    avoidPreviousHosts: false,
+    hostSelectionAttempts: 0,
+  };
+  if (retry === undefined) return base;
+  const asked = compileRetry(retry, true);
+  if (asked === undefined) return undefined;
+  return { ...asked, ...(retry.retryOn === "" ? { retryOn: base.retryOn } : {}), hostSelectionAttempts: 0 };
+}
+
 /** Numbers among the conditions are status codes. */
 function conditions(text: string): { readonly retryOn: string; readonly statusCodes?: readonly number[] } {
   const parts = text

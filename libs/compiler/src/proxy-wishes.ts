@@ -1,0 +1,67 @@
+import type * as ir from "@lateen/ir";
+import type { ProxyNode } from "@lateen/model";
+import type { Context } from "./context.ts";
+
+/** What a proxy asks for by its own metadata, in Istio's names. */
+export interface ProxyWishes {
+  /** HTTP_PROXY_PORT, in the place of the mesh's proxyHttpPort. */
+  readonly httpProxyPort?: number;
+  /** HTTP10: also HTTP/1.0 is served. */
+  readonly acceptHttp10?: true;
+  /** IDLE_TIMEOUT: ends connections on which nothing happens. */
+  readonly idleTimeoutMs?: number;
+  /** INBOUND_ and OUTBOUND_LISTENER_EXACT_BALANCE: the same share of connections to each worker. */
+  readonly balanceInbound?: true;
+  readonly balanceOutbound?: true;
+}
+
+/** What cannot be read is as if it was not said, as in Istio. */
+export function wishesOf({ metadata }: ProxyNode): { readonly wishes?: ProxyWishes } {
+  const port = metadata["HTTP_PROXY_PORT"] ?? "";
+  const idle = goDurationMs(metadata["IDLE_TIMEOUT"] ?? "");
+  const wishes: ProxyWishes = {
+    ...(/^[1-9]\d{0,4}$/.test(port) ? { httpProxyPort: Number(port) } : {}),
+    ...(isOn(metadata["HTTP10"]) ? { acceptHttp10: true } : {}),
+    ...(idle > 0 ? { idleTimeoutMs: idle } : {}),
+    ...(isOn(metadata["INBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceInbound: true } : {}),
+    ...(isOn(metadata["OUTBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceOutbound: true } : {}),
+  };
+  return Object.keys(wishes).length === 0 ? {} : { wishes };
+}
+
+function isOn(text: string | undefined): boolean {
+  return text === "1" || text === "true";
+}
+
+const unitsMs: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1_000,
+  ms: 1,
+  us: 0.001,
+  ns: 0.000_001,
+};
+
+/** `1h30m`, `1.5s`; 0 for anything else. */
+function goDurationMs(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)/g)];
+  if (parts.map(([part]) => part).join("") !== text) return 0;
+  return Math.floor(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (unitsMs[unit ?? ""] ?? 0), 0));
+}
+
+type HttpConnection = Pick<ir.HttpHandler, "pathNormalization" | "acceptHttp10" | "idleTimeoutMs">;
+
+/** How requests are read, wherever this proxy reads them. */
+export function httpConnection({ settings, scope }: Context): HttpConnection {
+  const { acceptHttp10, idleTimeoutMs } = scope.wishes ?? {};
+  return {
+    ...(settings.pathNormalization === "normalize" ? {} : { pathNormalization: settings.pathNormalization }),
+    ...(acceptHttp10 ? { acceptHttp10 } : {}),
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+  };
+}
+
+export function tcpConnection({ scope }: Context): Pick<ir.TcpHandler, "idleTimeoutMs"> {
+  const { idleTimeoutMs } = scope.wishes ?? {};
+  return idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
+}
