@@ -1,5 +1,5 @@
 import type * as ir from "@lateen/ir";
-import { compareText, isEmptyRecord, isIp, selects } from "@lateen/model";
+import { isEmptyRecord, isIp, selects } from "@lateen/model";
 import type { Workload } from "@lateen/model";
 import { usableAddresses } from "./addressing.ts";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
@@ -7,6 +7,8 @@ import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
 import { serviceKey } from "./index/service-record.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import type { ProxyScope } from "./scope.ts";
+import { inPlaces, localitiesOf } from "./spread/places.ts";
+import { vantageKey } from "./spread/vantage.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
 /** Which endpoint sets a proxy needs: one for each cluster that discovers endpoints, in cluster order. */
@@ -16,8 +18,8 @@ export function endpointQueries(proxy: ir.ProxyIr): readonly ir.EndpointQuery[] 
 }
 
 /** Two scopes of equal keys are given equal sets for equal queries. */
-export function endpointsKey({ families }: ProxyScope): string {
-  return families;
+export function endpointsKey({ families, vantage }: ProxyScope): string {
+  return vantage === undefined ? families : `${families} ${vantageKey(vantage)}`;
 }
 
 interface Remembered {
@@ -47,7 +49,8 @@ export function compileEndpoints(snapshot: MeshSnapshot, scope: ProxyScope, quer
   const asked = endpointsKey(scope);
   const known = memory.byQuery.get(asked)?.get(query);
   if (known !== undefined) return known;
-  const key = `${asked} ${JSON.stringify(query)}`;
+  // Only a query that asks for it depends on where the proxy is.
+  const key = `${query.spread === undefined ? scope.families : asked} ${JSON.stringify(query)}`;
   const set = memory.sets.get(key) ?? endpointSet(snapshot, group, { query, scope });
   memory.sets.set(key, set);
   const byQuery = memory.byQuery.get(asked) ?? new WeakMap<ir.EndpointQuery, ir.EndpointSet>();
@@ -63,27 +66,17 @@ function endpointSet(
   const port = snapshot.services.byKey
     .get(group.key)
     ?.ports.find((candidate) => candidate.number === query.cluster.port);
-  const byLocality = new Map<
-    string,
-    { region: string; zone: string; subzone: string; endpoints: ir.EndpointAddress[] }
-  >();
+  const members: { readonly record: EndpointRecord; readonly endpoint: ir.EndpointAddress }[] = [];
   for (const record of group.records) {
     if (record.health !== "healthy" || !isReachable(record.address)) continue;
     if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
     const number = record.portFor(query.portName, query.cluster.port, port?.targetPort ?? 0);
     if (number === undefined) continue;
-    const address = endpointAddress(snapshot, record, { port: number, scope });
-    if (query.onlyMutualTls && !address.mutualTls) continue;
-    const { region, zone, subzone } = record.locality;
-    const key = `${region}/${zone}/${subzone}`;
-    const locality = byLocality.get(key) ?? { region, zone, subzone, endpoints: [] };
-    byLocality.set(key, locality);
-    locality.endpoints.push(address);
+    const endpoint = endpointAddress(snapshot, record, { port: number, scope });
+    if (query.onlyMutualTls && !endpoint.mutualTls) continue;
+    members.push({ record, endpoint });
   }
-  const localities = [...byLocality]
-    .sort(([left], [right]) => compareText(left, right))
-    .map(([, locality]) => locality);
-  return { cluster: query.cluster, localities };
+  return { cluster: query.cluster, localities: localitiesOf(inPlaces(members), query.spread, scope.vantage) };
 }
 
 /** Names are for clusters that resolve them. */

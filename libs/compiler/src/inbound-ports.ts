@@ -2,6 +2,7 @@ import type * as ir from "@lateen/ir";
 import { proxyRef } from "./context.ts";
 import type { Context } from "./context.ts";
 import { captureModes, protocolOf } from "./istio-names.ts";
+import { nowhere } from "./index/locality.ts";
 import type { ConnectionPool, ServerTls } from "./istio.ts";
 import type { ServedPort } from "./scope.ts";
 import { rulePolicy } from "./clusters/traffic-policy.ts";
@@ -145,7 +146,10 @@ function tellOfProtocols(context: Context, service: ServedPort, others: readonly
 export function discoveryOf({ endpoint }: InboundPort, source: { readonly sourceAddress?: string }): ir.Discovery {
   if (endpoint?.kind === "fixed") {
     const { address, port } = endpoint;
-    return { kind: "static", endpoints: [{ address, port, weight: 1, mutualTls: false }] };
+    return {
+      kind: "static",
+      localities: [{ ...nowhere, endpoints: [{ address, port, weight: 1, mutualTls: false }] }],
+    };
   }
   const port = endpoint === undefined ? {} : { port: endpoint.port };
   return { kind: "original-destination", ...source, ...port };

@@ -15,7 +15,7 @@ export function compileInputs(snapshot: MeshSnapshot, scope: ProxyScope): object
 
 type Partial = ScopedIndex | "authorizationPolicies" | "telemetries" | "rateLimits" | "gateways";
 /** Read only for what the scope holds of them already. */
-type InScope = "peerAuthentications" | "labelKeys" | "findings";
+type InScope = "peerAuthentications" | "labelKeys" | "vantage" | "findings";
 type Whole = Omit<ConfigIndexes, Partial | InScope>;
 
 function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown[] {

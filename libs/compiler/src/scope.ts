@@ -11,6 +11,8 @@ import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
 import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
 import { wishesOf } from "./proxy-wishes.ts";
 import type { ProxyWishes } from "./proxy-wishes.ts";
+import { vantageOf } from "./spread/vantage.ts";
+import type { Vantage } from "./spread/vantage.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
 /** On a workload: `istio` when its own side speaks mutual TLS. */
@@ -55,6 +57,8 @@ export interface ProxyScope {
   /** Objects selected for this proxy, as `Kind/namespace/name`. */
   readonly policies: readonly string[];
   readonly gateways: readonly string[];
+  /** Where it is, as far as any endpoints are chosen by that. */
+  readonly vantage?: Vantage;
   /** The Sidecar it is under, as `Sidecar/namespace/name`. */
   readonly sidecar?: string;
 }
@@ -65,6 +69,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
   const labels = { ...node.labels, ...workload?.labels };
   const sidecar = node.type === "sidecar" ? snapshot.sidecars.select(node.namespace, labels) : undefined;
+  const vantage = vantageOf(snapshot.vantage, node, workload);
   const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key) || matters(node, key));
   const serves = servedPorts(snapshot, node, labels, workload?.ports ?? {});
   const ownAddress = node.dataPlane === "grpc" ? serves.length > 0 : node.interception === "none";
@@ -92,6 +97,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
             .map((gateway) => formatRef(gateway.origin))
             .sort()
         : [],
+    ...(vantage === undefined ? {} : { vantage }),
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
   };
 }

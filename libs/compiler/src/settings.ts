@@ -1,7 +1,15 @@
 import type * as ir from "@lateen/ir";
 import { isEmptyRecord } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
-import type { ConnectionPool, ExtensionProvider, HttpRetry, MeshConfig, Outliers } from "./istio.ts";
+import type {
+  ConnectionPool,
+  ExtensionProvider,
+  HttpRetry,
+  LocalityChoice,
+  MeshConfig,
+  Outliers,
+  ZoneAwareSetting,
+} from "./istio.ts";
 
 /** Mesh-wide settings, with every default filled in. */
 export interface MeshSettings {
@@ -40,6 +48,8 @@ export interface MeshSettings {
   readonly otherTls: TlsLimits;
   readonly keepalive?: NonNullable<ConnectionPool["tcp"]>["tcpKeepalive"];
   readonly upgradeToHttp2: boolean;
+  readonly locality: LocalityChoice;
+  readonly zoneAware: ZoneAwareSetting | undefined;
   /** Services and workloads are met at an address of each family; off: at their first. */
   readonly dualStack: boolean;
   /** Under every DestinationRule, part by part. */
@@ -81,6 +91,9 @@ export interface Installation {
   readonly gateways?: GatewayScoping;
 }
 
+/** Where outliers are detected, requests stay near and fail over by region, zone and subzone. */
+const nearFirst: LocalityChoice = { enabled: true, distribute: [], failover: [], failoverPriority: [] };
+
 /** Istio's defaults. */
 export function defaultMeshSettings(installation: Installation = {}): MeshSettings {
   return {
@@ -107,6 +120,8 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     pathNormalization: "normalize",
     meshTls: noLimits,
     otherTls: noLimits,
+    locality: nearFirst,
+    zoneAware: undefined,
     dualStack: installation.dualStack ?? false,
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
@@ -156,6 +171,8 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     ...(config.defaultInboundHttpRetryPolicy === undefined
       ? {}
       : { inboundRetry: config.defaultInboundHttpRetryPolicy }),
+    locality: config.localityLbSetting ?? base.locality,
+    zoneAware: config.zoneAwareLbSetting ?? base.zoneAware,
     defaultPolicy: defaultPolicyOf(config),
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
     ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)

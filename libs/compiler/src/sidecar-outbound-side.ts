@@ -35,7 +35,7 @@ const remembered = new WeakMap<object, WeakRef<OutboundSide>>();
 
 /** The same objects for every workload of a namespace that nothing tells apart when it calls out, which is the rule. */
 export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
-  const caller = callerOf(scope);
+  const caller = callerOf(snapshot, scope);
   const inputs = compileInputs(snapshot, caller);
   const earlier = remembered.get(inputs)?.deref();
   if (earlier !== undefined) return earlier;
@@ -46,12 +46,14 @@ export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): 
 
 /**
  * `scope` without what matters only to calls that come in. Without capture a proxy's listeners share its address with
- * its application, so there everything counts.
+ * its application, so there everything counts. Where the proxy is concerns only endpoints that are compiled with it.
  */
-function callerOf(scope: ProxyScope): ProxyScope {
+function callerOf(snapshot: MeshSnapshot, scope: ProxyScope): ProxyScope {
   if (scope.interception === "none") return scope;
+  const { vantage, ...rest } = scope;
   return {
-    ...scope,
+    ...rest,
+    ...(vantage !== undefined && snapshot.vantage.compiled ? { vantage } : {}),
     serves: [],
     gateways: [],
     peerModes: { all: "permissive", ports: {} },

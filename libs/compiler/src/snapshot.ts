@@ -30,6 +30,8 @@ import type {
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
+import { vantageKeys } from "./spread/vantage.ts";
+import type { VantageKeys } from "./spread/vantage.ts";
 import { createViews } from "./view/caller-view.ts";
 import type { Views } from "./view/caller-view.ts";
 import { Lineage } from "./view/lineage.ts";
@@ -62,6 +64,8 @@ export interface ConfigIndexes {
   readonly findings: readonly Finding[];
   /** Label names that some rule selects proxies by; no other label may influence a compilation. */
   readonly labelKeys: ReadonlySet<string>;
+  /** What about a proxy's place may matter to its endpoints. */
+  readonly vantage: VantageKeys;
 }
 
 /** An immutable, indexed view of the mesh. */
@@ -131,7 +135,7 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 /** The fields of `ConfigIndexes` alone, whatever else `from` has. */
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
-  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, findings, labelKeys } = from;
+  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, findings, labelKeys, vantage } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
@@ -143,6 +147,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     ...policies,
     findings,
     labelKeys,
+    vantage,
   };
 }
 
@@ -174,6 +179,7 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     rateLimits: kept.rateLimits(settings, of<RateLimit>("RateLimit")),
     virtualServices,
     findings: [services, destinationRules, sidecars, virtualServices].flatMap((index) => index.findings),
+    vantage: vantageKeys(settings, of<DestinationRule>("DestinationRule"), services.all),
     labelKeys: new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),
   };
 }

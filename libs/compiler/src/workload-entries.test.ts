@@ -67,7 +67,9 @@ function seenBy(snapshot: MeshSnapshot): Seen {
   const scope = scopeOf(snapshot, node.node);
   const inputs = compileInputs(snapshot, scope);
   const { value } = compileProxy(snapshot, scope);
-  const fixed = value.clusters.flatMap(({ discovery }) => ("endpoints" in discovery ? discovery.endpoints : []));
+  const fixed = value.clusters.flatMap(({ discovery }) =>
+    "localities" in discovery ? discovery.localities.flatMap(({ endpoints }) => endpoints) : [],
+  );
   const found = endpointQueries(value).flatMap((query) =>
     compileEndpoints(snapshot, scope, query).localities.flatMap(({ endpoints }) => endpoints),
   );

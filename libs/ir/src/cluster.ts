@@ -6,6 +6,8 @@ export interface Cluster {
   readonly discovery: Discovery;
   readonly connectTimeoutMs: number;
   readonly balancing: Balancing;
+  /** What decides between localities of one priority: their weights, or where the proxy is. Absent: nothing. */
+  readonly betweenLocalities?: { readonly by: "weight" } | { readonly by: "zone"; readonly minimumSize: number };
   /** A limit that is absent is infinite. */
   readonly limits: ConnectionLimits;
   readonly keepalive?: Keepalive;
@@ -37,12 +39,24 @@ export type Discovery =
       readonly mode: "strict" | "logical";
       readonly refreshMs: number;
       readonly family: "v4" | "v6" | "all";
-      readonly endpoints: readonly FixedEndpoint[];
+      readonly localities: readonly FixedLocality[];
     }
-  | { readonly kind: "static"; readonly endpoints: readonly FixedEndpoint[] }
+  | { readonly kind: "static"; readonly localities: readonly FixedLocality[] }
   /** Where the caller was going, on `port` instead of its own if there is one. */
   | { readonly kind: "original-destination"; readonly sourceAddress?: string; readonly port?: number }
   | { readonly kind: "none" };
+
+/** Endpoints of one place. */
+export interface FixedLocality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subzone: string;
+  /** Absent: 0, the first to get requests. The next is only for what those before it cannot take. */
+  readonly priority?: number;
+  /** Absent: as much as its endpoints have. */
+  readonly weight?: number;
+  readonly endpoints: readonly FixedEndpoint[];
+}
 
 export interface FixedEndpoint {
   /** An IP address, a name where names are resolved, or a socket as `unix:///path` or `unix://@name`. */
@@ -64,6 +78,35 @@ export interface EndpointQuery {
   readonly labels: Readonly<Record<string, string>>;
   /** Leaves out endpoints that do not speak mutual TLS. */
   readonly onlyMutualTls?: true;
+  readonly spread?: Spread;
+}
+
+/** How endpoints are told apart by where they are, seen from the proxy. Places are `region/zone/subzone`. */
+export type Spread =
+  | { readonly kind: "distribute"; readonly rules: readonly DistributeRule[] }
+  | {
+      readonly kind: "failover";
+      /** In this order; what differs in none comes first. */
+      readonly labels: readonly LabelPreference[];
+      /** What counts besides: how far the place is, only the region, or labels alone. */
+      readonly by: "locality" | "region" | "labels";
+      readonly regions: readonly RegionFailover[];
+    };
+
+export interface DistributeRule {
+  readonly from: string;
+  readonly to: readonly { readonly locality: string; readonly weight: number }[];
+}
+
+/** Wants the value given, else the proxy's own. */
+export interface LabelPreference {
+  readonly name: string;
+  readonly value?: string;
+}
+
+export interface RegionFailover {
+  readonly from: string;
+  readonly to: string;
 }
 
 export type Balancing =

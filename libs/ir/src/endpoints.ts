@@ -1,3 +1,4 @@
+import type { FixedEndpoint, FixedLocality } from "./cluster.ts";
 import type { OutboundClusterRef, SniClusterRef } from "./refs.ts";
 
 /** The endpoints of one cluster that may be sent requests now. */
@@ -6,22 +7,11 @@ export interface EndpointSet {
   readonly localities: readonly LocalityEndpoints[];
 }
 
-export interface LocalityEndpoints {
-  readonly region: string;
-  readonly zone: string;
-  readonly subzone: string;
+export interface LocalityEndpoints extends FixedLocality {
   readonly endpoints: readonly EndpointAddress[];
 }
 
-export interface EndpointAddress {
-  /** An IP address, or a socket as `unix:///path` or `unix://@name`. */
-  readonly address: string;
-  /** Other addresses of the same workload. */
-  readonly alternates?: readonly string[];
-  readonly port: number;
-  readonly weight: number;
-  /** Speaks mutual TLS with the mesh's identities on this port. */
-  readonly mutualTls: boolean;
+export interface EndpointAddress extends FixedEndpoint {
   /** `name;namespace;canonical name;canonical revision;cluster`, as Istio's telemetry has it; may be empty. */
   readonly workload: string;
 }

@@ -1,6 +1,7 @@
 import { isIp } from "./address.ts";
 import { sortedRecord } from "./labels.ts";
 import type { Labels } from "./object.ts";
+import type { Locality } from "./service.ts";
 
 /** How traffic gets into a sidecar; routers take it from their own sockets. */
 export type Interception = "redirect" | "tproxy" | "none";
@@ -29,6 +30,8 @@ export interface ProxyNode {
   /** The WorkloadGroup this proxy's workload is to be registered in; empty: none. */
   readonly autoRegisterGroup: string;
   readonly network: string;
+  /** Where it says it is; absent when it did not. */
+  readonly locality?: Locality;
   /** Names of the extensions the binary contains, sorted; absent when it did not say. */
   readonly extensions?: readonly string[];
   /** Names of the messages that configure those extensions; absent when it did not say. */
@@ -42,11 +45,12 @@ export interface Release {
   readonly minor: number;
 }
 
-/** What a node says of its binary, beside its metadata. */
+/** What a node says of its binary and its place, beside its metadata. */
 export interface ProxyBinary {
   readonly extensions?: readonly string[];
   readonly configTypes?: readonly string[];
   readonly release?: Release;
+  readonly locality?: Locality;
 }
 
 export type ParsedNode =
@@ -104,8 +108,9 @@ export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {
   };
 }
 
-function binaryOf({ extensions = [], configTypes = [], release }: ProxyBinary): Partial<ProxyNode> {
+function binaryOf({ extensions = [], configTypes = [], release, locality }: ProxyBinary): Partial<ProxyNode> {
   return {
+    ...(locality === undefined ? {} : { locality }),
     ...(extensions.length > 0 ? { extensions: [...new Set(extensions)].sort() } : {}),
     ...(configTypes.length > 0 ? { configTypes: new Set(configTypes) } : {}),
     ...(release === undefined ? {} : { release }),

@@ -13,6 +13,7 @@ export interface ApplicationSpec {
   readonly secondAddress?: string;
   readonly host?: string;
   readonly exportTo?: readonly string[];
+  readonly annotations?: Labels;
   readonly externalName?: string;
   readonly ports: readonly {
     readonly name?: string;
@@ -36,6 +37,9 @@ export interface WorkloadSpec {
   readonly mutualTls?: boolean;
   readonly ready?: boolean;
   readonly locality?: string;
+  readonly node?: string;
+  readonly network?: string;
+  readonly cluster?: string;
 }
 
 export interface Application {
@@ -61,7 +65,7 @@ export function application(spec: ApplicationSpec): Application {
       targetPortName: "",
     })),
     labels: {},
-    annotations: {},
+    annotations: spec.annotations ?? {},
     selector: spec.externalName === undefined ? { app: name } : {},
     createdAtMs: spec.createdAtMs ?? 0,
     externalName: spec.externalName ?? "",
@@ -124,9 +128,9 @@ function workloadOf(service: Service, spec: WorkloadSpec): Workload {
     labels,
     serviceAccount: spec.serviceAccount ?? service.name,
     locality: { region, zone, subzone },
-    node: "",
-    network: "",
-    cluster: "Kubernetes",
+    node: spec.node ?? "",
+    network: spec.network ?? "",
+    cluster: spec.cluster ?? "Kubernetes",
     mutualTls: spec.mutualTls ?? true,
     ports: {},
     canonicalName: service.name,

@@ -24,15 +24,23 @@ export interface CaseProxy {
   readonly extensions?: readonly string[];
   /** What the installation decides, where it is not the default. */
   readonly installation?: { readonly dualStack?: boolean };
+  /** `region/zone/subzone` of its xDS node. */
+  readonly locality?: string;
   /** `1.40`; a proxy that does not say gets nothing that the oldest release does not know. */
   readonly envoy?: string;
 }
 
 /** What the proxy of a case says of its binary. */
-export function binaryOf({ extensions = [], envoy }: Pick<CaseProxy, "extensions" | "envoy">): ProxyBinary {
-  if (envoy === undefined) return { extensions };
+export function binaryOf({
+  extensions = [],
+  envoy,
+  locality,
+}: Pick<CaseProxy, "extensions" | "envoy" | "locality">): ProxyBinary {
+  const [region = "", zone = "", subzone = ""] = (locality ?? "").split("/");
+  const place = locality === undefined ? {} : { locality: { region, zone, subzone } };
+  if (envoy === undefined) return { extensions, ...place };
   const [major = 0, minor = 0] = envoy.split(".").map(Number);
-  return { extensions, release: { major, minor } };
+  return { extensions, ...place, release: { major, minor } };
 }
 
 /**

@@ -4,6 +4,7 @@ import { CircuitBreakersSchema } from "@lateen/protos/envoy/config/cluster/v3/ci
 import type { CircuitBreakers } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import {
   Cluster_DiscoveryType,
+  type Cluster_CommonLbConfigSchema,
   Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
   ClusterSchema,
@@ -16,6 +17,7 @@ import { MatchPredicateSchema } from "@lateen/protos/envoy/config/common/matcher
 import type { MatchPredicate } from "@lateen/protos/envoy/config/common/matcher/v3/matcher_pb.js";
 import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { ClientSideWeightedRoundRobinSchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
+import { WrrLocalitySchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { fixedEndpoints } from "./endpoints.ts";
 import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -33,12 +35,9 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     name: clusterName(cluster.ref),
     connectTimeout: duration(cluster.connectTimeoutMs),
     circuitBreakers: circuitBreakers(cluster.limits),
-    commonLbConfig:
-      cluster.outlierDetection === undefined
-        ? {}
-        : { healthyPanicThreshold: { value: cluster.outlierDetection.minHealthPercent } },
+    commonLbConfig: commonBalancing(cluster),
     ...discovery(cluster),
-    ...balancing(cluster.balancing),
+    ...balancing(cluster),
     ...portOverride(cluster),
     ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
     ...protocolOptions(cluster.http, cluster.outlierDetection?.errorCodes),
@@ -66,7 +65,7 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
     case "static":
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-        loadAssignment: fixedEndpoints(clusterName(ref), from.endpoints),
+        loadAssignment: fixedEndpoints(clusterName(ref), from.localities),
       };
     case "dns":
       return {
@@ -77,7 +76,7 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
         dnsLookupFamily: lookupFamilies[from.family],
         dnsRefreshRate: duration(from.refreshMs),
         respectDnsTtl: true,
-        loadAssignment: fixedEndpoints(clusterName(ref), from.endpoints),
+        loadAssignment: fixedEndpoints(clusterName(ref), from.localities),
       };
     case "original-destination":
       return {
@@ -102,7 +101,27 @@ function sourceAddress(address: string) {
   return socket.case === "socketAddress" ? socket.value : { address };
 }
 
-function balancing(policy: ir.Balancing): Fields {
+/** A policy that is an extension takes care of localities itself; Envoy wants nothing of them beside it. */
+function commonBalancing({ outlierDetection, balancing, betweenLocalities }: ir.Cluster): Fields["commonLbConfig"] {
+  const inside = balancing.kind === "utilization" ? undefined : betweenLocalities;
+  return {
+    ...(outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: outlierDetection.minHealthPercent } }),
+    ...(inside === undefined ? {} : betweenPlaces(inside)),
+  };
+}
+
+function betweenPlaces(
+  between: NonNullable<ir.Cluster["betweenLocalities"]>,
+): Init<typeof Cluster_CommonLbConfigSchema> {
+  return {
+    localityConfigSpecifier:
+      between.by === "weight"
+        ? { case: "localityWeightedLbConfig", value: {} }
+        : { case: "zoneAwareLbConfig", value: { minClusterSize: BigInt(between.minimumSize) } },
+  };
+}
+
+function balancing({ balancing: policy, betweenLocalities }: ir.Cluster): Fields {
   switch (policy.kind) {
     case "random":
       return { lbPolicy: Cluster_LbPolicy.RANDOM };
@@ -123,7 +142,7 @@ function balancing(policy: ir.Balancing): Fields {
           : { lbConfig: { case: "roundRobinLbConfig", value: { slowStartConfig: slowStart(policy.warmup) } } }),
       };
     case "utilization":
-      return { loadBalancingPolicy: { policies: [{ typedExtensionConfig: utilization(policy) }] } };
+      return { loadBalancingPolicy: byUtilization(policy, betweenLocalities?.by === "weight") };
     case "ring-hash":
       return {
         lbPolicy: Cluster_LbPolicy.RING_HASH,
@@ -149,6 +168,15 @@ function slowStart({ durationMs, minimumPercent, aggression }: ir.Warmup) {
     slowStartWindow: duration(durationMs),
     ...(minimumPercent === undefined ? {} : { minWeightPercent: { value: minimumPercent } }),
     ...(aggression === undefined ? {} : { aggression: { defaultValue: aggression, runtimeKey: "" } }),
+  };
+}
+
+function byUtilization(policy: Parameters<typeof utilization>[0], weighted: boolean) {
+  const inside = { policies: [{ typedExtensionConfig: utilization(policy) }] };
+  if (!weighted) return inside;
+  const typedConfig = typed(WrrLocalitySchema, { endpointPickingPolicy: inside });
+  return {
+    policies: [{ typedExtensionConfig: { name: "envoy.load_balancing_policies.wrr_locality", typedConfig } }],
   };
 }
 

@@ -13,19 +13,34 @@ const socketMatch = "envoy.transport_socket_match";
 export function buildLoadAssignment(set: ir.EndpointSet): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, {
     clusterName: clusterName(set.cluster),
-    endpoints: set.localities.map(({ region, zone, subzone, endpoints }) => ({
-      locality: { region, zone, subZone: subzone },
-      loadBalancingWeight: endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-      lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, endpoint.workload)),
+    endpoints: set.localities.map((locality) => ({
+      locality: nameOf(locality),
+      ...shareOf(locality),
+      lbEndpoints: locality.endpoints.map((endpoint) => lbEndpoint(endpoint, endpoint.workload)),
     })),
   });
 }
 
-export function fixedEndpoints(name: string, endpoints: readonly ir.FixedEndpoint[]): ClusterLoadAssignment {
+export function fixedEndpoints(name: string, localities: readonly ir.FixedLocality[]): ClusterLoadAssignment {
+  const placed = localities.length > 1 || localities.some(({ region, zone }) => region + zone !== "");
   return create(ClusterLoadAssignmentSchema, {
     clusterName: name,
-    endpoints: endpoints.length === 0 ? [] : [{ lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, "")) }],
+    endpoints: localities.map((locality) => ({
+      ...(placed ? { locality: nameOf(locality), ...shareOf(locality) } : {}),
+      lbEndpoints: locality.endpoints.map((endpoint) => lbEndpoint(endpoint, "")),
+    })),
   });
+}
+
+function nameOf({ region, zone, subzone }: ir.FixedLocality) {
+  return { region, zone, subZone: subzone };
+}
+
+function shareOf({ priority = 0, weight, endpoints }: ir.FixedLocality) {
+  return {
+    priority,
+    loadBalancingWeight: weight ?? endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
+  };
 }
 
 function lbEndpoint(endpoint: ir.FixedEndpoint, workload: string) {

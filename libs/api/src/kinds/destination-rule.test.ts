@@ -67,6 +67,33 @@ subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simpl
     "warning spec.trafficPolicy.outlierDetection.consecutiveErrors not-built",
   ],
   [
+    "localities: shares, failover and labels",
+    "host: a\nsubsets: [{name: x, trafficPolicy: {outlierDetection: {interval: 1s}, loadBalancer: {localityLbSetting: {failover: [{from: eu, to: us}]}}}}]\ntrafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: eu/*, to: {'eu/west/*': 80, us: 20}}]}}}",
+  ],
+  [
+    "shares that do not add up, or overlap",
+    "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: eu/*/x, to: {eu: 50, eu/west: 40, us: 0}}, {from: us}]}}}",
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].from locality",
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to.us range",
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to range",
+    'spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to["eu/west"] overlap',
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[1].to required",
+  ],
+  [
+    "failover without outlier detection, to itself, of a zone",
+    "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: eu, to: eu}, {from: us/a, to: eu}]}}}",
+    "warning spec.trafficPolicy.loadBalancer.localityLbSetting.failover no-outlier-detection",
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.failover[0] conflict",
+    "spec.trafficPolicy.loadBalancer.localityLbSetting.failover[1].from locality",
+  ],
+  [
+    "localities in two ways, zones by label",
+    "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}, zoneAwareLbSetting: {failoverPriority: [topology.kubernetes.io/zone], minClusterSize: 0}}}",
+    "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting conflict",
+    "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.failoverPriority[0] conflict",
+    "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.minClusterSize range",
+  ],
+  [
     "tunnels, PROXY headers and budgets",
     "host: a\ntrafficPolicy: {tunnel: {targetHost: b.com, targetPort: 443}, proxyProtocol: {version: V2}, retryBudget: {percent: 10, budgetInterval: 0s}}",
   ],

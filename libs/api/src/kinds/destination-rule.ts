@@ -17,8 +17,6 @@ import { checkClientTls, checkConnectionPool, checkOutlierDetection, checkTunnel
 
 /** Fields of a traffic policy, wherever one stands. */
 const policyFields: readonly NotBuiltField[] = [
-  { path: "loadBalancer.localityLbSetting", reason: "endpoints are not weighted by locality" },
-  { path: "loadBalancer.zoneAwareLbSetting", reason: "endpoints are not chosen by zone" },
   {
     path: "outlierDetection.consecutiveErrors",
     reason: "it is deprecated; use consecutive5xxErrors or consecutiveGatewayErrors",

@@ -6,6 +6,7 @@ import { checkDistinct } from "../rules/distinct.ts";
 import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { defineKind } from "./definition.ts";
+import { checkLocality, checkZoneAware } from "./locality.ts";
 import { checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
 /** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
@@ -30,6 +31,7 @@ const built: ReadonlySet<string> = new Set([
   "h2UpgradePolicy",
   "inboundTrafficPolicy",
   "meshMTLS",
+  "localityLbSetting",
   "outboundTrafficPolicy",
   "pathNormalization",
   "protocolDetectionTimeout",
@@ -42,6 +44,7 @@ const built: ReadonlySet<string> = new Set([
   "trustDomain",
   "trustDomainAliases",
   "verifyCertificateAtClient",
+  "zoneAwareLbSetting",
 ]);
 
 /** Why the others do nothing, and what does. */
@@ -128,6 +131,8 @@ export const meshConfig = defineKind({
     const { connectionPool, outlierDetection } = spec.defaultTrafficPolicy ?? {};
     checkConnectionPool(connectionPool, at.at("defaultTrafficPolicy", "connectionPool"));
     checkOutlierDetection(outlierDetection, at.at("defaultTrafficPolicy", "outlierDetection"));
+    checkLocality(spec.localityLbSetting, at.at("localityLbSetting"), true);
+    checkZoneAware(spec.zoneAwareLbSetting, at.at("zoneAwareLbSetting"));
     checkProviders(spec, at.at("extensionProviders"));
   },
 });

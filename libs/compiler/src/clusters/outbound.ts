@@ -15,6 +15,9 @@ import {
   outlierDetectionOf,
   upstreamHttpOf,
 } from "./settings-of-policy.ts";
+import { inPlaces, localitiesOf } from "../spread/places.ts";
+import { localityPolicy } from "../spread/setting.ts";
+import type { LocalityPolicy } from "../spread/setting.ts";
 import { followsHost, upstreamTls } from "./tls.ts";
 import { portPolicy } from "./traffic-policy.ts";
 import type { PortPolicy } from "./traffic-policy.ts";
@@ -46,9 +49,14 @@ function sniCluster(cluster: ir.Cluster, { host, port, subset }: ir.OutboundClus
     discovery.kind === "endpoints"
       ? { kind: "endpoints", query: { ...discovery.query, cluster: ref, onlyMutualTls: true } }
       : discovery.kind === "dns" || discovery.kind === "static"
-        ? { ...discovery, endpoints: discovery.endpoints.filter((endpoint) => endpoint.mutualTls) }
+        ? { ...discovery, localities: discovery.localities.flatMap(withMutualTls) }
         : discovery;
   return { ...cluster, ref, discovery: secured, http: { protocol: "tcp" }, tls: { mode: "none" } };
+}
+
+function withMutualTls(locality: ir.FixedLocality): readonly ir.FixedLocality[] {
+  const endpoints = locality.endpoints.filter((endpoint) => endpoint.mutualTls);
+  return endpoints.length === 0 ? [] : [{ ...locality, endpoints }];
 }
 
 interface Destination {
@@ -70,7 +78,9 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   const asked = portPolicy(settings, { policy, subset: subset?.name ?? "", port: port.number });
   const { loadBalancer, connectionPool } = asked;
   const owner = policy?.origin ?? service.origin;
-  const discovery = discoveryOf(context, ref, destination, isPassthrough(loadBalancer));
+  const places = localityPolicy(settings, asked, service.preference);
+  const question = { ...destination, cluster: ref, places, passthrough: isPassthrough(loadBalancer) };
+  const discovery = discoveryOf(context, question);
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
   const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery };
   const tls = upstreamTls(context, security);
@@ -80,6 +90,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     tls,
     connectTimeoutMs: connectTimeoutOf(connectionPool, settings),
     balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancing(context, asked, owner),
+    ...betweenLocalities(context, places, { asked, owner }),
     limits: limits(context, asked, owner),
     ...keepaliveOf(connectionPool, settings),
     ...outlierDetectionOf(asked.outlierDetection),
@@ -126,13 +137,27 @@ function proxyProtocol(
   return { proxyProtocol: asked.version === 1 ? 2 : 1 };
 }
 
-function discoveryOf(
+const weighingPlaces = "envoy.load_balancing_policies.wrr_locality";
+
+function betweenLocalities(
   context: Context,
-  cluster: ir.OutboundClusterRef,
-  destination: Destination,
-  passthrough: boolean,
-): ir.Discovery {
-  const { service, port, subset } = destination;
+  { weighted, zoneAware }: LocalityPolicy,
+  { asked, owner }: { readonly asked: PortPolicy; readonly owner: ObjectRef },
+): Pick<ir.Cluster, "betweenLocalities"> {
+  const byExtension = asked.loadBalancer?.lbPolicy.case === "backendUtilization";
+  if (weighted && byExtension && !requires(context, weighingPlaces, owner, "localities have no shares")) return {};
+  if (weighted) return { betweenLocalities: { by: "weight" } };
+  return zoneAware === undefined ? {} : { betweenLocalities: { by: "zone", minimumSize: zoneAware.minimumSize } };
+}
+
+interface DiscoveryQuestion extends Destination {
+  readonly cluster: ir.OutboundClusterRef;
+  readonly places: LocalityPolicy;
+  readonly passthrough: boolean;
+}
+
+function discoveryOf(context: Context, question: DiscoveryQuestion): ir.Discovery {
+  const { service, port, subset, cluster, places, passthrough } = question;
   const intercepted = context.scope.interception !== "none";
   // A gateway's clients mean the gateway, so it has no destination to go back to.
   if (service.resolution === "none" && context.scope.type !== "router")
@@ -141,18 +166,22 @@ function discoveryOf(
   if (service.headless && intercepted && subset === undefined) return { kind: "original-destination" };
   const labels: Labels = subset?.labels ?? {};
   if (service.resolution === "endpoints" || service.resolution === "none") {
-    return { kind: "endpoints", query: { cluster, namespace: service.namespace, portName: port.name, labels } };
+    const { spread } = places;
+    const { namespace } = service;
+    const query = { cluster, namespace, portName: port.name, labels, ...(spread === undefined ? {} : { spread }) };
+    return { kind: "endpoints", query };
   }
-  const endpoints = dnsEndpoints(context, service, { port, labels });
+  const localities = dnsEndpoints(context, service, { port, labels, places });
+  const endpoints = localities.flatMap((locality) => locality.endpoints);
   // Envoy resolves only one name in a logical cluster.
   const logical = service.resolution === "dns-round-robin" && endpoints.length === 1;
-  if (endpoints.every((endpoint) => isIp(endpoint.address))) return { kind: "static", endpoints };
+  if (endpoints.every((endpoint) => isIp(endpoint.address))) return { kind: "static", localities };
   return {
     kind: "dns",
     mode: logical ? "logical" : "strict",
     refreshMs: context.settings.dnsRefreshMs,
     family: lookupFamily(context),
-    endpoints,
+    localities,
   };
 }
 
@@ -165,15 +194,17 @@ function lookupFamily({ scope, settings }: Context): "v4" | "v6" | "all" {
 function dnsEndpoints(
   context: Context,
   service: ServiceRecord,
-  { port, labels }: { readonly port: RecordPort; readonly labels: Labels },
-): readonly ir.FixedEndpoint[] {
+  { port, labels, places }: { readonly port: RecordPort; readonly labels: Labels; readonly places: LocalityPolicy },
+): readonly ir.FixedLocality[] {
   const records = context.endpointsOf(service)?.records ?? [];
-  return records
+  const members = records
     .filter(({ address, health }) => health === "healthy" && !address.startsWith("unix:"))
     .filter((record) => isEmptyRecord(labels) || selects(labels, record.labels))
     .flatMap((record) => {
       const number = record.portFor(port.name, port.number, port.targetPort);
       if (number === undefined) return [];
-      return [{ address: record.address, port: number, weight: record.weight, mutualTls: record.mutualTls }];
+      const { address, weight, mutualTls } = record;
+      return [{ record, endpoint: { address, port: number, weight, mutualTls } }];
     });
+  return localitiesOf(inPlaces(members), places.spread, context.scope.vantage);
 }

@@ -52,7 +52,7 @@ function discoveryOf(discovery: ir.Discovery): ir.GrpcCluster["discovery"] | und
   if (discovery.kind === "endpoints") return discovery;
   if (discovery.kind !== "dns" && discovery.kind !== "static") return undefined;
   // The one form in which gRPC takes addresses from the cluster itself is a single name.
-  const [only, ...others] = discovery.endpoints;
+  const [only, ...others] = discovery.localities.flatMap(({ endpoints }) => endpoints);
   if (only === undefined || others.length > 0) return undefined;
   return { kind: "dns", address: only.address, port: only.port };
 }

@@ -45,6 +45,8 @@ export interface ServiceRecord {
   readonly workloadSelector?: Labels;
   readonly entryEndpoints: readonly EntryEndpoint[];
   readonly subjectAltNames: readonly string[];
+  /** Which endpoints its callers want first, where no rule says. */
+  readonly preference?: "zone" | "node" | "network";
   readonly exportTo: readonly string[];
   readonly createdAtMs: number;
   readonly origin: ObjectRef;
@@ -79,6 +81,7 @@ function serviceRecord(service: Service): ServiceRecord {
     resolution: service.externalName === "" ? "endpoints" : "dns",
     headless: service.headless,
     ...(service.publishNotReady ? { publishNotReady: true } : {}),
+    ...preferenceOf(service.annotations),
     addresses: service.addresses,
     givenAddresses: [],
     ports: service.ports.filter((port) => port.protocol !== "udp"),
@@ -114,6 +117,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       resolution,
       headless: false,
       addresses: spec.addresses.map(withoutFullLength).sort(),
+      ...preferenceOf(meta.annotations),
       givenAddresses: (state?.addresses ?? []).filter((each) => each.host === host).map((each) => each.address),
       ports: spec.ports
         .map((port) => ({
@@ -138,6 +142,20 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       origin: object.origin,
     };
   });
+}
+
+/** `spec.trafficDistribution` of a Kubernetes Service comes as this annotation, too. */
+const distributionAnnotation = "networking.istio.io/traffic-distribution";
+const distributions: Readonly<Record<string, NonNullable<ServiceRecord["preference"]>>> = {
+  preferclose: "zone",
+  prefersamezone: "zone",
+  prefersamenode: "node",
+  prefersamenetwork: "network",
+};
+
+function preferenceOf(annotations: Labels): Pick<ServiceRecord, "preference"> {
+  const preference = distributions[annotations[distributionAnnotation]?.toLowerCase() ?? ""];
+  return preference === undefined ? {} : { preference };
 }
 
 /** `10.0.0.1/32` is a single address. */

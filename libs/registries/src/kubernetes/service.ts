@@ -1,4 +1,4 @@
-import type { Origin, Service, ServicePort } from "@lateen/model";
+import type { Labels, Origin, Service, ServicePort } from "@lateen/model";
 import { kubernetesRegistry, serviceHost } from "./options.ts";
 import type { KubernetesOptions } from "./options.ts";
 import { protocolOf } from "./protocol.ts";
@@ -6,6 +6,7 @@ import { concluded, readNames, Reader } from "./reader.ts";
 import type { Conversion } from "./reader.ts";
 
 const exportToAnnotation = "networking.istio.io/exportTo";
+const distributionAnnotation = "networking.istio.io/traffic-distribution";
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** A core/v1 Service. `place` says where it was read, for messages. */
@@ -32,7 +33,7 @@ export function convertService(
     addresses,
     ports: spec.objects("ports").map(readPort),
     labels: metadata.labels("labels"),
-    annotations,
+    annotations: withDistribution(annotations, spec.string("trafficDistribution")),
     selector: spec.labels("selector"),
     createdAtMs,
     externalName,
@@ -44,6 +45,11 @@ export function convertService(
       .filter((each) => each !== ""),
     origin: { kind: "Service", namespace, name, ...place },
   });
+}
+
+/** What the spec says counts more than Istio's annotation for the same. */
+function withDistribution(annotations: Labels, distribution: string): Labels {
+  return distribution === "" ? annotations : { ...annotations, [distributionAnnotation]: distribution };
 }
 
 /** Virtual addresses; `None` and the empty string mean that there is none. */

@@ -37,7 +37,9 @@ function discovery(name: string, from: ir.GrpcCluster["discovery"]): Fields {
   const { address, port } = from;
   return {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.LOGICAL_DNS },
-    loadAssignment: fixedEndpoints(name, [{ address, port, weight: 1, mutualTls: false }]),
+    loadAssignment: fixedEndpoints(name, [
+      { region: "", zone: "", subzone: "", endpoints: [{ address, port, weight: 1, mutualTls: false }] },
+    ]),
   };
 }
 

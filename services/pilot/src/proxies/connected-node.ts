@@ -19,11 +19,14 @@ function parse(proxy: ConnectedProxy): ProxyNode {
   return parsed.node;
 }
 
-function binaryOf({ extensions, userAgentVersionType: build }: ConnectedProxy["node"]): ProxyBinary {
+function binaryOf({ extensions, locality, userAgentVersionType: build }: ConnectedProxy["node"]): ProxyBinary {
   const version = build.case === "userAgentBuildVersion" ? build.value.version : undefined;
   return {
     extensions: extensions.map(({ name }) => name),
     configTypes: extensions.flatMap(({ typeUrls }) => typeUrls),
+    ...(locality === undefined
+      ? {}
+      : { locality: { region: locality.region, zone: locality.zone, subzone: locality.subZone } }),
     ...(version === undefined ? {} : { release: { major: version.majorNumber, minor: version.minorNumber } }),
   };
 }
