@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
+import { cacheDirectory } from "./cache-directory.ts";
 
 const run = promisify(execFile);
 
@@ -49,7 +49,7 @@ async function find(wanted: Program, options: BinaryOptions): Promise<string> {
     return given;
   }
   const version = options.version ?? wanted.version;
-  const directory = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "lateen", "bin");
+  const directory = join(cacheDirectory(), "bin");
   const target = join(directory, `${wanted.program}-${version}`);
   if (await isExecutable(target)) return target;
   await mkdir(directory, { recursive: true });

@@ -1,4 +1,5 @@
-/** A gRPC client that finds its servers by xDS: makes the calls its parent orders, one after the other, and reports. */
+/** A gRPC client that finds its servers by xDS: makes the calls its parent orders, a line each, and reports, a line each. */
+import { createInterface } from "node:readline";
 import { credentials, makeClientConstructor, Metadata, status } from "@grpc/grpc-js";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import { register, XdsChannelCredentials } from "@grpc/grpc-js-xds";
@@ -51,4 +52,6 @@ async function run(order: CallOrder): Promise<CallReport> {
   return { answers, errors, detail };
 }
 
-process.on("message", (order: CallOrder) => void run(order).then((report) => process.send?.(report)));
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await run(JSON.parse(line) as CallOrder)));
+}

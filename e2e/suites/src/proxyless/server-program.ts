@@ -13,5 +13,5 @@ const server = new XdsServer();
 server.addService(echoService, { call });
 server.bindAsync(address, new XdsServerCredentials(ServerCredentials.createInsecure()), (error) => {
   if (error !== null) throw error;
-  process.send?.({ serving: address });
+  console.log(JSON.stringify({ serving: address }));
 });

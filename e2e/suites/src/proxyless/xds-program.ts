@@ -1,8 +1,10 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { goProgram } from "@lateen/binaries";
 import type { TempDir } from "@lateen/e2e-harness";
 import type { CallOrder, CallReport } from "./protocol.ts";
 
@@ -21,25 +23,41 @@ export interface XdsProgramOptions {
   readonly certificates: { readonly chain: string; readonly privateKey: string; readonly roots: string };
 }
 
-/** A program of this folder with a bootstrap file as Istio's agent writes one. Ends on dispose. */
+/** How the client and the server of one gRPC library are started. */
+export interface Library {
+  readonly name: string;
+  readonly client: readonly string[];
+  /** Followed by a name and `address:port`. */
+  readonly server: readonly string[];
+}
+
+export const grpcJs: Library = {
+  name: "@grpc/grpc-js-xds",
+  client: [process.execPath, join(import.meta.dirname, "client-program.ts")],
+  server: [process.execPath, join(import.meta.dirname, "server-program.ts")],
+};
+
+/** Built on first use. */
+export async function grpcGo(): Promise<Library> {
+  const program = await goProgram(join(import.meta.dirname, "xds-echo"), { onProgress: console.log });
+  return { name: "google.golang.org/grpc", client: [program, "client"], server: [program, "server"] };
+}
+
+/** A program with a bootstrap file as Istio's agent writes one; orders and reports are lines of JSON. Ends on dispose. */
 export class XdsProgram implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<never>;
+  readonly #lines: AsyncIterator<string>;
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-    this.#ended = once(child, "exit").then(([code]) => {
-      throw new Error(`the program ended with ${String(code)}`);
-    });
-    this.#ended.catch(() => undefined);
+  private constructor([command = "", ...args]: readonly string[], bootstrap: string) {
+    const env = { ...process.env, GRPC_XDS_BOOTSTRAP: bootstrap, GRPC_XDS_EXPERIMENTAL_RBAC: "true" };
+    this.#child = spawn(command, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+    this.#lines = createInterface({ input: this.#child.stdout ?? process.stdin })[Symbol.asyncIterator]();
   }
 
   /** Resolves when the server has its configuration and listens. */
-  static async serve(options: XdsProgramOptions): Promise<XdsProgram> {
-    const program = await XdsProgram.#start(options, "server-program.ts", [
-      options.pod,
-      `${options.address}:${options.port}`,
-    ]);
+  static async serve(library: Library, options: XdsProgramOptions): Promise<XdsProgram> {
+    const command = [...library.server, options.pod, `${options.address}:${options.port}`];
+    const program = new XdsProgram(command, await writeBootstrap(options));
     try {
       await program.#next();
       return program;
@@ -49,18 +67,12 @@ export class XdsProgram implements AsyncDisposable {
     }
   }
 
-  static client(options: XdsProgramOptions): Promise<XdsProgram> {
-    return XdsProgram.#start(options, "client-program.ts", []);
-  }
-
-  static async #start(options: XdsProgramOptions, program: string, args: readonly string[]): Promise<XdsProgram> {
-    const bootstrap = await writeBootstrap(options);
-    const env = { ...process.env, GRPC_XDS_BOOTSTRAP: bootstrap, GRPC_XDS_EXPERIMENTAL_RBAC: "true" };
-    return new XdsProgram(fork(join(import.meta.dirname, program), args, { env, stdio: "inherit" }));
+  static async client(library: Library, options: XdsProgramOptions): Promise<XdsProgram> {
+    return new XdsProgram(library.client, await writeBootstrap(options));
   }
 
   async call(order: CallOrder): Promise<CallReport> {
-    this.#child.send(order);
+    this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
     return (await this.#next()) as CallReport;
   }
 
@@ -71,8 +83,9 @@ export class XdsProgram implements AsyncDisposable {
     });
     late.catch(() => undefined);
     try {
-      const [message] = (await Promise.race([once(this.#child, "message", stop), this.#ended, late])) as [unknown];
-      return message;
+      const line = await Promise.race([this.#lines.next(), late]);
+      if (line.done === true) throw new Error("the program has ended");
+      return JSON.parse(line.value);
     } finally {
       stop.abort();
     }
