@@ -31,6 +31,11 @@ describeSpecs({
       "spec.http[0].redirect.prefixRewrite conflict",
     ],
     [
+      "claims of a token",
+      `hosts: [a]\nhttp: [{match: [{headers: {"@request.auth.claims.group": {exact: a}}}], ${route}}]`,
+      'spec.http[0].match[0].headers["@request.auth.claims.group"] not-built',
+    ],
+    [
       "old spellings",
       `hosts: [a]\nhttp: [{mirror: {host: b}, mirrorPercent: 101, corsPolicy: {allowOrigin: [a]}, ${route}}]`,
       "warning spec.http[0].mirrorPercent deprecated",
