@@ -1,5 +1,5 @@
 /**
- * Generates `gen/` from `proto/upstream/descriptors.binpb` and our own `proto/{mesh,istio}/**.proto`.
+ * Generates `gen/` (in it `types/files_pb.js`, the table behind `src/types.ts`) from `proto/upstream/descriptors.binpb` and our own `proto/{mesh,istio}/**.proto`.
  * Runs after every install; with `--if-stale` it does nothing when the inputs have not changed.
  */
 import { execFileSync } from "node:child_process";
@@ -23,9 +23,15 @@ function inputsDigest(): string {
   return hash.digest("hex");
 }
 
-/** The paths of every file in a FileDescriptorSet: field 1 of the set, field 1 of each file. */
-function pathsIn(set: Buffer): string[] {
-  const paths: string[] = [];
+interface DescribedFile {
+  readonly path: string;
+  /** The file's descriptor. */
+  readonly bytes: Buffer;
+}
+
+/** The files in a FileDescriptorSet: field 1 of the set; a file's path is its field 1. */
+function filesIn(set: Buffer): DescribedFile[] {
+  const files: DescribedFile[] = [];
   let at = 0;
   const varint = (): number => {
     let value = 0;
@@ -40,12 +46,29 @@ function pathsIn(set: Buffer): string[] {
   while (at < set.length) {
     varint(); // the tag of `file`
     const end = varint() + at;
+    const start = at;
     varint(); // the tag of `name`, always first
     const length = varint();
-    paths.push(set.toString("utf8", at, at + length));
+    files.push({ path: set.toString("utf8", at, at + length), bytes: set.subarray(start, end) });
     at = end;
   }
-  return paths;
+  return files;
+}
+
+/** Every file's descriptor as text, so that a type can be had by its name without any module of its own. */
+async function writeTypes(files: readonly DescribedFile[]): Promise<void> {
+  const { fromBinary } = await import("@bufbuild/protobuf");
+  const { FileDescriptorProtoSchema } = await import("@bufbuild/protobuf/wkt");
+  const table = files.map(({ path, bytes }) => {
+    const { package: scope, messageType } = fromBinary(FileDescriptorProtoSchema, bytes);
+    const names = messageType.map(({ name }) => (scope === "" ? name : `${scope}.${name}`));
+    return [path, names, bytes.toString("base64")] as const;
+  });
+  mkdirSync(join(gen, "types"), { recursive: true });
+  const lines = table.map((entry) => `  ${JSON.stringify(entry)},\n`).join("");
+  writeFileSync(join(gen, "types/files_pb.js"), `/* eslint-disable */\nexport const files = [\n${lines}];\n`);
+  const type = "readonly (readonly [path: string, messages: readonly string[], descriptor: string])[]";
+  writeFileSync(join(gen, "types/files_pb.d.ts"), `export declare const files: ${type};\n`);
 }
 
 const require = createRequire(import.meta.url);
@@ -64,8 +87,11 @@ if (!(process.argv.includes("--if-stale") && isFresh)) {
     `--es_out=${gen}`,
     "--es_opt=target=js+dts,import_extension=js",
   ];
-  const upstream = pathsIn(readFileSync(descriptors)).filter((path) => !path.startsWith("google/protobuf/"));
-  run([...args, ...upstream]);
+  const upstream = filesIn(readFileSync(descriptors)).filter(({ path }) => !path.startsWith("google/protobuf/"));
+  run([...args, ...upstream.map(({ path }) => path)]);
   run([`-I${join(root, "proto")}`, ...args, ...ownFiles]);
+  const own = join(gen, "own.binpb");
+  run([`-I${join(root, "proto")}`, `--descriptor_set_in=${descriptors}`, `--descriptor_set_out=${own}`, ...ownFiles]);
+  await writeTypes([...upstream, ...filesIn(readFileSync(own))]);
   writeFileSync(stampFile, stamp);
 }

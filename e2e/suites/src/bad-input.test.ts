@@ -167,14 +167,14 @@ suite("bad input in the folder", () => {
         /VirtualServise/,
       ],
       [
-        "envoyfilter.yaml",
+        "operator.yaml",
         {
-          apiVersion: "networking.istio.io/v1alpha3",
-          kind: "EnvoyFilter",
+          apiVersion: "install.istio.io/v1alpha1",
+          kind: "IstioOperator",
           metadata: { name: "b", namespace: "shop" },
           spec: {},
         },
-        /EnvoyFilter/,
+        /IstioOperator/,
       ],
       [
         "group.yaml",

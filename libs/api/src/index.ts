@@ -30,6 +30,7 @@ export { fromConfigObject, toConfigObject } from "./store-form.ts";
 export type { RateLimit } from "@lateen/protos/mesh/policy/v1alpha1/rate_limit_pb.js";
 export type { MeshConfig } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 export type { DestinationRule } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
+export type { EnvoyFilter } from "@lateen/protos/networking/v1alpha3/envoy_filter_pb.js";
 export type { Gateway } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
 export type { ServiceEntry } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
 export type { Sidecar } from "@lateen/protos/networking/v1alpha3/sidecar_pb.js";

@@ -1,6 +1,9 @@
+import type { DescMessage, JsonObject } from "@bufbuild/protobuf";
 import type { Origin, Violation } from "@lateen/model";
 import { formatPath } from "./path.ts";
 import type { Path } from "./path.ts";
+import { readMessage } from "./schema/read-message.ts";
+import type { ReadOptions } from "./schema/read-message.ts";
 import type { PositionIndex } from "./source/positions.ts";
 
 /** Points at one place of the object under check. Rules move it down with `at` and speak through it. */
@@ -8,7 +11,16 @@ export interface Cursor {
   at(...segments: (string | number)[]): Cursor;
   error(code: string, message: string): void;
   warning(code: string, message: string): void;
+  /** Judges `raw`, which stands here as free-form JSON, as a message of `schema` in protobuf's own JSON form. */
+  read(schema: DescMessage, raw: unknown): JsonObject;
 }
+
+const plainMessages: ReadOptions = {
+  notBuilt: new Map(),
+  unknownFields: "error",
+  nonEmpty: new Map(),
+  dialect: "protobuf",
+};
 
 /** Collects every violation of one object. Positions are looked up as they come, so a good object costs nothing. */
 export class Report {
@@ -36,6 +48,7 @@ export class Report {
       at: (...segments) => this.cursor([...path, ...segments]),
       error: (code, message) => this.add("error", path, code, message),
       warning: (code, message) => this.add("warning", path, code, message),
+      read: (schema, raw) => readMessage(schema, raw, path, this, plainMessages),
     };
   }
 }

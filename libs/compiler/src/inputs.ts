@@ -13,13 +13,13 @@ export function compileInputs(snapshot: MeshSnapshot, scope: ProxyScope): object
   return snapshot.inputs.get(key) ?? snapshot.inputs.take(key, elementsOf(snapshot, scope), () => ({ scope: key }));
 }
 
-type Partial = ScopedIndex | "authorizationPolicies" | "telemetries" | "rateLimits" | "gateways";
+type Partial = ScopedIndex | "authorizationPolicies" | "telemetries" | "rateLimits" | "gateways" | "envoyFilters";
 /** Read only for what the scope holds of them already. */
 type InScope = "peerAuthentications" | "labelKeys" | "vantage" | "findings";
 type Whole = Omit<ConfigIndexes, Partial | InScope>;
 
 function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown[] {
-  const { authorizationPolicies, telemetries, rateLimits, gateways, virtualServices } = snapshot;
+  const { authorizationPolicies, telemetries, rateLimits, gateways, virtualServices, envoyFilters } = snapshot;
   const policies = [
     policiesOf(authorizationPolicies, scope),
     policiesOf(telemetries, scope),
@@ -37,6 +37,7 @@ function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown
     snapshot.views.viewOf(scope),
     ...policies,
     ...scope.gateways.flatMap(gateway),
+    ...[...(scope.patches ?? []), undefined, ...(scope.unloadable ?? [])].map((ref) => ref && envoyFilters.find(ref)),
   ];
 }
 

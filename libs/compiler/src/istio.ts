@@ -2,6 +2,7 @@
 import type {
   AuthorizationPolicy,
   DestinationRule,
+  EnvoyFilter,
   Gateway,
   MeshConfig,
   PeerAuthentication,
@@ -16,6 +17,7 @@ import type {
 export type {
   AuthorizationPolicy,
   DestinationRule,
+  EnvoyFilter,
   Gateway,
   MeshConfig,
   PeerAuthentication,
@@ -70,3 +72,5 @@ export type ExtensionProvider = MeshConfig["extensionProviders"][number];
 export type EgressListener = Sidecar["egress"][number];
 export type IngressListener = Sidecar["ingress"][number];
 export type RateLimitObjectRule = RateLimit["rules"][number];
+export type EnvoyFilterPatch = EnvoyFilter["configPatches"][number];
+export type EnvoyFilterMatch = NonNullable<EnvoyFilterPatch["match"]>;

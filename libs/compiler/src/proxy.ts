@@ -11,6 +11,7 @@ import { serverGroups } from "./listeners/gateway-servers.ts";
 import { gatewayOutput } from "./listeners/gateway.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
+import { additionsPart, patchedPart, patchesOf } from "./patches.ts";
 import type { ProxyScope } from "./scope.ts";
 import { sidecarOutboundSide } from "./sidecar-outbound-side.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
@@ -35,6 +36,7 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
     routeTables: parts.flatMap(({ routeTables }) => routeTables),
     ...(nameTable === undefined ? {} : { nameTable }),
     ...(grpc === undefined ? {} : { grpc }),
+    ...patchesOf(snapshot, scope, new Findings()),
   });
   return { value, findings };
 }
@@ -45,7 +47,10 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
  */
 export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
   const findings = new Findings();
-  return { value: partsOf(snapshot, scope, findings), findings: findings.list() };
+  const parts = partsOf(snapshot, scope, findings);
+  const { patches, additions } = patchesOf(snapshot, scope, findings);
+  const patched = parts.map((part, index) => patchedPart(part, patches, index === 0 ? "outbound" : "inbound"));
+  return { value: [...patched, ...additionsPart(additions)], findings: findings.list() };
 }
 
 function partsOf(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {

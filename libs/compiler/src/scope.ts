@@ -4,6 +4,7 @@ import { featuresOf } from "./envoy-features.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
 import type { EndpointRecord } from "./index/endpoints.ts";
 import { workloadAt } from "./index/endpoints.ts";
+import type { PreparedPatch } from "./index/envoy-filters.ts";
 import { peerModesFor } from "./index/peer-modes.ts";
 import type { PeerModes } from "./index/peer-modes.ts";
 import { byAge } from "./index/ordering.ts";
@@ -61,6 +62,10 @@ export interface ProxyScope {
   readonly vantage?: Vantage;
   /** The Sidecar it is under, as `Sidecar/namespace/name`. */
   readonly sidecar?: string;
+  /** Patches of EnvoyFilters in the order of application, as `EnvoyFilter/namespace/name#0`; absent when there are none. */
+  readonly patches?: readonly string[];
+  /** Patches that would apply if the binary contained what they configure. */
+  readonly unloadable?: readonly string[];
 }
 
 /** Where `node` stands in the mesh of `snapshot`. Cheap: run it for each proxy and each revision. */
@@ -99,6 +104,22 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
         : [],
     ...(vantage === undefined ? {} : { vantage }),
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
+    ...selectedPatches(snapshot, node, labels),
+  };
+}
+
+function selectedPatches(
+  snapshot: MeshSnapshot,
+  node: ProxyNode,
+  labels: Labels,
+): Pick<ProxyScope, "patches" | "unloadable"> {
+  const meant = node.dataPlane === "grpc" ? [] : snapshot.envoyFilters.forProxy(node, labels);
+  const isLoadable = ({ configTypes }: PreparedPatch): boolean =>
+    configTypes.every((type) => node.configTypes?.has(type) ?? true);
+  const [patches, unloadable] = [meant.filter(isLoadable), meant.filter((patch) => !isLoadable(patch))];
+  return {
+    ...(patches.length === 0 ? {} : { patches: patches.map(({ ref }) => ref) }),
+    ...(unloadable.length === 0 ? {} : { unloadable: unloadable.map(({ ref }) => ref) }),
   };
 }
 

@@ -49,8 +49,9 @@ export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): 
  * its application, so there everything counts. Where the proxy is concerns only endpoints that are compiled with it.
  */
 function callerOf(snapshot: MeshSnapshot, scope: ProxyScope): ProxyScope {
-  if (scope.interception === "none") return scope;
-  const { vantage, ...rest } = scope;
+  const { patches: _patches, unloadable: _unloadable, ...unpatched } = scope;
+  if (scope.interception === "none") return unpatched;
+  const { vantage, ...rest } = unpatched;
   return {
     ...rest,
     ...(vantage !== undefined && snapshot.vantage.compiled ? { vantage } : {}),

@@ -5,6 +5,8 @@ import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
 import type { EndpointIndex, SeenEndpoints } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
 import { byPair } from "./index/remember.ts";
+import { indexEnvoyFilters } from "./index/envoy-filters.ts";
+import type { EnvoyFilterIndex } from "./index/envoy-filters.ts";
 import { indexPolicies } from "./index/selection.ts";
 import type { PolicyIndex, Selecting } from "./index/selection.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
@@ -18,6 +20,7 @@ import type { VirtualServiceIndex } from "./index/virtual-services.ts";
 import type {
   AuthorizationPolicy,
   DestinationRule,
+  EnvoyFilter,
   Gateway,
   MeshConfig,
   PeerAuthentication,
@@ -60,6 +63,7 @@ export interface ConfigIndexes {
   readonly authorizationPolicies: PolicyIndex<AuthorizationPolicy>;
   readonly telemetries: PolicyIndex<Telemetry>;
   readonly rateLimits: PolicyIndex<RateLimit>;
+  readonly envoyFilters: EnvoyFilterIndex;
   /** Conflicts seen while indexing, which concern no single proxy. */
   readonly findings: readonly Finding[];
   /** Label names that some rule selects proxies by; no other label may influence a compilation. */
@@ -135,7 +139,8 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 /** The fields of `ConfigIndexes` alone, whatever else `from` has. */
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
-  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, findings, labelKeys, vantage } = from;
+  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters } = from;
+  const { findings, labelKeys, vantage } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
@@ -145,6 +150,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     sidecars,
     gateways,
     ...policies,
+    envoyFilters,
     findings,
     labelKeys,
     vantage,
@@ -177,6 +183,7 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     authorizationPolicies: kept.authorizationPolicies(settings, of<AuthorizationPolicy>("AuthorizationPolicy")),
     telemetries: kept.telemetries(settings, of<Telemetry>("Telemetry")),
     rateLimits: kept.rateLimits(settings, of<RateLimit>("RateLimit")),
+    envoyFilters: kept.envoyFilters(settings, of<EnvoyFilter>("EnvoyFilter")),
     virtualServices,
     findings: [services, destinationRules, sidecars, virtualServices].flatMap((index) => index.findings),
     vantage: vantageKeys(settings, of<DestinationRule>("DestinationRule"), services.all),
@@ -197,6 +204,9 @@ const kept = {
     indexSidecars(objects, settings.rootNamespace),
   ),
   gateways: byPair((_settings: MeshSettings, objects: readonly MeshObject<Gateway>[]) => [...objects].sort(byAge)),
+  envoyFilters: byPair((settings: MeshSettings, objects: readonly MeshObject<EnvoyFilter>[]) =>
+    indexEnvoyFilters(objects, settings.rootNamespace),
+  ),
   virtualServices: byPair((settings: MeshSettings, objects: readonly MeshObject<VirtualService>[]) =>
     indexVirtualServices(objects, settings),
   ),

@@ -56,6 +56,14 @@ export type {
   RateLimitRule,
   RuleSet,
 } from "./policy.ts";
+export type {
+  ClusterSelection,
+  ListenerSelection,
+  Patch,
+  PatchOperation,
+  PatchTarget,
+  RouteSelection,
+} from "./patch.ts";
 export type { ProxyIr } from "./proxy.ts";
 export type { ClusterRef, ListenerRef, OutboundClusterRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 export type {

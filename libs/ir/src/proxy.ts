@@ -2,6 +2,7 @@ import type { Cluster } from "./cluster.ts";
 import type { GrpcIr } from "./grpc.ts";
 import type { Listener } from "./listener.ts";
 import type { NameTable } from "./name-table.ts";
+import type { Patch } from "./patch.ts";
 import type { RouteTable } from "./route.ts";
 
 /**
@@ -16,4 +17,8 @@ export interface ProxyIr {
   readonly nameTable?: NameTable;
   /** For a gRPC library instead of an Envoy; the other lists are empty then. */
   readonly grpc?: GrpcIr;
+  /** Applied in this order to what the lists above are spelled as; absent for the usual proxy, which has none. */
+  readonly patches?: readonly Patch[];
+  /** Patches that bring a whole cluster, listener or extension of their own. */
+  readonly additions?: readonly Patch[];
 }

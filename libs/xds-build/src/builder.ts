@@ -1,4 +1,7 @@
 import type * as ir from "@lateen/ir";
+import type { Finding } from "@lateen/model";
+import type { Beside } from "./patches/additions.ts";
+import { createPatcher } from "./patches/patcher.ts";
 import {
   buildEndpoints,
   clusterResource,
@@ -12,9 +15,16 @@ import {
 } from "./resources.ts";
 import type { BuiltResource } from "./resources.ts";
 
-/** `buildResources` and `buildEndpoints` that remember. */
+/** Resources, and what of the IR's patches could not be applied to them. */
+export interface BuiltProxy {
+  readonly resources: readonly BuiltResource[];
+  readonly findings: readonly Finding[];
+}
+
+/** `buildProxy` and `buildEndpoints` that remember. */
 export interface Builder {
-  build(proxy: ir.ProxyIr): BuiltResource[];
+  /** Of an IR in parts, one part; `beside` says what the earlier ones made. */
+  build(proxy: ir.ProxyIr, beside?: Beside): BuiltProxy;
   buildEndpoints(set: ir.EndpointSet): BuiltResource;
 }
 
@@ -42,19 +52,31 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
     server: memo<ir.GrpcServer>(grpcServerResource, memory),
     table: memo<ir.GrpcTable>(grpcTableResource, memory),
   };
+  const patch = createPatcher();
   return {
-    build: (proxy) => [
-      ...proxy.clusters.map(cluster),
-      ...proxy.listeners.map(listener),
-      ...proxy.routeTables.map(table),
-      ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
-      ...(proxy.grpc?.clusters ?? []).map(grpc.cluster),
-      ...(proxy.grpc?.clients ?? []).map(grpc.client),
-      ...(proxy.grpc?.servers ?? []).map(grpc.server),
-      ...(proxy.grpc?.tables ?? []).map(grpc.table),
-    ],
+    build(proxy, beside) {
+      const base = {
+        clusters: proxy.clusters.map(cluster),
+        listeners: proxy.listeners.map(listener),
+        routeTables: proxy.routeTables.map(table),
+        others: [
+          ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
+          ...(proxy.grpc?.clusters ?? []).map(grpc.cluster),
+          ...(proxy.grpc?.clients ?? []).map(grpc.client),
+          ...(proxy.grpc?.servers ?? []).map(grpc.server),
+          ...(proxy.grpc?.tables ?? []).map(grpc.table),
+        ],
+      };
+      if (proxy.patches !== undefined || proxy.additions !== undefined) return patch(proxy, base, beside);
+      return { resources: Object.values(base).flat(), findings: [] };
+    },
     buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, memory),
   };
+}
+
+/** Everything at once, for a caller that builds one IR. */
+export function buildProxy(proxy: ir.ProxyIr): BuiltProxy {
+  return createBuilder().build(proxy);
 }
 
 /**

@@ -1,14 +1,15 @@
 /**
  * Spells an IR as Envoy's messages.
  *
- *     ir.ProxyIr ──buildResources──▶ clusters, listeners, routes (bytes)      ir.EndpointSet ──buildEndpoints──▶ bytes
+ *     ir.ProxyIr ──buildProxy──▶ clusters, listeners, routes (bytes)      ir.EndpointSet ──buildEndpoints──▶ bytes
  *
  * Owns: every name and message Envoy sees, the order of filters, what telemetry can read from them (README.md).
  * Never: a decision. The IR is the only input, which makes it the cache key; equal parts give equal bytes.
  * Next: `naming.ts` (all names, made and parsed), `resources.ts`, `http-filters.ts` (the order), `libs/compiler`.
  */
-export { createBuilder } from "./builder.ts";
-export type { Builder } from "./builder.ts";
+export { buildProxy, createBuilder } from "./builder.ts";
+export type { Beside } from "./patches/additions.ts";
+export type { Builder, BuiltProxy } from "./builder.ts";
 export {
   clusterName,
   configPath,
@@ -26,7 +27,7 @@ export {
 export type { SecretRef } from "./naming.ts";
 export { secretNames, verifyReferences } from "./references.ts";
 export type { DanglingReference } from "./references.ts";
-export { buildEndpoints, buildResources, packResource } from "./resources.ts";
+export { buildEndpoints, packResource } from "./resources.ts";
 export type { BuiltResource } from "./resources.ts";
 export { goneVirtualHost, splitRouteTable } from "./split-table.ts";
 export type { SplitRouteTable } from "./split-table.ts";

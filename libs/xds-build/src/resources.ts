@@ -32,20 +32,6 @@ export interface BuiltResource {
   readonly partOrigins?: ReadonlyMap<string, string>;
 }
 
-/** Clusters, listeners, route tables and the name table, in this order; endpoints come by `buildEndpoints`. */
-export function buildResources(proxy: ir.ProxyIr): BuiltResource[] {
-  return [
-    ...proxy.clusters.map(clusterResource),
-    ...proxy.listeners.map(listenerResource),
-    ...proxy.routeTables.map(routeTableResource),
-    ...(proxy.nameTable === undefined ? [] : [nameTableResource(proxy.nameTable)]),
-    ...(proxy.grpc?.clusters ?? []).map(grpcClusterResource),
-    ...(proxy.grpc?.clients ?? []).map(grpcClientResource),
-    ...(proxy.grpc?.servers ?? []).map(grpcServerResource),
-    ...(proxy.grpc?.tables ?? []).map(grpcTableResource),
-  ];
-}
-
 export function buildEndpoints(set: ir.EndpointSet): BuiltResource {
   const message = buildLoadAssignment(set);
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);

@@ -6,8 +6,15 @@ export const typeUrls = {
   routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
+  extension: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
-/** Types that `buildResources` makes. All of them are served to every proxy, also those it has no resources of. */
-export const builtTypes: readonly string[] = [typeUrls.cluster, typeUrls.listener, typeUrls.routes, typeUrls.nameTable];
+/** Types that `buildProxy` makes. All of them are served to every proxy, also those it has no resources of. */
+export const builtTypes: readonly string[] = [
+  typeUrls.cluster,
+  typeUrls.listener,
+  typeUrls.routes,
+  typeUrls.extension,
+  typeUrls.nameTable,
+];

@@ -226,7 +226,7 @@ test("debug pages show proxies, resources and the mesh", async () => {
   assert.deepEqual(proxy.types.map(({ name }: { name: string }) => name).sort(), ["CDS", "EDS", "LDS", "RDS"]);
   for (const type of proxy.types) assert.equal(type.sent_nonce, type.acked_nonce);
   const dump = await page("/debug/config_dump?proxyID=web-0.shop");
-  assert.deepEqual(Object.keys(dump.resources).sort(), ["CDS", "EDS", "LDS", "NDS", "RDS"]);
+  assert.deepEqual(Object.keys(dump.resources).sort(), ["CDS", "ECDS", "EDS", "LDS", "NDS", "RDS"]);
   const text = JSON.stringify(dump);
   assert.match(text, /"timeout":"3s"/);
   assert.match(text, /HttpConnectionManager/);

@@ -54,7 +54,43 @@ const subsets = `${head("DestinationRule", "reviews")}spec: {host: reviews, subs
 const gateway = (name: string): string =>
   `${head("Gateway", name)}spec: {selector: {app: reviews}, servers: [{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*.example.com"]}]}\n---\n`;
 
+const envoyFilter = (name: string, patches: string, more = ""): string =>
+  `apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: ${name}}\nspec: {configPatches: [${patches}]${more}}\n---\n`;
+const removal = "{applyTo: CLUSTER, match: {proxy: {proxyVersion: x}}, patch: {operation: REMOVE, value: {name: n}}}";
+
 const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])[] = [
+  [
+    "a relative operation without a priority",
+    envoyFilter("a", removal),
+    /^warning IST0151 a spec\.configPatches\[0\]: /,
+  ],
+  ["a relative operation with a priority", envoyFilter("a", removal, ", priority: 10")],
+  [
+    "a relative operation beside one for a version",
+    envoyFilter("a", removal) + envoyFilter("b", removal),
+    /^warning IST0151 a /,
+    /^warning IST0155 b .* another patch of "n" /,
+  ],
+  [
+    "operations that have no effect",
+    envoyFilter(
+      "a",
+      "{applyTo: CLUSTER, patch: {operation: REPLACE, value: {name: a}}}, {applyTo: ROUTE_CONFIGURATION, patch: {operation: ADD, value: {name: a}}}, {applyTo: ROUTE_CONFIGURATION, patch: {operation: REMOVE}}",
+      ", priority: 1",
+    ),
+    /^error IST0152 a spec\.configPatches\[0\]: REPLACE has no effect on CLUSTER/,
+    /^error IST0153 a spec\.configPatches\[1\]: ADD /,
+    /^error IST0154 a spec\.configPatches\[2\]: REMOVE /,
+  ],
+  [
+    "a selector without workloads",
+    envoyFilter(
+      "a",
+      "{applyTo: CLUSTER, patch: {operation: MERGE, value: {}}}",
+      ", workloadSelector: {labels: {app: none}}",
+    ),
+    /^warning IST0127 a spec\.workloadSelector: no workload in namespace default has the labels app=none/,
+  ],
   [
     "what fits together says nothing",
     subsets +

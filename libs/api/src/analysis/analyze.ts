@@ -1,5 +1,6 @@
 import type { Finding } from "@lateen/model";
 import { analyzeDestinationRules } from "./destination-rules.ts";
+import { analyzeEnvoyFilters } from "./envoy-filters.ts";
 import { analyzeGateways } from "./gateways.ts";
 import { analyzePolicies } from "./policies.ts";
 import { analyzeSidecars } from "./sidecars.ts";
@@ -14,6 +15,7 @@ const analyzers: readonly ((world: World) => Finding[])[] = [
   analyzeGateways,
   analyzePolicies,
   analyzeSidecars,
+  analyzeEnvoyFilters,
   analyzeServices,
 ];
 

@@ -9,11 +9,6 @@ export interface UnbuiltKind {
 export const unbuiltKinds: readonly UnbuiltKind[] = [
   {
     group: "networking.istio.io",
-    kind: "EnvoyFilter",
-    remedy: "for rate limits use RateLimit (policy.lateen.dev/v1alpha1)",
-  },
-  {
-    group: "networking.istio.io",
     kind: "ProxyConfig",
     remedy: "use the annotation proxy.istio.io/config or meshConfig.defaultConfig",
   },

@@ -2,6 +2,7 @@ import { didYouMean } from "../schema/suggest.ts";
 import { authorizationPolicy } from "./authorization-policy.ts";
 import type { KindDefinition } from "./definition.ts";
 import { destinationRule } from "./destination-rule.ts";
+import { envoyFilter } from "./envoy-filter.ts";
 import { gateway } from "./gateway.ts";
 import { meshConfig } from "./mesh-config.ts";
 import { unbuiltKinds } from "./not-built.ts";
@@ -23,6 +24,7 @@ export const kinds: readonly KindDefinition[] = [
   sidecar,
   workloadEntry,
   workloadGroup,
+  envoyFilter,
   peerAuthentication,
   authorizationPolicy,
   telemetry,

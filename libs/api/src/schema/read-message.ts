@@ -3,9 +3,10 @@ import type { DescEnum, DescField, DescMessage, JsonObject, JsonValue } from "@b
 import type { Path } from "../path.ts";
 import type { Report } from "../report.ts";
 import { isRecord } from "../source/documents.ts";
-import { readScalar } from "./scalars.ts";
+import { readAny, typedStructs } from "./any.ts";
+import { readNumberText, readScalar } from "./scalars.ts";
 import { describe, didYouMean } from "./suggest.ts";
-import { wellKnownTypes } from "./well-known.ts";
+import { plainWellKnownTypes, wellKnownTypes } from "./well-known.ts";
 
 /** A field the configuration has and this version does not act on. `path` is from the spec: `http[].match[].statPrefix`. */
 export interface NotBuiltField {
@@ -22,6 +23,11 @@ export interface ReadOptions {
   readonly unknownFields: "error" | "warning";
   /** Lists that may be left out but not written empty, by pattern, with what to write. */
   readonly nonEmpty: ReadonlyMap<string, string>;
+  /**
+   * How values are written. `istio`: as its users do, Go's durations among them. `protobuf`: protobuf's JSON form with
+   * all that it allows, for messages that are not Istio's.
+   */
+  readonly dialect?: "istio" | "protobuf";
 }
 
 /** Where the walk is: the object's path for messages, the pattern for data about fields. */
@@ -48,7 +54,9 @@ export function readMessage(
 }
 
 function readMessageValue(schema: DescMessage, raw: unknown, place: Place): JsonValue | undefined {
-  const wellKnown = wellKnownTypes[schema.typeName];
+  const isPlain = place.options.dialect === "protobuf";
+  if (isPlain && schema.typeName === "google.protobuf.Any") return readAnyValue(raw, place);
+  const wellKnown = (isPlain ? plainWellKnownTypes[schema.typeName] : undefined) ?? wellKnownTypes[schema.typeName];
   if (wellKnown) {
     const reading = wellKnown(raw);
     if (reading.ok) return reading.json;
@@ -61,6 +69,26 @@ function readMessageValue(schema: DescMessage, raw: unknown, place: Place): Json
     return undefined;
   }
   return readFields(schema, raw, place);
+}
+
+/** The message inside, and inside a TypedStruct the message it stands for. */
+function readAnyValue(raw: unknown, place: Place): JsonValue | undefined {
+  const reading = readAny(raw);
+  if (!reading.ok) {
+    const path = reading.code === "unknown-type" ? [...place.path, "@type"] : place.path;
+    place.report.add("error", path, reading.code, reading.problem);
+    return undefined;
+  }
+  const { schema, typeUrl, fields } = reading;
+  if (wellKnownTypes[schema.typeName]) {
+    const at = { ...place, path: [...place.path, "value"] };
+    const value = readMessageValue(schema, fields["value"], at);
+    return value === undefined ? undefined : { "@type": typeUrl, value };
+  }
+  const members = readFields(schema, fields, place);
+  if (typedStructs.has(schema.typeName) && isRecord(fields["value"]))
+    readAnyValue({ ...fields["value"], "@type": members["typeUrl"] }, { ...place, path: [...place.path, "value"] });
+  return { "@type": typeUrl, ...members };
 }
 
 function readFields(schema: DescMessage, raw: Record<string, unknown>, place: Place): JsonObject {
@@ -82,7 +110,7 @@ function readFields(schema: DescMessage, raw: Record<string, unknown>, place: Pl
     else if (!conflicts(field, key, seen, at)) {
       const json = readField(field, value, {
         ...at,
-        path: [...place.path, field.jsonName],
+        path: [...place.path, place.options.dialect === "protobuf" ? key : field.jsonName],
         pattern: join(place.pattern, field.jsonName),
       });
       if (json !== undefined) members.push([field.jsonName, json]);
@@ -175,7 +203,7 @@ function isScalar(raw: unknown): raw is string | number | boolean {
 }
 
 function readScalarValue(type: ScalarType, raw: unknown, place: Place): JsonValue | undefined {
-  const reading = readScalar(type, raw);
+  const reading = place.options.dialect === "protobuf" ? readNumberText(type, raw) : readScalar(type, raw);
   if (reading.ok) return reading.json;
   place.report.add("error", place.path, "type", reading.problem);
   return undefined;
@@ -184,6 +212,8 @@ function readScalarValue(type: ScalarType, raw: unknown, place: Place): JsonValu
 function readEnumValue(descriptor: DescEnum, raw: unknown, place: Place): JsonValue | undefined {
   const names = descriptor.values.map((value) => value.name);
   if (typeof raw === "string" && names.includes(raw)) return raw;
+  if (place.options.dialect === "protobuf" && descriptor.values.some(({ number }) => number === raw))
+    return raw as number;
   const hint = typeof raw === "string" ? didYouMean(raw, names) : "";
   place.report.add("error", place.path, "enum", `expects one of ${names.join(", ")}, got ${describe(raw)}${hint}`);
   return undefined;

@@ -36,6 +36,13 @@ export function readScalar(type: ScalarType, raw: unknown): Reading {
   }
 }
 
+/** As protobuf's JSON form has it: numbers may be written as text. */
+export function readNumberText(type: ScalarType, raw: unknown): Reading {
+  const isText = type === ScalarType.STRING || type === ScalarType.BYTES || type === ScalarType.BOOL;
+  if (isText || typeof raw !== "string" || !/^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(raw)) return readScalar(type, raw);
+  return readScalar(type, Number.isSafeInteger(Number(raw)) || raw.includes(".") ? Number(raw) : raw);
+}
+
 function readString(raw: unknown): Reading {
   if (typeof raw === "string") return { ok: true, json: raw };
   const quotable = typeof raw === "number" || typeof raw === "boolean" || typeof raw === "bigint";

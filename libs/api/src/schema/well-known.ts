@@ -1,7 +1,7 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { normalizeDuration } from "./duration.ts";
-import { readScalar } from "./scalars.ts";
+import { readNumberText, readScalar } from "./scalars.ts";
 import type { Reading } from "./scalars.ts";
 import { describe } from "./suggest.ts";
 
@@ -24,6 +24,27 @@ export const wellKnownTypes: Readonly<Record<string, (raw: unknown) => Reading>>
   "google.protobuf.Any": () => ({ ok: false, problem: "holds an arbitrary message (Any), which is not supported" }),
   "google.protobuf.FieldMask": () => ({ ok: false, problem: "is a field mask, which is not supported" }),
 };
+
+/** What differs where values are in protobuf's own JSON form. */
+export const plainWellKnownTypes: Readonly<Record<string, (raw: unknown) => Reading>> = {
+  "google.protobuf.Duration": readPlainDuration,
+  "google.protobuf.DoubleValue": (raw) => readNumberText(ScalarType.DOUBLE, raw),
+  "google.protobuf.FloatValue": (raw) => readNumberText(ScalarType.FLOAT, raw),
+  "google.protobuf.Int32Value": (raw) => readNumberText(ScalarType.INT32, raw),
+  "google.protobuf.UInt32Value": (raw) => readNumberText(ScalarType.UINT32, raw),
+  "google.protobuf.FieldMask": (raw) => readScalar(ScalarType.STRING, raw),
+  "google.protobuf.Empty": (raw) =>
+    raw !== null && typeof raw === "object" && Object.keys(raw).length === 0
+      ? { ok: true, json: {} }
+      : { ok: false, problem: `expects {}, got ${describe(raw)}` },
+};
+
+function readPlainDuration(raw: unknown): Reading {
+  if (typeof raw === "string" && /^-?\d{1,12}(\.\d{1,9})?s$/.test(raw)) return { ok: true, json: raw };
+  const meant = typeof raw === "string" ? normalizeDuration(raw) : typeof raw === "number" ? `${raw}s` : undefined;
+  const remedy = meant === undefined ? "" : `; write "${meant}"`;
+  return { ok: false, problem: `expects seconds such as "1.5s", got ${describe(raw)}${remedy}` };
+}
 
 function readDuration(raw: unknown): Reading {
   const json = typeof raw === "string" ? normalizeDuration(raw) : undefined;

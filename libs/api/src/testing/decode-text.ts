@@ -16,6 +16,7 @@ export function decodeSpec(kind: string, spec: string): DecodeResult {
     AuthorizationPolicy: "security.istio.io/v1",
     Telemetry: "telemetry.istio.io/v1",
     RateLimit: "policy.lateen.dev/v1alpha1",
+    EnvoyFilter: "networking.istio.io/v1alpha3",
     MeshConfig: "mesh.istio.io/v1alpha1",
   };
   const body = spec

@@ -81,15 +81,15 @@ test("what is not built is warned of", async () => {
 });
 
 test("kinds that are not built are refused by name, others' kinds pass", async () => {
-  const kind = { group: "networking.istio.io", version: "v1alpha3", kind: "EnvoyFilter" };
+  const kind = { group: "install.istio.io", version: "v1alpha1", kind: "IstioOperator" };
   const refused = await post(
     request(
       "CREATE",
-      { apiVersion: "networking.istio.io/v1alpha3", kind: "EnvoyFilter", metadata: { name: "a" } },
+      { apiVersion: "install.istio.io/v1alpha1", kind: "IstioOperator", metadata: { name: "a" } },
       { kind },
     ),
   );
-  assert.match(refused.response.status?.message ?? "", /EnvoyFilter .* is not built yet and is refused/);
+  assert.match(refused.response.status?.message ?? "", /IstioOperator .* is not built yet and is refused/);
   const foreign = await post(
     request(
       "CREATE",

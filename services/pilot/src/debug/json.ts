@@ -1,5 +1,7 @@
-import { createRegistry, toJson } from "@bufbuild/protobuf";
-import type { DescMessage, JsonValue, Message, Registry } from "@bufbuild/protobuf";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { messageTypes } from "@lateen/protos/types";
 
 /** JSON for people: revisions as numbers (they stay far below 2^53), maps as objects. */
 export function plainJson(value: unknown): unknown {
@@ -13,16 +15,21 @@ export function plainJson(value: unknown): unknown {
   );
 }
 
-const noTypes = createRegistry();
-
-/** Proto JSON; where a message holds a type that `registry` lacks, a note instead of a failure. */
-export function messageJson(schema: DescMessage, message: Message, registry: Registry = noTypes): JsonValue {
+/** Proto JSON; where a message holds a type that is not known, a note instead of a failure. */
+export function messageJson(schema: DescMessage, message: Message): JsonValue {
   try {
-    return toJson(schema, message, { registry });
+    return toJson(schema, message, { registry: messageTypes });
   } catch (error) {
     return {
       "@type": schema.typeName,
       note: `cannot be shown: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
+}
+
+/** An encoded Any that holds a resource, as proto JSON. */
+export function resourceJson(any: Uint8Array): JsonValue {
+  const { typeUrl, value } = fromBinary(AnySchema, any);
+  const schema = messageTypes.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
+  return schema === undefined ? { "@type": typeUrl } : messageJson(schema, fromBinary(schema, value));
 }

@@ -4,7 +4,7 @@ import type { MeshSnapshot } from "@lateen/compiler";
 import { shortTypeName } from "@lateen/xds-server";
 import type { ProxyStatus, ResourceSet } from "@lateen/xds-server";
 import { versionOf } from "../proxies/connected-node.ts";
-import { messageJson, plainJson } from "./json.ts";
+import { messageJson, plainJson, resourceJson } from "./json.ts";
 
 /** Each proxy's state a type; what `lateen proxy-status` reads. */
 export function syncz(proxies: readonly ProxyStatus[]): unknown {
@@ -29,8 +29,7 @@ export function syncz(proxies: readonly ProxyStatus[]): unknown {
 }
 
 /** Everything a proxy was last offered, but secrets. */
-export async function configDump(proxyId: string, set: ResourceSet): Promise<unknown> {
-  const { resourceJson } = await import("./envoy-types.ts"); // a hundred modules that nothing else needs
+export function configDump(proxyId: string, set: ResourceSet): unknown {
   const resources: Record<string, JsonValue[]> = {};
   for (const [typeUrl, map] of set.byType) {
     resources[shortTypeName(typeUrl)] = [...map.values()].map(({ name, version, origin, any }) => ({

@@ -24,7 +24,7 @@ export function debugRoutes({ xds, snapshot, findings, ready }: DebugOptions): (
           error: `no connected proxy "${request.query.proxyID ?? ""}": proxyID is a node id, or its <pod>.<namespace>; see /debug/syncz`,
         });
       }
-      return await configDump(proxyId, set);
+      return configDump(proxyId, set);
     });
     const ofMesh = (path: string, page: (mesh: MeshSnapshot) => unknown): void => {
       app.get(path, async (_request, reply) => {

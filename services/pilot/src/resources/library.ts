@@ -5,7 +5,7 @@ import { verifyReferences } from "@lateen/xds-build";
 import { endpointType } from "@lateen/xds-server";
 import type { ResourceMap, ResourceSet } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
-import { joined, ResourceParts, sameOr, together } from "./parts.ts";
+import { hasAny, joined, ResourceParts, sameOr, together } from "./parts.ts";
 import type { ResourcePart } from "./parts.ts";
 import { Turns } from "./turns.ts";
 
@@ -149,12 +149,14 @@ export class ResourceLibrary {
     const inputs = compileInputs(snapshot, entry.scope);
     try {
       const { value, findings } = compileParts(snapshot, entry.scope);
-      const parts = value.map((part) => this.#parts.of(part));
+      const parts: ResourcePart[] = [];
+      for (const part of value) parts.push(this.#parts.of(part, { parts: value, has: hasAny(parts) }));
       const fixed = together(parts, entry.serving?.compilation.fixed);
       const faults = (this.#options.verify ?? verifyReferences)(...value).map(
         ({ kind, name, usedBy }) => `${usedBy} uses ${kind} ${name}, which is not defined`,
       );
-      entry.attempt = { inputs, faults, compilation: { parts, findings, fixed } };
+      const unapplied = parts.flatMap((part) => part.findings);
+      entry.attempt = { inputs, faults, compilation: { parts, findings: [...findings, ...unapplied], fixed } };
     } catch (error) {
       entry.attempt = {
         inputs,

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { compileEndpoints, endpointQueries, endpointsKey } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
+import type { Finding } from "@lateen/model";
 import { builtTypes, createBuilder } from "@lateen/xds-build";
-import type { Builder } from "@lateen/xds-build";
+import type { Beside, Builder } from "@lateen/xds-build";
 import { emptyResources } from "@lateen/xds-server";
 import type { Resource, ResourceMap } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
@@ -13,6 +14,8 @@ import { encodeResource } from "./encode.ts";
 export interface ResourcePart {
   readonly byType: ReadonlyMap<string, ResourceMap>;
   readonly queries: readonly ir.EndpointQuery[];
+  /** What of its patches could not be applied. */
+  readonly findings: readonly Finding[];
 }
 
 export interface EndpointsOptions {
@@ -48,14 +51,15 @@ export class ResourceParts {
     });
   }
 
-  of(part: ir.ProxyIr): ResourcePart {
+  of(part: ir.ProxyIr, beside: Beside): ResourcePart {
     this.#hold(part);
     return memo(this.#parts, part, () => {
       const byType = new Map<string, Map<string, Resource>>(builtTypes.map((typeUrl) => [typeUrl, new Map()]));
-      for (const built of this.#builder.build(part)) {
+      const { resources, findings } = this.#builder.build(part, beside);
+      for (const built of resources) {
         memo(byType, built.typeUrl, () => new Map()).set(built.name, encodeResource(built));
       }
-      return { byType, queries: endpointQueries(part) };
+      return { byType, queries: endpointQueries(part), findings };
     });
   }
 
@@ -93,6 +97,11 @@ export class ResourceParts {
       this.#held.clear();
     }, heldMs).unref();
   }
+}
+
+/** Whether one of `parts` has a resource of a type and name. */
+export function hasAny(parts: readonly ResourcePart[]): Beside["has"] {
+  return (typeUrl, name) => parts.some(({ byType }) => byType.get(typeUrl)?.has(name) === true);
 }
 
 /** The resources of all parts, type by type; `before` where that holds the same. */
