@@ -30,8 +30,8 @@ export interface Builder {
 
 export interface BuilderOptions {
   readonly capacity?: number;
-  /** Of the text that stands for a part; must never be the same for two texts. Default: the text itself, which is long. */
-  readonly hashOf?: (text: string) => string;
+  /** Must never be the same for two contents. Default: as long as the content. */
+  readonly hashOf?: (content: string | Uint8Array) => string;
 }
 
 /**
@@ -40,11 +40,11 @@ export interface BuilderOptions {
  * twice as many.
  */
 export function createBuilder(options: BuilderOptions = {}): Builder {
-  const { capacity = 20_000, hashOf = (text) => text } = options;
+  const { capacity = 20_000, hashOf = (content) => (typeof content === "string" ? content : content.join()) } = options;
   const memory = { capacity, hashOf };
   const cluster = memo<ir.Cluster>(clusterResource, memory);
   const listener = memo<ir.Listener>(listenerResource, memory);
-  const table = memo<ir.RouteTable>(routeTableResource, memory);
+  const table = memo<ir.RouteTable>(routeTableResource, { ...memory, of: "bytes" });
   const names = memo<ir.NameTable>(nameTableResource, memory);
   const grpc = {
     cluster: memo<ir.GrpcCluster>(grpcClusterResource, memory),
@@ -81,18 +81,20 @@ export function buildProxy(proxy: ir.ProxyIr): BuiltProxy {
 
 /**
  * First by identity, which costs nothing, then by content. Two generations stand in for an exact order of use. What is
- * remembered lives only as long as someone uses it: values are held weakly.
+ * remembered lives only as long as someone uses it: values are held weakly. What is quickly built is
+ * recognised by its bytes.
  */
 function memo<Node extends object>(
   build: (node: Node) => BuiltResource,
-  { capacity, hashOf }: Required<BuilderOptions>,
+  { capacity, hashOf, of = "input" }: Required<BuilderOptions> & { readonly of?: "input" | "bytes" },
 ): (node: Node) => BuiltResource {
   const byIdentity = new WeakMap<Node, BuiltResource>();
   let recent = new Map<string, WeakRef<BuiltResource>>();
   let older = new Map<string, WeakRef<BuiltResource>>();
   const byContent = (node: Node): BuiltResource => {
-    const key = hashOf(JSON.stringify(node));
-    const known = recent.get(key)?.deref() ?? older.get(key)?.deref() ?? build(node);
+    const built = of === "bytes" ? build(node) : undefined;
+    const key = hashOf(built?.value ?? JSON.stringify(node));
+    const known = recent.get(key)?.deref() ?? older.get(key)?.deref() ?? built ?? build(node);
     recent.set(key, new WeakRef(known));
     if (recent.size >= capacity) {
       older = recent;

@@ -6,16 +6,15 @@ import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb
 import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
 import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
-import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import { buildCluster } from "./clusters.ts";
 import { buildLoadAssignment } from "./endpoints.ts";
 import { buildGrpcCluster } from "./grpc/clusters.ts";
 import { buildClientListener, buildServerListener } from "./grpc/listeners.ts";
 import { buildGrpcTable } from "./grpc/tables.ts";
 import { buildListener } from "./listeners.ts";
-import { virtualHostName } from "./naming.ts";
+import { routeTableName, virtualHostName } from "./naming.ts";
 import { buildNameTable, nameTableName } from "./name-tables.ts";
-import { buildRouteTable } from "./routes.ts";
+import { encodeRouteTable } from "./routes.ts";
 import { typeUrls } from "./type-urls.ts";
 
 /** One named resource, ready to be sent. Equal inputs give equal bytes. */
@@ -52,8 +51,13 @@ export function listenerResource(listener: ir.Listener): BuiltResource {
 }
 
 export function routeTableResource(table: ir.RouteTable): BuiltResource {
-  const built = resource(typeUrls.routes, RouteConfigurationSchema, buildRouteTable(table), table.origins);
-  return { ...built, partOrigins: new Map(table.virtualHosts.flatMap(hostOrigin)) };
+  return {
+    typeUrl: typeUrls.routes,
+    name: routeTableName(table.ref),
+    ...packResource(typeUrls.routes, encodeRouteTable(table)),
+    ...(table.origins.length === 0 ? {} : { origin: table.origins.join(",") }),
+    partOrigins: new Map(table.virtualHosts.flatMap(hostOrigin)),
+  };
 }
 
 function hostOrigin(host: ir.VirtualHost): [string, string][] {

@@ -1,4 +1,5 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type * as ir from "@lateen/ir";
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import type { RouteConfiguration } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
@@ -28,6 +29,30 @@ export function buildRouteTable(table: ir.RouteTable): RouteConfiguration {
     ...(inbound ? {} : { maxDirectResponseBodySizeBytes: maxDirectResponseBytes }),
     ...(inbound || table.matchPorts ? {} : { ignorePortInHostMatching: true }),
   });
+}
+
+const field = { virtualHosts: 2 } as const;
+
+/** `buildRouteTable`, encoded. A host that was in an earlier table is not encoded again, so that a large table's change
+ *  costs what has changed. */
+export function encodeRouteTable(table: ir.RouteTable): Uint8Array {
+  const rest = toBinary(RouteConfigurationSchema, buildRouteTable({ ...table, virtualHosts: [] }));
+  const reader = new BinaryReader(rest);
+  reader.skip(reader.tag()[1]); // the name, which is the one field before the hosts
+  const writer = new BinaryWriter().raw(rest.subarray(0, reader.pos));
+  for (const host of table.virtualHosts)
+    writer.tag(field.virtualHosts, WireType.LengthDelimited).bytes(encodedHost(host));
+  return writer.raw(rest.subarray(reader.pos)).finish();
+}
+
+const encodedHosts = new WeakMap<ir.VirtualHost, Uint8Array>();
+
+function encodedHost(host: ir.VirtualHost): Uint8Array {
+  const known = encodedHosts.get(host);
+  if (known !== undefined) return known;
+  const made = toBinary(VirtualHostSchema, virtualHost(host));
+  encodedHosts.set(host, made);
+  return made;
 }
 
 function virtualHost(host: ir.VirtualHost): VirtualHost {

@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { Subset } from "../istio.ts";
+import { rememberedStep } from "../remembered-step.ts";
 import {
   balancingOf,
   connectTimeoutOf,
@@ -24,13 +25,7 @@ import type { PortPolicy } from "./traffic-policy.ts";
 
 /** A cluster for every port of every visible service, and one for each of its subsets. */
 export function outboundClusters(context: Context): readonly ir.Cluster[] {
-  return context.services.all.flatMap((service) => {
-    const policy = context.policyFor(service);
-    return service.ports.flatMap((port) => [
-      outboundCluster(context, { service, port, policy }),
-      ...(policy?.subsets ?? []).map((subset) => outboundCluster(context, { service, port, policy, subset })),
-    ]);
-  });
+  return context.services.all.flatMap((service) => clustersOf(context, service, ""));
 }
 
 /** For gateways that pass mutual TLS through: the endpoints of what `reached` says they serve, each port and subset. */
@@ -58,6 +53,14 @@ function withMutualTls(locality: ir.FixedLocality): readonly ir.FixedLocality[] 
   const endpoints = locality.endpoints.filter((endpoint) => endpoint.mutualTls);
   return endpoints.length === 0 ? [] : [{ ...locality, endpoints }];
 }
+
+const clustersOf = rememberedStep((context, service): readonly ir.Cluster[] => {
+  const policy = context.policyFor(service);
+  return service.ports.flatMap((port) => [
+    outboundCluster(context, { service, port, policy }),
+    ...(policy?.subsets ?? []).map((subset) => outboundCluster(context, { service, port, policy, subset })),
+  ]);
+});
 
 interface Destination {
   readonly service: ServiceRecord;

@@ -5,6 +5,7 @@ import { byIdentity } from "../index/remember.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
+import { rememberedStep } from "../remembered-step.ts";
 import { unknownTraffic } from "../outbound-policy.ts";
 import { alternateDomains, shortNames } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
@@ -82,10 +83,15 @@ export function serviceHost(context: Context, service: ServiceRecord, port: numb
 
 /** The service's own host, and those of its other names that have rules of their own. */
 function serviceHosts(context: Context, service: ServiceRecord, port: number): readonly Candidate[] {
+  return hostsOf(context, service, `${port} ${context.scope.namespace}`);
+}
+
+const hostsOf = rememberedStep((context, service, variant): readonly Candidate[] => {
+  const port = Number.parseInt(variant);
   const ruled = aliasHosts(context, service, port);
   const aliases = service.aliases?.filter((alias) => !ruled.some(({ host }) => host.host === alias)) ?? [];
   return [...ruled, serviceHost(context, ruled.length === 0 ? service : { ...service, aliases }, port)];
-}
+});
 
 /** Other names of a service that have rules of their own. */
 function aliasHosts(context: Context, { aliases = [] }: ServiceRecord, port: number): readonly Candidate[] {

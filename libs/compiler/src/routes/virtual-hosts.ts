@@ -15,8 +15,20 @@ export function withUniqueDomains(candidates: readonly Candidate[]): readonly ir
   return sorted.map(({ host, alternates }) => {
     const free = alternates.filter((domain) => !taken.has(domain));
     for (const domain of free) taken.add(domain);
-    return { ...host, domains: [...host.domains, ...free] };
+    return free.length === 0 ? host : withDomains(host, free);
   });
+}
+
+const named = new WeakMap<ir.VirtualHost, Map<string, ir.VirtualHost>>();
+
+/** The same object for the same host and domains: what is made of it can be kept. */
+function withDomains(host: ir.VirtualHost, more: readonly string[]): ir.VirtualHost {
+  const known = named.get(host) ?? new Map<string, ir.VirtualHost>();
+  named.set(host, known);
+  const key = more.join(" ");
+  const made = known.get(key) ?? { ...host, domains: [...host.domains, ...more] };
+  known.set(key, made);
+  return made;
 }
 
 /** Everything that is not a known host: sent on, or refused. */
