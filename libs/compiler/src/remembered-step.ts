@@ -122,7 +122,10 @@ function observedFields<Fields extends object>(
 ): Fields {
   return new Proxy(fields, {
     get: (_target, key) => ask(key as keyof Fields),
-    has: (target, key) => (ask(key as keyof Fields), key in target),
+    has(target, key) {
+      ask(key as keyof Fields);
+      return key in target;
+    },
     ownKeys(target) {
       for (const key of Reflect.ownKeys(target)) ask(key as keyof Fields);
       return Reflect.ownKeys(target);

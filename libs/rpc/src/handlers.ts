@@ -48,10 +48,25 @@ export type HandlersOf<S extends AnyService> = {
     : never;
 };
 
+/**
+ * An encoded message, or something that writes itself into the buffer it is sent from: one made of parts that many calls
+ * share need not be joined for each of them. A Buffer is one.
+ */
+export interface RawMessage {
+  readonly byteLength: number;
+  copy(target: Buffer, at: number): unknown;
+}
+
+export function joinedMessage(message: RawMessage): Buffer {
+  const whole = Buffer.allocUnsafe(message.byteLength);
+  message.copy(whole, 0);
+  return whole;
+}
+
 /** The same with messages as their encoded bytes. */
 export type RawHandlersOf<S extends AnyService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends MethodShape<infer M, DescMessage, DescMessage>
-    ? HandlerByKind<Buffer, Buffer>[M]
+    ? HandlerByKind<Buffer, RawMessage>[M]
     : never;
 };
 

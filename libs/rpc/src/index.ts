@@ -19,12 +19,14 @@ export type {
   ClientStreamHandler,
   HandlersOf,
   RawHandlersOf,
+  RawMessage,
   ServerStreamHandler,
   UnaryHandler,
 } from "./handlers.ts";
 export { peerFromCertificate } from "./peer.ts";
 export type { PeerIdentity } from "./peer.ts";
 export { RpcCode, RpcError } from "./rpc-error.ts";
+export { joinedMessage } from "./handlers.ts";
 export { createGrpcServer } from "./server.ts";
 export type { GrpcServer, GrpcServerOptions, ListenOptions, RpcLogger } from "./server.ts";
 export { defineRawService, defineService } from "./service.ts";

@@ -31,7 +31,7 @@ export const messageCodec: Codec = {
 };
 
 export const rawCodec: Codec = {
-  encoder: () => (message) => message as Buffer,
+  encoder: () => (message) => message as Buffer, // grpc-js asks of it only what a RawMessage has
   decoder: () => (bytes) => bytes,
 };
 

@@ -5,6 +5,7 @@ import type * as ir from "@lateen/ir";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
 import { buildCluster } from "./clusters.ts";
 import { buildLoadAssignment } from "./endpoints.ts";

@@ -7,6 +7,9 @@ export interface Diff {
   readonly removed: readonly string[];
 }
 
+/** What a client is sent first. */
+export type FirstDiff = Pick<Diff, "changed" | "removed">;
+
 const nothing: Diff = { changed: [], removed: [] };
 
 /**
@@ -15,11 +18,39 @@ const nothing: Diff = { changed: [], removed: [] };
  */
 export class DiffCache {
   readonly #diffs = new WeakMap<ResourceMap, WeakMap<ResourceMap, Diff>>();
+  readonly #nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+  readonly #covered = new WeakMap<ReadonlyMap<string, string>, WeakMap<ReadonlySet<string>, boolean>>();
+  readonly #firsts = new WeakMap<ResourceMap, WeakMap<object, WeakMap<object, FirstDiffOrNone>>>();
   readonly #unions = new WeakMap<ResourceMap, WeakMap<ResourceMap, ResourceMap>>();
 
   diff(from: ResourceMap, to: ResourceMap): Diff {
     if (from === to) return nothing;
     return memo(row(this.#diffs, from), to, () => diffMaps(from, to));
+  }
+
+  /** The same set for the same list of names. */
+  nameSet(names: readonly string[]): ReadonlySet<string> {
+    return memo(this.#nameSets, names, () => new Set(names));
+  }
+
+  /** Is a version told only of `names`? */
+  covers(names: ReadonlySet<string>, versions: ReadonlyMap<string, string>): boolean {
+    const known = memo(this.#covered, versions, () => new WeakMap<ReadonlySet<string>, boolean>());
+    return memo(known, names, () => [...versions.keys()].every((name) => names.has(name)));
+  }
+
+  /**
+   * What a client that comes with `versions` lacks of `names`, or of everything; undefined where it has what is gone:
+   * that is told at its own time.
+   */
+  first(
+    goal: ResourceMap,
+    names: readonly string[] | undefined,
+    versions: ReadonlyMap<string, string>,
+  ): FirstDiff | undefined {
+    const byNames = memo(this.#firsts, goal, () => new WeakMap<object, WeakMap<object, FirstDiffOrNone>>());
+    const byVersions = memo(byNames, names ?? everything, () => new WeakMap<object, FirstDiffOrNone>());
+    return memo(byVersions, versions, () => ({ diff: firstDiff(goal, names ?? [...goal.keys()], versions) })).diff;
   }
 
   /** `to` and what it lacks of `from`; `to` itself when it lacks nothing. */
@@ -32,6 +63,27 @@ export class DiffCache {
       return both;
     });
   }
+}
+
+interface FirstDiffOrNone {
+  readonly diff: FirstDiff | undefined;
+}
+
+const everything: object = {};
+
+function firstDiff(
+  goal: ResourceMap,
+  names: readonly string[],
+  versions: ReadonlyMap<string, string>,
+): FirstDiff | undefined {
+  for (const name of versions.keys()) if (!goal.has(name)) return undefined;
+  const [changed, removed]: [Resource[], string[]] = [[], []];
+  for (const name of new Set(names)) {
+    const resource = goal.get(name);
+    if (resource === undefined) removed.push(name);
+    else if (versions.get(name) !== resource.version) changed.push(resource);
+  }
+  return { changed, removed };
 }
 
 function row<T>(table: WeakMap<ResourceMap, WeakMap<ResourceMap, T>>, from: ResourceMap): WeakMap<ResourceMap, T> {

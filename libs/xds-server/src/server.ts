@@ -11,6 +11,7 @@ import { streamHandler } from "./stream.ts";
 import type { ResourceSource } from "./stream.ts";
 import { FormsCache } from "./virtual-hosts.ts";
 import type { VirtualHostSource } from "./virtual-hosts.ts";
+import { RequestCache } from "./wire/request-cache.ts";
 import { ResponseEncoder } from "./wire/response.ts";
 
 export interface XdsServerOptions {
@@ -54,6 +55,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       ackWaitMs: options.ackWaitMs ?? defaultAckWaitMs,
       forms: options.virtualHosts && new FormsCache(options.virtualHosts),
     },
+    requests: new RequestCache(),
     nextConnectionId: () => String(++connectionCount),
     opened: (proxy: ConnectedProxy, session: ProxySession) =>
       void connections.set(proxy.connectionId, { proxy, session }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DeltaDiscoveryResponseSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import { joinedMessage } from "@lateen/rpc";
 import { DiffCache } from "./diff.ts";
 import { ProxySession } from "./session.ts";
 import type { Push } from "./session.ts";
@@ -53,7 +54,7 @@ function startSession({ delta = true, onDemand = [] as string[] } = {}) {
 }
 
 function describe(push: Push): string {
-  const { resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, push.bytes);
+  const { resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(push.bytes));
   const parts = [
     ...resources.map(({ name, version }) => `${name}@${version}`),
     ...removedResources.map((name) => `-${name}`),

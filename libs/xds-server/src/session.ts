@@ -1,3 +1,4 @@
+import type { RawMessage } from "@lateen/rpc";
 import type { DiffCache } from "./diff.ts";
 import type { Outcome, Plan, PlanOptions } from "./plan.ts";
 import { pushOrder, referringTypes, removalOrder, waitsFor } from "./push-order.ts";
@@ -44,7 +45,7 @@ export interface Push {
   readonly nonce: string;
   readonly revision: bigint;
   readonly resources: number;
-  readonly bytes: Buffer;
+  readonly bytes: RawMessage;
 }
 
 export type TypeState = "SYNCED" | "STALE" | "NOT SENT" | "ERROR";
@@ -239,7 +240,7 @@ export class ProxySession {
     const nonce = `${this.#noncePrefix}${++this.#nonces}`;
     const revision = this.#set?.revision ?? 0n;
     const head = { typeUrl, nonce, version: String(revision) };
-    let bytes: Buffer;
+    let bytes: RawMessage;
     let resources = plan.changed.length;
     if (this.#delta) {
       const { changed, removed } = typeUrl === virtualHostType ? this.#withGone(plan) : plan;

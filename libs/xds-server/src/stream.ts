@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { RpcCode, RpcError } from "@lateen/rpc";
-import type { BidiHandler, CallContext } from "@lateen/rpc";
+import type { BidiHandler, CallContext, RawMessage } from "@lateen/rpc";
 import type { XdsObserver } from "./observer.ts";
 import { OnDemandWatches } from "./on-demand.ts";
 import type { OnDemandSource } from "./on-demand.ts";
@@ -11,7 +11,8 @@ import type { ResourceSet } from "./resource.ts";
 import { ProxySession } from "./session.ts";
 import type { Push, SessionContext } from "./session.ts";
 import { Wakeup } from "./wakeup.ts";
-import { InvalidRequest, decodeDeltaRequest, decodeSotwRequest } from "./wire/request.ts";
+import { InvalidRequest, decodeSotwRequest } from "./wire/request.ts";
+import type { RequestCache } from "./wire/request-cache.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 
 /** Where a proxy's resources come from. */
@@ -30,6 +31,7 @@ export interface StreamHost {
   readonly onDemand: OnDemandSource | undefined;
   readonly observer: XdsObserver;
   readonly sessionContext: SessionContext;
+  readonly requests: RequestCache;
   readonly authorize: ((proxy: ConnectedProxy) => void | Promise<void>) | undefined;
   readonly nowMs: () => number;
   nextConnectionId(): string;
@@ -42,9 +44,9 @@ type Request =
   | { readonly delta: false; readonly request: SotwRequest };
 
 /** Serves one flavour of aggregated discovery. */
-export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): BidiHandler<Buffer, Buffer> {
+export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): BidiHandler<Buffer, RawMessage> {
   return async function* serve(messages, context) {
-    const requests = decodeAll(messages, delta);
+    const requests = decodeAll(host, messages, delta);
     const first = await requests.next();
     if (first.done === true) return;
     const proxy = identify(first.value, host.nextConnectionId(), context);
@@ -62,10 +64,10 @@ export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): 
   };
 }
 
-async function* decodeAll(messages: AsyncIterable<Buffer>, delta: boolean): AsyncGenerator<Request> {
+async function* decodeAll(host: StreamHost, messages: AsyncIterable<Buffer>, delta: boolean): AsyncGenerator<Request> {
   for await (const bytes of messages) {
     try {
-      yield delta ? { delta, request: decodeDeltaRequest(bytes) } : { delta, request: decodeSotwRequest(bytes) };
+      yield delta ? { delta, request: host.requests.decode(bytes) } : { delta, request: decodeSotwRequest(bytes) };
     } catch (error) {
       throw error instanceof InvalidRequest
         ? new RpcError(RpcCode.INVALID_ARGUMENT, error.message, { cause: error })
@@ -126,7 +128,7 @@ class Stream {
   }
 
   /** Ends when the client stops asking; throws when the stream must fail. */
-  async *answers(first: Request, requests: AsyncIterable<Request>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *answers(first: Request, requests: AsyncIterable<Request>, signal: AbortSignal): AsyncGenerator<RawMessage> {
     const abort = (): void => this.#fail(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
@@ -164,7 +166,7 @@ class Stream {
       typeUrl,
       revision,
       resources,
-      bytes: bytes.length,
+      bytes: bytes.byteLength,
       encodeMs: nowMs - startedAtMs,
     });
     return push;

@@ -1,3 +1,5 @@
+import { exceptionsOf, once, versionOf } from "./beginning.ts";
+import type { Beginning, Exception, Held } from "./beginning.ts";
 import type { DiffCache } from "./diff.ts";
 import type { Outcome, Plan, PlanOptions } from "./plan.ts";
 import { namedIn } from "./rejection.ts";
@@ -6,20 +8,11 @@ import type { Resource, ResourceMap } from "./resource.ts";
 import { fullStateTypes, namedTypes } from "./type-urls.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 
-/** What a client has under a name: the resource, or all we know is its version, or nothing. */
-type Held = Resource | string | undefined;
-
-interface Exception {
-  readonly held: Held;
-  /** The client waits to be told, even if it has the right thing. */
-  readonly tell: boolean;
-}
-
 interface InFlight {
   readonly nonce: string;
   readonly plan: Plan;
   /** Exceptions that this answer resolves; they return if it is refused. */
-  readonly settled: ReadonlyMap<string, Exception>;
+  readonly settled: () => ReadonlyMap<string, Exception>;
   readonly sentAtMs: number;
 }
 
@@ -39,10 +32,14 @@ interface Quarantined {
  */
 export class Subscription {
   readonly typeUrl: string;
-  readonly names = new Set<string>();
   readonly #diffs: DiffCache;
   readonly #exceptions = new Map<string, Exception>();
   readonly #quarantine = new Map<string, Quarantined>();
+  /** Shared until it has to change. */
+  #names: ReadonlySet<string> = noNames;
+  #ownNames: Set<string> | undefined;
+  /** Stands for the exceptions it implies: see `#unfold`. */
+  #beginning: Beginning | undefined;
   #wildcard = false;
   #legacyWildcard = false;
   #started = false;
@@ -58,6 +55,9 @@ export class Subscription {
     this.#diffs = diffs;
   }
 
+  get names(): ReadonlySet<string> {
+    return this.#names;
+  }
   get sentNonce(): string {
     return this.#sentNonce;
   }
@@ -73,7 +73,7 @@ export class Subscription {
   }
 
   subscribed(name: string): boolean {
-    return this.#wildcard || this.names.has(name);
+    return this.#wildcard || this.#names.has(name);
   }
 
   receiveSotw(request: SotwRequest): Outcome {
@@ -90,7 +90,9 @@ export class Subscription {
     const first = !this.#started;
     this.#started = true;
     const outcome = first ? subscribedOutcome : this.#settle(request);
+    if (first && this.#begin(request)) return outcome;
     const empty = request.subscribe.length === 0 && request.unsubscribe.length === 0;
+    if (!empty || request.initialVersions.size > 0) this.#unfold();
     if (first && empty && !namedTypes.has(this.typeUrl)) this.#startWildcard({ legacy: true });
     for (const name of request.subscribe) this.#subscribe(name);
     for (const name of request.unsubscribe) this.#unsubscribe(name);
@@ -100,6 +102,7 @@ export class Subscription {
 
   /** The client must be told of these names again although it has them. */
   forget(names: Iterable<string>): void {
+    this.#unfold();
     for (const name of names)
       if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: true });
   }
@@ -115,6 +118,9 @@ export class Subscription {
 
   /** What separates the client from `goal`. Changes nothing. */
   plan(goal: ResourceMap, { removals, absent }: PlanOptions): Plan {
+    const first = absent === undefined ? this.#firstPlan(goal) : undefined;
+    if (first !== undefined) return first;
+    this.#unfold();
     const target = removals ? goal : this.#diffs.union(this.#base, goal);
     const diff = this.#diffs.diff(this.#base, goal);
     const plain = this.#wildcard && this.#exceptions.size === 0 && this.#quarantine.size === 0;
@@ -140,7 +146,8 @@ export class Subscription {
 
   /** Does `plan` say more than the answer in flight? */
   outdatesInFlight(plan: Plan): boolean {
-    return this.#inFlight !== undefined && (plan.target !== this.#inFlight.plan.target || this.#exceptions.size > 0);
+    if (this.#inFlight === undefined) return false;
+    return plan.target !== this.#inFlight.plan.target || this.#exceptions.size > 0 || this.#beginning !== undefined;
   }
 
   /** `plan` need not be sent: the client is there already. */
@@ -161,7 +168,7 @@ export class Subscription {
     if (this.#inFlight === undefined) return;
     const { plan, settled } = this.#inFlight;
     this.#inFlight = undefined;
-    this.#restore(settled);
+    this.#restore(settled());
     this.forget(plan.removed);
     for (const { name, version } of plan.changed) {
       if (this.subscribed(name)) this.#exceptions.set(name, { held: this.#heldOf(name) ?? version, tell: true });
@@ -192,8 +199,49 @@ export class Subscription {
       this.#base === goal &&
       !this.#due &&
       this.#exceptions.size === 0 &&
+      this.#beginning === undefined &&
       this.#quarantine.size === 0
     );
+  }
+
+  /** Takes down how the conversation begins without looking at every name, where that is all there is to it. */
+  #begin({ subscribe, unsubscribe, initialVersions: versions }: DeltaRequest): boolean {
+    if (unsubscribe.length > 0 || subscribe.includes("*")) return false;
+    if (!namedTypes.has(this.typeUrl)) {
+      if (subscribe.length > 0 || versions.size === 0) return false;
+      this.#startWildcard({ legacy: true });
+      this.#due = false;
+      this.#beginning = { names: subscribe, versions };
+      return true;
+    }
+    const names = this.#diffs.nameSet(subscribe);
+    if (subscribe.length === 0 || (versions.size > 0 && !this.#diffs.covers(names, versions))) return false;
+    this.#names = names;
+    this.#beginning = { names: subscribe, versions };
+    return true;
+  }
+
+  /** The first plan of all clients that began alike is one object's worth of work. */
+  #firstPlan(goal: ResourceMap): Plan | undefined {
+    if (this.#beginning === undefined || this.#due) return undefined;
+    const { names, versions } = this.#beginning;
+    const first = this.#diffs.first(goal, this.#wildcard ? undefined : names, versions);
+    if (first === undefined) return undefined;
+    return { goal, target: goal, changed: first.changed, removed: first.removed, due: false };
+  }
+
+  /** From here on every name of the beginning is an exception of its own. */
+  #unfold(): void {
+    const beginning = this.#beginning;
+    if (beginning === undefined) return;
+    this.#beginning = undefined;
+    for (const [name, exception] of exceptionsOf(beginning)) this.#exceptions.set(name, exception);
+  }
+
+  #changeNames(): Set<string> {
+    this.#ownNames ??= new Set(this.#names);
+    this.#names = this.#ownNames;
+    return this.#ownNames;
   }
 
   #settle(request: SotwRequest | DeltaRequest): Outcome {
@@ -213,7 +261,7 @@ export class Subscription {
   #reject({ plan, settled }: InFlight, message: string): Outcome {
     const named = namedIn(message, plan.changed);
     const resources = named.length > 0 ? named : plan.changed;
-    this.#restore(settled);
+    this.#restore(settled());
     for (const { name, version } of resources) {
       if (!this.subscribed(name)) continue;
       const held = this.#heldOf(name);
@@ -227,13 +275,16 @@ export class Subscription {
   #heldOf(name: string): Held {
     const quarantined = this.#quarantine.get(name);
     if (quarantined !== undefined) return quarantined.good;
-    const exception = this.#exceptions.get(name) ?? this.#inFlight?.settled.get(name);
+    const exception = this.#exceptions.get(name) ?? this.#inFlight?.settled().get(name);
     return exception === undefined ? this.#base.get(name) : exception.held;
   }
 
   /** Takes out the exceptions that `plan` deals with. A name whose removal waits, or nothing is known of, stays. */
-  #resolveExceptions(plan: Plan): ReadonlyMap<string, Exception> {
-    if (this.#exceptions.size === 0) return noExceptions;
+  #resolveExceptions(plan: Plan): () => ReadonlyMap<string, Exception> {
+    const beginning = this.#beginning;
+    this.#beginning = undefined;
+    if (beginning !== undefined) return once(() => exceptionsOf(beginning));
+    if (this.#exceptions.size === 0) return () => noExceptions;
     const settled = new Map<string, Exception>();
     const told = new Set(plan.removed);
     for (const [name, exception] of this.#exceptions) {
@@ -241,7 +292,7 @@ export class Subscription {
       if (plan.goal.has(name) || told.has(name) || (held === undefined && !tell)) settled.set(name, exception);
     }
     for (const name of settled.keys()) this.#exceptions.delete(name);
-    return settled;
+    return () => settled;
   }
 
   #restore(settled: ReadonlyMap<string, Exception>): void {
@@ -264,18 +315,18 @@ export class Subscription {
     else if (names.length > 0 || !this.#legacyWildcard) this.#stopWildcard();
     const wanted = new Set(names);
     wanted.delete("*");
-    const before = this.names.size;
+    const before = this.#names.size;
     let added = 0;
-    for (const name of wanted) if (!this.names.has(name) && ++added > 0) this.#subscribe(name);
-    for (const name of this.names) if (!wanted.has(name)) this.#unsubscribe(name);
-    const changed = added > 0 || this.names.size !== before;
+    for (const name of wanted) if (!this.#names.has(name) && ++added > 0) this.#subscribe(name);
+    for (const name of [...this.#names]) if (!wanted.has(name)) this.#unsubscribe(name);
+    const changed = added > 0 || this.#names.size !== before;
     if (changed && fullStateTypes.has(this.typeUrl)) this.#due = true; // only an answer tells that a name is unknown
   }
 
   #subscribe(name: string): void {
     if (name !== "*") {
       this.#exceptions.set(name, { held: this.subscribed(name) ? this.#heldOf(name) : undefined, tell: true });
-      this.names.add(name);
+      this.#changeNames().add(name);
       this.#quarantine.delete(name);
     } else if (this.#wildcard) {
       this.forget(this.#base.keys());
@@ -289,7 +340,7 @@ export class Subscription {
       this.#stopWildcard();
       return;
     }
-    this.names.delete(name);
+    this.#changeNames().delete(name);
     if (this.#wildcard) {
       this.forget([name]); // still covered: the client must be told what it is
     } else {
@@ -300,7 +351,7 @@ export class Subscription {
 
   /** What a client brings from an earlier stream. */
   #adopt(name: string, version: string): void {
-    if (!this.#wildcard) this.names.add(name);
+    if (!this.#wildcard) this.#changeNames().add(name);
     this.#exceptions.set(name, { held: version, tell: false });
     this.#due = false;
   }
@@ -308,7 +359,7 @@ export class Subscription {
   #startWildcard({ legacy }: { legacy: boolean }): void {
     if (this.#wildcard) return;
     this.supersede(); // it was made for fewer names
-    for (const name of this.names)
+    for (const name of this.#names)
       if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#heldOf(name), tell: false });
     this.#base = emptyResources;
     this.#wildcard = true;
@@ -321,15 +372,12 @@ export class Subscription {
     this.#wildcard = false;
     this.#legacyWildcard = false;
     this.#due = false;
-    for (const name of [...this.#exceptions.keys()]) if (!this.names.has(name)) this.#exceptions.delete(name);
-    for (const name of [...this.#quarantine.keys()]) if (!this.names.has(name)) this.#quarantine.delete(name);
+    for (const name of [...this.#exceptions.keys()]) if (!this.#names.has(name)) this.#exceptions.delete(name);
+    for (const name of [...this.#quarantine.keys()]) if (!this.#names.has(name)) this.#quarantine.delete(name);
   }
 }
 
 const none: readonly string[] = [];
 const subscribedOutcome: Outcome = { kind: "subscribed" };
+const noNames: ReadonlySet<string> = new Set();
 const noExceptions: ReadonlyMap<string, Exception> = new Map();
-
-function versionOf(held: Held): string | undefined {
-  return typeof held === "object" ? held.version : held;
-}

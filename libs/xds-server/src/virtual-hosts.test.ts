@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DeltaDiscoveryResponseSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import { joinedMessage } from "@lateen/rpc";
 import fc from "fast-check";
 import { DiffCache } from "./diff.ts";
 import type { Push, SessionContext } from "./session.ts";
@@ -43,7 +44,7 @@ function settle(proxy: SplitProxy): string[] {
 }
 
 function describe({ typeUrl, bytes }: Push): string {
-  const { resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+  const { resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(bytes));
   const names = [
     ...resources.map(({ name, version }) => `${name}@${version}`),
     ...removedResources.map((n) => `-${n}`),

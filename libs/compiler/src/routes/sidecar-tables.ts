@@ -87,7 +87,7 @@ function serviceHosts(context: Context, service: ServiceRecord, port: number): r
 }
 
 const hostsOf = rememberedStep((context, service, variant): readonly Candidate[] => {
-  const port = Number.parseInt(variant);
+  const port = Number.parseInt(variant, 10);
   const ruled = aliasHosts(context, service, port);
   const aliases = service.aliases?.filter((alias) => !ruled.some(({ host }) => host.host === alias)) ?? [];
   return [...ruled, serviceHost(context, ruled.length === 0 ? service : { ...service, aliases }, port)];

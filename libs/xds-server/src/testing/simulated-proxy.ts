@@ -3,6 +3,7 @@ import {
   DeltaDiscoveryResponseSchema,
   DiscoveryResponseSchema,
 } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import { joinedMessage } from "@lateen/rpc";
 import { ProxySession } from "../session.ts";
 import type { Push, SessionContext } from "../session.ts";
 import { clusterType, endpointType, fullStateTypes, listenerType, routeType } from "../type-urls.ts";
@@ -89,7 +90,7 @@ export class SimulatedProxy {
 
   #readSotw(push: Push): void {
     const { typeUrl } = push;
-    const response = fromBinary(DiscoveryResponseSchema, push.bytes);
+    const response = fromBinary(DiscoveryResponseSchema, joinedMessage(push.bytes));
     const received = new Map(
       response.resources.map(({ value }) => Buffer.from(value).toString().split("@") as [string, string]),
     );
@@ -107,7 +108,7 @@ export class SimulatedProxy {
 
   #readDelta(push: Push): void {
     const { typeUrl } = push;
-    const response = fromBinary(DeltaDiscoveryResponseSchema, push.bytes);
+    const response = fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(push.bytes));
     const received = new Map(response.resources.map(({ name, version }) => [name, version]));
     const error = refusal(received, new Map());
     if (error === undefined) {

@@ -1,5 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { DeltaDiscoveryResponseSchema } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import { joinedMessage } from "@lateen/rpc";
 import type { Resource } from "../resource.ts";
 import { ProxySession } from "../session.ts";
 import type { Push, SessionContext } from "../session.ts";
@@ -80,7 +81,7 @@ export class SplitProxy {
   read(): boolean {
     const push = this.inbox.shift();
     if (push === undefined) return false;
-    const { typeUrl, nonce, resources } = fromBinary(DeltaDiscoveryResponseSchema, push.bytes);
+    const { typeUrl, nonce, resources } = fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(push.bytes));
     for (const { name, version } of resources) {
       if (typeUrl === routeType) this.#takeTable(name, version);
       else this.#takeHost(name, version);

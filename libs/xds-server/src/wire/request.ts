@@ -67,8 +67,9 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
     ...emptyCommon(),
     subscribe: [] as string[],
     unsubscribe: [] as string[],
-    initialVersions: new Map<string, string>(),
+    initialVersions: noVersions,
   };
+  const versions = new Map<string, string>();
   readFields(bytes, (field, reader) => {
     switch (field) {
       case 1:
@@ -84,7 +85,8 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
         request.unsubscribe.push(reader.string());
         return true;
       case 5:
-        request.initialVersions.set(...decodeEntry(reader.bytes()));
+        versions.set(...decodeEntry(reader.bytes()));
+        request.initialVersions = versions;
         return true;
       case 6:
         request.nonce = reader.string();
@@ -101,6 +103,8 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
   });
   return checked(request);
 }
+
+const noVersions: ReadonlyMap<string, string> = new Map();
 
 interface MutableCommon {
   typeUrl: string;

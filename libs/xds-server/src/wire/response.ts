@@ -1,6 +1,8 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { RawMessage } from "@lateen/rpc";
 import { memo } from "../memo.ts";
 import type { Resource, ResourceMap } from "../resource.ts";
+import { SharedBodies } from "./shared-bodies.ts";
 
 export interface ResponseHead {
   readonly typeUrl: string;
@@ -14,33 +16,61 @@ export interface ResponseHead {
  * same resources is made once and kept as long as those resources are.
  */
 export class ResponseEncoder {
-  readonly #sotwBodies = new WeakMap<object, Buffer>();
-  readonly #deltaBodies = new WeakMap<object, Buffer>();
+  readonly #sotwBodies: SharedBodies;
+  readonly #deltaBodies: SharedBodies;
   readonly #sotwPrefixes = new WeakMap<Resource, Buffer>();
   readonly #deltaPrefixes = new WeakMap<Resource, Buffer>();
 
+  /** `bodyBytes`: of each flavour, for bodies that many get. */
+  constructor(options: { readonly bodyBytes?: number } = {}) {
+    this.#sotwBodies = new SharedBodies(options.bodyBytes);
+    this.#deltaBodies = new SharedBodies(options.bodyBytes);
+  }
+
   /** An envoy.service.discovery.v3.DiscoveryResponse. */
-  sotw(head: ResponseHead, resources: readonly Resource[] | ResourceMap): Buffer {
-    const body = memo(this.#sotwBodies, resources, () => joined(resources.values(), this.#sotwPrefixes, sotwPrefix));
-    return Buffer.concat([sotwHead(head), body]);
+  sotw(head: ResponseHead, resources: readonly Resource[] | ResourceMap): RawMessage {
+    const body = this.#sotwBodies.partsOf(resources, () => partsOf(resources.values(), this.#sotwPrefixes, sotwPrefix));
+    return new Parts(sotwHead(head), body);
   }
 
   /** An envoy.service.discovery.v3.DeltaDiscoveryResponse. */
-  delta(head: ResponseHead, changed: readonly Resource[], removed: readonly string[]): Buffer {
-    const body = memo(this.#deltaBodies, changed, () => joined(changed, this.#deltaPrefixes, deltaPrefix));
-    return Buffer.concat([deltaHead(head, removed), body]);
+  delta(head: ResponseHead, changed: readonly Resource[], removed: readonly string[]): RawMessage {
+    const body = this.#deltaBodies.partsOf(changed, () => partsOf(changed, this.#deltaPrefixes, deltaPrefix));
+    return new Parts(deltaHead(head, removed), body);
+  }
+}
+
+/** A message that is joined where it is sent from. */
+class Parts implements RawMessage {
+  readonly byteLength: number;
+  readonly #head: Uint8Array;
+  readonly #body: readonly Buffer[];
+
+  constructor(head: Uint8Array, body: readonly Buffer[]) {
+    this.#head = head;
+    this.#body = body;
+    this.byteLength = body.reduce((length, part) => length + part.length, head.length);
+  }
+
+  copy(target: Buffer, at: number): void {
+    target.set(this.#head, at);
+    let next = at + this.#head.length;
+    for (const part of this.#body) {
+      target.set(part, next);
+      next += part.length;
+    }
   }
 }
 
 /** Each resource's bytes behind what says whose they are. */
-function joined(
+function partsOf(
   resources: Iterable<Resource>,
   prefixes: WeakMap<Resource, Buffer>,
   prefix: (resource: Resource) => Buffer,
-): Buffer {
+): readonly Buffer[] {
   const parts: Buffer[] = [];
   for (const resource of resources) parts.push(memo(prefixes, resource, prefix), resource.any);
-  return Buffer.concat(parts);
+  return parts;
 }
 
 // Field numbers: envoy/service/discovery/v3/discovery.proto

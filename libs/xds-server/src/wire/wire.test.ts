@@ -8,16 +8,18 @@ import {
   DiscoveryResponseSchema,
 } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { joinedMessage } from "@lateen/rpc";
 import { resource, resourceMap } from "../testing/resources.ts";
 import { clusterType } from "../type-urls.ts";
 import { InvalidRequest, decodeDeltaRequest, decodeSotwRequest } from "./request.ts";
+import { RequestCache } from "./request-cache.ts";
 import { ResponseEncoder } from "./response.ts";
 
 const head = { typeUrl: clusterType, nonce: "n-1", version: "42" };
 
 test("a state-of-the-world response decodes to the resources it was made of", () => {
   const resources = resourceMap(clusterType, { a: "1", "b|é": "2" });
-  const decoded = fromBinary(DiscoveryResponseSchema, new ResponseEncoder().sotw(head, resources));
+  const decoded = fromBinary(DiscoveryResponseSchema, joinedMessage(new ResponseEncoder().sotw(head, resources)));
   assert.deepEqual([decoded.versionInfo, decoded.typeUrl, decoded.nonce], ["42", clusterType, "n-1"]);
   assert.deepEqual(
     decoded.resources.map(({ typeUrl, value }) => [typeUrl, Buffer.from(value).toString()]),
@@ -32,7 +34,7 @@ test("a state-of-the-world response decodes to the resources it was made of", ()
 test("a delta response decodes to the resources and removals it was made of", () => {
   const decoded = fromBinary(
     DeltaDiscoveryResponseSchema,
-    new ResponseEncoder().delta(head, [resource(clusterType, "a", "1")], ["x", "y"]),
+    joinedMessage(new ResponseEncoder().delta(head, [resource(clusterType, "a", "1")], ["x", "y"])),
   );
   assert.deepEqual([decoded.systemVersionInfo, decoded.typeUrl, decoded.nonce], ["42", clusterType, "n-1"]);
   assert.deepEqual(
@@ -48,10 +50,42 @@ test("a delta response decodes to the resources and removals it was made of", ()
   assert.equal(decoded.$unknown, undefined);
 });
 
+test("what many get is joined once, and is the same bytes as before", () => {
+  const encoder = new ResponseEncoder({ bodyBytes: 100 });
+  const bodies = Array.from({ length: 5 }, (_, n) => [resource(clusterType, `cluster-${n}`, "1")]);
+  const first = bodies.map((changed) => joinedMessage(encoder.delta(head, changed, ["x"])));
+  for (let round = 0; round < 4; round++)
+    for (const [n, changed] of bodies.entries())
+      assert.deepEqual(joinedMessage(encoder.delta(head, changed, ["x"])), first[n]);
+});
+
+test("requests of equal bytes share all but the node; others do not", () => {
+  const cache = new RequestCache(2);
+  const names = Array.from({ length: 100 }, (_, n) => `outbound|80||service-${n}.shop.svc.cluster.local`);
+  const request = (id: string, list: readonly string[]): Buffer =>
+    Buffer.from(
+      toBinary(
+        DeltaDiscoveryRequestSchema,
+        create(DeltaDiscoveryRequestSchema, { node: { id }, typeUrl: clusterType, resourceNamesSubscribe: [...list] }),
+      ),
+    );
+  const [one, two, other] = [request("a", names), request("b", names), request("a", names.toReversed())].map((bytes) =>
+    cache.decode(bytes),
+  );
+  assert.equal(one?.subscribe, two?.subscribe);
+  assert.notDeepEqual(one?.node, two?.node);
+  assert.deepEqual(other?.subscribe, names.toReversed());
+  for (const list of [names.slice(1), names.slice(2), names.slice(3), names])
+    assert.deepEqual(cache.decode(request("c", list)), decodeDeltaRequest(request("c", list)));
+});
+
 test("empty responses are valid", () => {
   const encoder = new ResponseEncoder();
-  assert.equal(fromBinary(DiscoveryResponseSchema, encoder.sotw(head, [])).resources.length, 0);
-  assert.equal(fromBinary(DeltaDiscoveryResponseSchema, encoder.delta(head, [], [])).resources.length, 0);
+  assert.equal(fromBinary(DiscoveryResponseSchema, joinedMessage(encoder.sotw(head, []))).resources.length, 0);
+  assert.equal(
+    fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(encoder.delta(head, [], []))).resources.length,
+    0,
+  );
 });
 
 test("requests are read as protobuf reads them, the node left encoded", () => {
