@@ -27,7 +27,6 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     rootNamespace: config.ROOT_NAMESPACE,
     trustDomain: config.TRUST_DOMAIN,
     domain: config.DOMAIN_SUFFIX,
-    dualStack: config.ISTIO_DUAL_STACK,
     secrets: citadel.watchSecret,
     emptyMesh: config.EMPTY_MESH,
     splitTablesFrom: config.SPLIT_ROUTE_TABLES_FROM,

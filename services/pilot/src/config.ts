@@ -31,8 +31,6 @@ const environment = z
     MAX_CONNECTION_AGE_SECONDS: settings.count(30 * 60, 10),
     /** Route tables with so many virtual hosts go to Envoy host by host, so that a change costs what changed; 0: never. */
     SPLIT_ROUTE_TABLES_FROM: settings.count(100),
-    /** Services and workloads are met at an address of each family; Istio's name. */
-    ISTIO_DUAL_STACK: settings.flag(false),
     /** `wait`: an empty mesh store is one that is still being filled. */
     EMPTY_MESH: z.enum(["wait", "serve"], { error: "must be wait or serve" }).default("wait"),
     ...featureVariables,

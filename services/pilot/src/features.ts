@@ -9,6 +9,8 @@ export const featureVariables = {
   PILOT_ENABLE_REDIS_FILTER: settings.flag(false),
   PILOT_SCOPE_GATEWAY_TO_NAMESPACE: settings.flag(false),
   PILOT_ENABLE_STRICT_GATEWAY_MERGING: settings.flag(true),
+  /** Services and workloads are met at an address of each family. */
+  ISTIO_DUAL_STACK: settings.flag(false),
 };
 
 const variables = z.object(featureVariables);
@@ -16,6 +18,7 @@ const variables = z.object(featureVariables);
 export interface Features {
   readonly networkFilters: NetworkFilters;
   readonly gateways: GatewayScoping;
+  readonly dualStack: boolean;
 }
 
 export function featuresOf(env: z.infer<typeof variables>): Features {
@@ -29,6 +32,7 @@ export function featuresOf(env: z.infer<typeof variables>): Features {
       ownNamespaceOnly: env.PILOT_SCOPE_GATEWAY_TO_NAMESPACE,
       managedOwnNamespaceOnly: env.PILOT_ENABLE_STRICT_GATEWAY_MERGING,
     },
+    dualStack: env.ISTIO_DUAL_STACK,
   };
 }
 

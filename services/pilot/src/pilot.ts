@@ -39,8 +39,6 @@ export interface PilotOptions {
   readonly trustDomain?: string;
   /** DNS domain of cluster services. */
   readonly domain?: string;
-  /** Services and workloads are met at an address of each family. */
-  readonly dualStack?: boolean;
   /** Istio's switches; default its defaults. */
   readonly features?: Features;
   /** Where gateways' certificates come from; without it they cannot be served. */
@@ -158,13 +156,12 @@ function createParts(options: PilotOptions): Parts {
   return { metrics, feed, library, progress, rejections, xds };
 }
 
-function settingsOf({ rootNamespace, trustDomain, domain, dualStack, features }: PilotOptions): MeshSettings {
+function settingsOf({ rootNamespace, trustDomain, domain, features }: PilotOptions): MeshSettings {
   return defaultMeshSettings({
     ...features,
     ...(rootNamespace && { rootNamespace }),
     ...(trustDomain && { trustDomain }),
     ...(domain && { domain }),
-    ...(dualStack && { dualStack }),
   });
 }
 

@@ -49,6 +49,7 @@ export function allFields(): ReadonlyMap<FieldKey, string> {
 
 /** The fields that a path shows, itself and those it passes; undefined when it is no path of the kinds. Map keys are left out. */
 export function fieldsOnPath(path: string): readonly FieldKey[] | undefined {
+  if (path.startsWith("Service.")) return []; // Kubernetes' own
   const [kind, ...names] = path.split(".");
   let message = kinds.find(({ name }) => name === kind);
   const keys: FieldKey[] = [];

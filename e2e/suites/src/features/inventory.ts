@@ -1,9 +1,13 @@
 import type { Feature } from "./feature.ts";
+import { serviceEntryRows } from "./service-entry.rows.ts";
+import { serviceRows } from "./services.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
+  "service-entry": serviceEntryRows,
+  services: serviceRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };
