@@ -79,6 +79,33 @@ for (const scenario of await listCases()) {
   });
 }
 
+/** The library compiles a scope again only when these change: whatever they overlook is served stale. */
+for (const scenario of await listCases()) {
+  test(`${scenario.name}: with the same inputs a scope compiles to the same`, async () => {
+    const mesh = await scenario.mesh();
+    const node = nodeOf(await scenario.proxy());
+    const whole = createSnapshot(stateOf(mesh));
+    const kinds = ["configs", "services", "slices", "workloads"] as const;
+    for (const kind of kinds) {
+      for (const gone of mesh[kind]) {
+        const rest = stateOf({ ...mesh, [kind]: mesh[kind].filter((object) => object !== gone) }, 2n);
+        const without = createSnapshot(rest, whole);
+        assertSameInputsSameResult(whole, without, node);
+        assertSameInputsSameResult(without, createSnapshot(stateOf(mesh, 3n), without), node);
+      }
+    }
+  });
+}
+
+function assertSameInputsSameResult(before: MeshSnapshot, after: MeshSnapshot, node: ProxyNode): void {
+  const scopes = [scopeOf(before, node), scopeOf(after, node)] as const;
+  if (compileInputs(before, scopes[0]) !== compileInputs(after, scopes[1])) return;
+  assert.equal(scopeKey(scopes[1]), scopeKey(scopes[0]));
+  const fresh = createSnapshot(after.state);
+  const expected = compileProxy(fresh, scopeOf(fresh, node));
+  assert.deepEqual(compileProxy(before, scopes[0]).value, expected.value);
+}
+
 const node = nodeOf({
   id: "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local",
   metadata: { LABELS: { app: "web" }, PROXY_CONFIG: {} },
