@@ -102,8 +102,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "TrafficExtension.wasm.vmConfig": "no row yet",
   "TrafficExtension.wasm.type": "no row yet",
   "TrafficExtension.lua.inlineCode": "no row yet",
-  "VirtualService.http.retries.retryRemoteLocalities":
-    "needs endpoints of several priorities, as locality failover makes them",
   "VirtualService.tls.match.sniHosts": "no row yet",
   "VirtualService.tls.match.destinationSubnets": "no row yet",
   "VirtualService.tls.match.port": "no row yet",

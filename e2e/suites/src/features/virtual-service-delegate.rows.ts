@@ -85,6 +85,29 @@ export const virtualServiceDelegateRows: readonly Feature[] = [
     },
   },
   {
+    name: "a gateway's host is shared out to teams by delegates",
+    fields: [field, "VirtualService.gateways"],
+    manifests: (row) => [
+      row.subsets(),
+      row.virtualService({
+        hosts: [row.publicHost],
+        gateways: ["edge"],
+        http: [
+          { match: [{ uri: { prefix: "/a" } }], delegate: row.named("a") },
+          { match: [{ uri: { prefix: "/b" } }], delegate: row.named("b"), rewrite: { uri: "/inner" } },
+        ],
+      }),
+      row.virtualService({ http: [{ route: [row.to("v2")] }] }, "a"),
+      row.virtualService({ http: [{ route: [row.to("v3")] }] }, "b"),
+    ],
+    check: async (row) => {
+      assert.equal((await row.answerOfGateway("/a/x")).version, "v2");
+      const { version, path } = await row.answerOfGateway("/b/x");
+      assert.deepEqual([version, path], ["v3", "/inner/x"]);
+      assert.equal((await row.askGateway("/c")).status, 404);
+    },
+  },
+  {
     name: "a delegate's rule that is not within the outer match is left out and told",
     fields: [field],
     manifests: (row) => [

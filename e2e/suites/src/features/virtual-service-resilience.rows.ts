@@ -103,6 +103,33 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
     },
   },
   {
+    name: "retryRemoteLocalities goes on elsewhere when tries in the own locality fail",
+    fields: [`${http}.retries.retryRemoteLocalities`],
+    manifests: (row) => [
+      row.destinationRule({
+        host: row.host,
+        trafficPolicy: {
+          outlierDetection: { consecutive5xxErrors: 1_000 },
+          loadBalancer: { localityLbSetting: { enabled: true, failover: [{ from: "region-1", to: "region-2" }] } },
+        },
+      }),
+      row.http(
+        {
+          match: [{ uri: { prefix: "/anywhere" } }],
+          retries: { attempts: 4, retryOn: "5xx", backoff: "0.001s", retryRemoteLocalities: true },
+          route: [row.to()],
+        },
+        { retries: { attempts: 4, retryOn: "5xx", backoff: "0.001s" }, route: [row.to()] },
+      ),
+    ],
+    check: async (row) => {
+      const headers = { "x-sample-status": "503 v1" };
+      assert.deepEqual(await row.split(10), { v1: 10 }, "v1 alone is in the caller's region");
+      assert.equal((await row.ask({ path: "/here", headers })).status, 503);
+      assert.equal((await row.ask({ path: "/anywhere", headers })).status, 200);
+    },
+  },
+  {
     name: "backoff is the pause before a retry",
     fields: [`${http}.retries.backoff`],
     manifests: (row) => [row.http({ retries: { attempts: 2, retryOn: "5xx", backoff: "0.3s" }, route: [row.to()] })],
