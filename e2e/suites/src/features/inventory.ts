@@ -1,3 +1,4 @@
+import { envoyFilterRows } from "./envoy-filter.rows.ts";
 import type { Feature } from "./feature.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
@@ -8,6 +9,7 @@ import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "service-entry": serviceEntryRows,
   services: serviceRows,
+  "envoy-filter": envoyFilterRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };
