@@ -20,15 +20,20 @@ export interface MeshAccess {
   readonly state: string;
 }
 
-export interface SidecarOptions {
-  readonly workload: MeshWorkload;
+/** The part of a workload that its agent is told. */
+export type AgentWorkload = Pick<MeshWorkload, "namespace" | "pod" | "serviceAccount" | "address" | "labels">;
+
+export interface SidecarOptions<Workload extends AgentWorkload = MeshWorkload> {
+  readonly workload: Workload;
+  /** Default sidecar. */
+  readonly type?: "sidecar" | "router";
   readonly access: MeshAccess;
   readonly program?: Program;
 }
 
 /** One workload's node agent with its Envoy. The agent may crash and be restarted. Both end on dispose. */
-export class Sidecar implements AsyncDisposable {
-  readonly workload: MeshWorkload;
+export class Sidecar<Workload extends AgentWorkload = MeshWorkload> implements AsyncDisposable {
+  readonly workload: Workload;
   readonly admin: EnvoyAdmin;
   /** Answers /healthz/ready; on the workload's address, as is the next. */
   readonly readinessPort: number;
@@ -40,7 +45,7 @@ export class Sidecar implements AsyncDisposable {
   #earlierOutput = "";
 
   private constructor(
-    options: SidecarOptions,
+    options: SidecarOptions<Workload>,
     parts: {
       directory: TempDir;
       ports: readonly number[];
@@ -59,14 +64,14 @@ export class Sidecar implements AsyncDisposable {
   }
 
   /** Resolves when the proxy is ready. Rejects with the agent's output when it ends before. */
-  static async start(options: SidecarOptions): Promise<Sidecar> {
+  static async start<Workload extends AgentWorkload>(options: SidecarOptions<Workload>): Promise<Sidecar<Workload>> {
     await using cleanup = new AsyncDisposableStack();
     const directory = cleanup.use(await TempDir.create());
     const ports = await freePorts(4);
     const env = { ...options.program?.env, ...(await environment(options, directory, ports)) };
     const name = `node agent of ${options.workload.pod}`;
     const { entry = mainOf("node-agent"), flags = [] } = options.program ?? {};
-    const args = [...flags, entry, "proxy", "sidecar"];
+    const args = [...flags, entry, "proxy", options.type ?? "sidecar"];
     const launch = (): Promise<RunningProcess> =>
       RunningProcess.start({ name, command: process.execPath, args, env, cwd: repository });
     const sidecar = new Sidecar(options, { directory, ports, launch, process: cleanup.use(await launch()) });
@@ -133,7 +138,7 @@ export async function startSidecars(
 }
 
 async function environment(
-  { workload, access }: SidecarOptions,
+  { workload, access }: SidecarOptions<AgentWorkload>,
   directory: TempDir,
   [adminPort, statusPort, readinessPort, prometheusPort]: readonly number[],
 ): Promise<Record<string, string>> {

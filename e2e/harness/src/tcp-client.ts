@@ -21,7 +21,7 @@ export async function talkTcp({ address, port, payload, timeoutMs = 5_000 }: Tcp
     const answer = once(socket, "data") as Promise<[Buffer]>;
     answer.catch(() => undefined);
     await Promise.race([once(socket, "connect"), ended]);
-    socket.write(payload);
+    socket.write(payload, "latin1");
     const [bytes] = await Promise.race([answer, ended]);
     return bytes.toString("latin1");
   } finally {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 
 export interface TlsProbe {
   readonly address: string;
@@ -11,6 +11,8 @@ export interface TlsProbe {
   readonly privateKey?: string;
   /** PEM of the root to trust; without it any certificate is taken. */
   readonly root?: string;
+  /** What the client is willing to speak. */
+  readonly offers?: Pick<ConnectionOptions, "minVersion" | "maxVersion" | "ciphers" | "ecdhCurve">;
   /** Sent after the handshake, to see that the server goes on. TLS 1.3 tells of a missing client certificate only then. */
   readonly payload: string;
 }
@@ -18,6 +20,8 @@ export interface TlsProbe {
 export interface TlsResult {
   readonly protocol: string;
   readonly alpn: string;
+  /** By OpenSSL's name. */
+  readonly cipher: string;
   /** `URI:spiffe://…`, as Node prints subject alternative names. */
   readonly peerNames: string;
   readonly received: string;
@@ -28,6 +32,7 @@ export async function probeTls(probe: TlsProbe): Promise<TlsResult> {
   const socket: TLSSocket = connect({
     host: probe.address,
     port: probe.port,
+    ...probe.offers,
     ALPNProtocols: [...(probe.alpn ?? [])],
     rejectUnauthorized: probe.root !== undefined,
     checkServerIdentity: () => undefined, // mesh certificates name a SPIFFE id, not a host
@@ -53,6 +58,7 @@ export async function probeTls(probe: TlsProbe): Promise<TlsResult> {
     return {
       protocol: socket.getProtocol() ?? "",
       alpn: socket.alpnProtocol || "",
+      cipher: socket.getCipher().name,
       peerNames: socket.getPeerCertificate().subjectaltname ?? "",
       received: chunk.toString("utf8"),
     };

@@ -23,8 +23,19 @@ export async function signRevocationList(
     nextUpdate: new Date(nowMs + ttlSeconds * 1000),
     signingKey: signingKey.key,
     signingAlgorithm: signingKey.algorithm,
-    entries: serialNumbers.map((serialNumber) => ({ serialNumber, revocationDate: thisUpdate })),
+    // An entry without a reason would get an empty list of extensions, which verifiers refuse.
+    entries: serialNumbers.map((serialNumber) => ({
+      serialNumber,
+      revocationDate: thisUpdate,
+      reason: x509.X509CrlReason.cessationOfOperation,
+    })),
     extensions: [await x509.AuthorityKeyIdentifierExtension.create(issuer)],
   });
-  return `${list.toString("pem")}\n`;
+  return pemOf(Buffer.from(list.rawData));
+}
+
+/** With the label that OpenSSL and its kin look for. */
+function pemOf(der: Buffer): string {
+  const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
+  return ["-----BEGIN X509 CRL-----", ...lines, "-----END X509 CRL-----", ""].join("\n");
 }

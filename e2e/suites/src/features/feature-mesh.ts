@@ -12,9 +12,11 @@ import {
   meshConfig,
   type NodeIdentity,
   service,
+  Sidecar,
   startEnvoy,
   startLateenUp,
   startSidecars,
+  TempDir,
   type WorkloadSpec,
 } from "@lateen/e2e-harness";
 import type { FeatureMeshSpec, GatewaySpec, MeshProxy } from "./feature.ts";
@@ -32,6 +34,8 @@ const defaultGateways: readonly GatewaySpec[] = [{ name: "edge", labels: { istio
 export class FeatureMesh implements AsyncDisposable {
   readonly mesh: LoopbackMesh;
   readonly folder: ConfigFolder;
+  /** For files that configuration names. */
+  readonly files: TempDir;
   /** Of the gateways' HTTP server for `*.example.com`. */
   readonly gatewayPort: number;
   /** For rows' addresses. */
@@ -45,12 +49,13 @@ export class FeatureMesh implements AsyncDisposable {
   #marks = 0;
 
   private constructor(
-    parts: { mesh: LoopbackMesh; folder: ConfigFolder; addresses: LoopbackBlock; gatewayPort: number },
+    parts: Pick<FeatureMesh, "mesh" | "folder" | "files" | "addresses" | "gatewayPort">,
     spec: FeatureMeshSpec,
     owned: AsyncDisposableStack,
   ) {
     this.mesh = parts.mesh;
     this.folder = parts.folder;
+    this.files = parts.files;
     this.addresses = parts.addresses;
     this.gatewayPort = parts.gatewayPort;
     this.#markAddress = parts.addresses.address();
@@ -63,17 +68,19 @@ export class FeatureMesh implements AsyncDisposable {
     const mesh = owned.use(await LoopbackMesh.create({ workloads: spec.workloads ?? defaultWorkloads }));
     const addresses = owned.use(await LoopbackBlock.reserve());
     const folder = owned.use(await ConfigFolder.create());
+    const files = owned.use(await TempDir.create());
     const gatewayPort = await freePort();
     await folder.write("services.yaml", mesh.manifests());
     await folder.write("gateway.yaml", [publicGateway(mesh.namespace, gatewayPort), ...(spec.manifests?.(mesh) ?? [])]);
     if (spec.meshConfig !== undefined) await folder.write(meshFile, [meshConfig(JSON.stringify(spec.meshConfig))]);
-    return new FeatureMesh({ mesh, addresses, folder, gatewayPort }, spec, owned.move());
+    return new FeatureMesh({ mesh, addresses, folder, files, gatewayPort }, spec, owned.move());
   }
 
   /** Starts the plane on what the folder holds, then every proxy; resolves when all proxies have all of it. */
   async start(): Promise<void> {
-    this.#plane = this.#owned.use(await startLateenUp({ config: this.folder.path }));
-    const { workloads, namespace } = this.mesh;
+    const { env } = this.#spec;
+    this.#plane = this.#owned.use(await startLateenUp({ config: this.folder.path, ...(env && { env }) }));
+    const { workloads } = this.mesh;
     const plain = workloads.filter((one) => this.#kindOf(one) === "plain");
     const agents = await startSidecars(
       this.#plane.access,
@@ -86,9 +93,8 @@ export class FeatureMesh implements AsyncDisposable {
         const node = { type: "sidecar", ...one } as const;
         this.#proxies.set(one.pod, this.#owned.use(await this.startProxy(node)));
       }),
-      ...(this.#spec.gateways ?? defaultGateways).map(async ({ name, ...more }) => {
-        const node = { type: "router", address: this.mesh.addresses.address(), pod: `${name}-1`, namespace } as const;
-        this.#gateways.set(name, this.#owned.use(await this.startProxy({ ...node, ...more })));
+      ...(this.#spec.gateways ?? defaultGateways).map(async (spec) => {
+        this.#gateways.set(spec.name, this.#owned.use(await this.#startGateway(spec)));
       }),
     ]);
     await this.settle();
@@ -113,6 +119,14 @@ export class FeatureMesh implements AsyncDisposable {
 
   gateway(name?: string): MeshProxy {
     return found(this.#gateways, name ?? [...this.#gateways.keys()][0] ?? "gateway");
+  }
+
+  async #startGateway({ name, agent, ...more }: GatewaySpec): Promise<MeshProxy & AsyncDisposable> {
+    const node = { address: this.mesh.addresses.address(), pod: `${name}-1`, namespace: this.mesh.namespace, ...more };
+    if (agent === undefined) return this.startProxy({ type: "router", ...node });
+    const workload = { ...node, serviceAccount: name };
+    const running = await Sidecar.start({ workload, access: this.plane.access, type: "router" });
+    return { ...outputOf(running, node.address), [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
   }
 
   /** An upstream Envoy with nothing but an ADS bootstrap. */

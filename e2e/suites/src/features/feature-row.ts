@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import {
   destinationRule,
   endpointSlice,
@@ -94,9 +95,23 @@ export class FeatureRow implements FeatureContext {
   }
 
   /** What the folder holds for the row. */
-  objects(): readonly object[] {
+  objects(manifests = this.feature.manifests(this)): readonly object[] {
     const own = this.feature.service === false ? [] : this.service({ to: this.#reviews() });
-    return [...own, ...this.feature.manifests(this)];
+    return [...own, ...manifests];
+  }
+
+  fileWith(name: string, content: string): string {
+    const path = this.#mesh.files.join(`${this.slug}-${name}`);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  get state(): string {
+    return this.#mesh.plane.state;
+  }
+
+  async rewrite(manifests: readonly object[]): Promise<void> {
+    await this.#mesh.folder.replace(this.file, this.objects(manifests));
   }
 
   http(...rules: readonly object[]): object {

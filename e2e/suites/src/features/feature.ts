@@ -43,6 +43,8 @@ export interface FeatureMeshSpec {
   readonly meshConfig?: object;
   /** Added to what all rows have in common. */
   readonly manifests?: (mesh: LoopbackMesh) => readonly object[];
+  /** Of the plane: Istio's switches. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Default DELTA_GRPC. */
   readonly protocol?: "GRPC" | "DELTA_GRPC";
   /** A proxy is expected to refuse something: the closing test, that Envoy refused nothing, is left out. */
@@ -56,6 +58,8 @@ export interface GatewaySpec {
   readonly namespace?: string;
   readonly locality?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Has a node agent, so a certificate of the mesh for `spiffe://…/sa/<name>`; `metadata` and `locality` do not count then. */
+  readonly agent?: true;
 }
 
 /** A running proxy of the suite. */
@@ -119,6 +123,12 @@ export interface FeatureContext {
   /** Bytes to an address and port, default the proxy of `from`; resolves with the first that come back. */
   talk(tcp: { port: number; payload?: string; address?: string; from?: string }): Promise<string>;
   probeTls(probe: Omit<TlsProbe, "address" | "payload"> & Partial<TlsProbe>): Promise<TlsResult>;
+  /** A file with this content, for configuration that names files; its path. */
+  fileWith(name: string, content: string): string;
+  /** Where the plane keeps its CA. */
+  readonly state: string;
+  /** Other manifests in place of the row's, for the rest of the check. */
+  rewrite(manifests: readonly object[]): Promise<void>;
   /** Repeats until it does not throw and is not false: for what is not there at once. */
   eventually(attempt: () => Promise<unknown>, timeoutMs?: number): Promise<void>;
   /** Findings and mistakes that the plane has about objects of the row, as text. */

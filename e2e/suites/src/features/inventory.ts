@@ -2,6 +2,8 @@ import { envoyFilterRows } from "./envoy-filter.rows.ts";
 import type { Feature } from "./feature.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
+import { connectionRouteRows } from "./connection-routes.rows.ts";
+import { gatewayRows } from "./gateway.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 
@@ -10,6 +12,8 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "service-entry": serviceEntryRows,
   services: serviceRows,
   "envoy-filter": envoyFilterRows,
+  "connection-routes": connectionRouteRows,
+  gateway: gatewayRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import type { Feature } from "./feature.ts";
+import { accepted, httpsGateway, refused } from "./gateway-tls.rows.ts";
+import { credential, pairOf, secret, server } from "./gateway-tls-material.ts";
+
+export const gatewayTlsParameterRows: readonly Feature[] = [
+  {
+    name: "minProtocolVersion keeps older clients out",
+    fields: ["Gateway.servers.tls.minProtocolVersion"],
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, { mode: "SIMPLE", credentialName: credential(row), minProtocolVersion: "TLSV1_3" }),
+    ],
+    check: async (row) => {
+      assert.equal((await accepted(row)).protocol, "TLSv1.3");
+      await refused(row, { offers: { maxVersion: "TLSv1.2" } });
+    },
+  },
+  {
+    name: "maxProtocolVersion keeps newer clients down",
+    fields: ["Gateway.servers.tls.maxProtocolVersion"],
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, { mode: "SIMPLE", credentialName: credential(row), maxProtocolVersion: "TLSV1_2" }),
+    ],
+    check: async (row) => {
+      assert.equal((await accepted(row)).protocol, "TLSv1.2");
+      await refused(row, { offers: { minVersion: "TLSv1.3" } });
+    },
+  },
+  {
+    name: "cipherSuites are all that is spoken below TLS 1.3",
+    fields: ["Gateway.servers.tls.cipherSuites"],
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, {
+        mode: "SIMPLE",
+        credentialName: credential(row),
+        maxProtocolVersion: "TLSV1_2",
+        cipherSuites: ["ECDHE-ECDSA-AES256-GCM-SHA384"],
+      }),
+    ],
+    check: async (row) => {
+      assert.equal((await accepted(row)).cipher, "ECDHE-ECDSA-AES256-GCM-SHA384");
+      await refused(row, { offers: { ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" } });
+    },
+  },
+  {
+    name: "ecdhCurves are all the key exchange may use",
+    fields: ["Gateway.servers.tls.ecdhCurves"],
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, { mode: "SIMPLE", credentialName: credential(row), ecdhCurves: ["P-384"] }),
+    ],
+    check: async (row) => {
+      await accepted(row, { offers: { ecdhCurve: "P-384" } });
+      await refused(row, { offers: { ecdhCurve: "P-256" } });
+    },
+  },
+  {
+    name: "httpsRedirect sends plain requests to HTTPS",
+    fields: ["Gateway.servers.tls.httpsRedirect"],
+    manifests: (row) => {
+      const port = { number: row.ports(0), name: "http", protocol: "HTTP" };
+      const hosts = [row.publicHost];
+      const servers = [
+        { port, hosts, tls: { httpsRedirect: true } },
+        { port: { ...port, number: row.ports(1), name: "plain" }, hosts },
+      ];
+      return [
+        row.gateway({ selector: { istio: "edge" }, servers }),
+        row.virtualService({ hosts, gateways: [row.named().name], http: [{ route: [row.to()] }] }),
+      ];
+    },
+    check: async (row) => {
+      const { status, headers } = await row.askGateway({ port: row.ports(0), path: "/here" });
+      assert.equal(status, 301);
+      assert.equal(headers.location, `https://${row.publicHost}/here`);
+      assert.equal((await row.askGateway({ port: row.ports(1) })).status, 200);
+    },
+  },
+  {
+    name: "a server's name is what its statistics are called",
+    fields: ["Gateway.servers.name"],
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, { mode: "SIMPLE", credentialName: credential(row) }, { name: "named-server" }),
+    ],
+    check: async (row) => {
+      await accepted(row);
+      const counted = async (): Promise<boolean> =>
+        (await row.gatewayProxy().admin.stats(/^http\.named-server\.downstream_rq_2xx$/)).get(
+          "http.named-server.downstream_rq_2xx",
+        ) === 1;
+      await row.eventually(counted);
+    },
+  },
+];

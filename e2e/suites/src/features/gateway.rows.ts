@@ -1,0 +1,12 @@
+import { gatewayConnectionRows } from "./gateway-connections.rows.ts";
+import { gatewayMergingRows } from "./gateway-merging.rows.ts";
+import { gatewayTlsParameterRows } from "./gateway-tls-parameters.rows.ts";
+import { gatewayTlsRows } from "./gateway-tls.rows.ts";
+import type { Feature } from "./feature.ts";
+
+export const gatewayRows: readonly Feature[] = [
+  ...gatewayTlsRows,
+  ...gatewayTlsParameterRows,
+  ...gatewayConnectionRows,
+  ...gatewayMergingRows,
+];
