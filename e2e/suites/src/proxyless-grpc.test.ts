@@ -102,7 +102,11 @@ for (const library of [grpcJs, await grpcGo()])
 
     test("splits by weight", async () => {
       const route = [weighted("v1", 80), weighted("v2", 20)];
-      const isLive = async (): Promise<boolean> => ((await ask(40)).answers["cart-v2"] ?? 0) < 16;
+      // Go's library fails calls for a moment when a route names clusters that it does not have yet.
+      const isLive = async (): Promise<boolean> => {
+        const { answers } = await ask(40);
+        return (answers["cart-v1"] ?? 0) > 24 && (answers["cart-v2"] ?? 0) > 0;
+      };
       await during([virtualService(named("cart"), { hosts: ["cart"], http: [{ route }] })], isLive, async () => {
         const { answers, errors, detail } = await ask(1_000);
         assert.deepEqual(errors, {}, detail);
@@ -120,7 +124,7 @@ for (const library of [grpcJs, await grpcGo()])
         },
         { route: [weighted("v1", 100)] },
       ];
-      const isLive = async (): Promise<boolean> => (await ask(60)).answers["cart-v2"] === undefined;
+      const isLive = async (): Promise<boolean> => (await ask(60)).answers["cart-v1"] === 60;
       await during([virtualService(named("cart"), { hosts: ["cart"], http })], isLive, async () => {
         assert.deepEqual((await ask(10)).answers, { "cart-v1": 10 });
         assert.deepEqual((await ask(10, { "x-canary": "yes" })).answers, { "cart-v2": 10 });
@@ -130,7 +134,10 @@ for (const library of [grpcJs, await grpcGo()])
 
     test("a destination that does not exist fails its share of calls, and only that", async () => {
       const route = [weighted("v1", 50), weighted("v9", 50)];
-      const isLive = async (): Promise<boolean> => ((await ask(20)).errors["UNAVAILABLE"] ?? 0) > 0;
+      const isLive = async (): Promise<boolean> => {
+        const { answers, errors } = await ask(20);
+        return (errors["UNAVAILABLE"] ?? 0) > 0 && (answers["cart-v1"] ?? 0) > 0 && answers["cart-v2"] === undefined;
+      };
       await during(
         [virtualService(named("cart"), { hosts: ["cart"], http: [{ route, retries: { attempts: 0 } }] })],
         isLive,

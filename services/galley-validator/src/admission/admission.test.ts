@@ -75,9 +75,22 @@ test("a bad one is refused with every field and remedy", async () => {
 });
 
 test("what is not built is warned of", async () => {
-  const { response } = await post(request("CREATE", object({ ...route, mirrorPercent: 5 })));
+  const group = "networking.istio.io";
+  const server = {
+    port: { number: 80, name: "http", protocol: "HTTP" },
+    hosts: ["*"],
+    defaultEndpoint: "127.0.0.1:80",
+  };
+  const gateway = {
+    apiVersion: `${group}/v1`,
+    kind: "Gateway",
+    metadata: { name: "edge", namespace: "shop" },
+    spec: { selector: { app: "edge" }, servers: [server] },
+  };
+  const kind = { group, version: "v1", kind: "Gateway" };
+  const { response } = await post(request("CREATE", gateway, { kind }));
   assert.equal(response.allowed, true);
-  assert.match(response.warnings?.[0] ?? "", /^spec\.http\[0\]\.mirrorPercent: is not built yet/);
+  assert.match(response.warnings?.[0] ?? "", /^spec\.servers\[0\]\.defaultEndpoint: is not built yet/);
 });
 
 test("kinds that are not built are refused by name, others' kinds pass", async () => {
