@@ -109,8 +109,8 @@ suite("the command line against a running plane", () => {
       { intervalMs: 500 },
     );
     const json = await runLateen(["proxy-status", "--url", url, "--output", "json"]);
-    const [proxy] = JSON.parse(json.output) as { proxy: string }[];
-    assert.equal(proxy?.proxy, id);
+    const [proxy] = JSON.parse(json.output) as { proxy: string; node: string }[];
+    assert.deepEqual([proxy?.proxy, proxy?.node], ["ratings-v1-1.shop", id]);
   });
 
   test("proxy-config: each type, by id and by pod", async () => {

@@ -12,12 +12,17 @@ import { eventually, type NodeIdentity, nodeId } from "@lateen/e2e-harness";
 const prefix = "type.googleapis.com/envoy.config.";
 export const clusterType = `${prefix}cluster.v3.Cluster`;
 export const listenerType = `${prefix}listener.v3.Listener`;
+export const routeType = `${prefix}route.v3.RouteConfiguration`;
 
 /** Resource names to versions, by type. */
 export type Versions = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
+/** What a client makes of an answer: takes it, refuses it with a reason, or never says anything. */
+export type Judgement = "accept" | "silence" | { readonly refuse: string };
+
 /**
- * A delta xDS client without an Envoy: keeps what it is sent, says yes to everything, and can be asked what came.
+ * A delta xDS client without an Envoy: keeps what it is sent, says yes to everything unless told otherwise, and can be
+ * asked what came.
  * Subscribes to all clusters and listeners, presenting `known` as what it has already.
  */
 export class DeltaClient implements AsyncDisposable {
@@ -26,10 +31,17 @@ export class DeltaClient implements AsyncDisposable {
   readonly #versions = new Map<string, Map<string, string>>();
   readonly #outbox: DeltaDiscoveryRequest[] = [];
   readonly #abort = new AbortController();
+  readonly #judge: (response: DeltaDiscoveryResponse) => Judgement;
   readonly #ended: Promise<void>;
   #wake: () => void = () => {};
 
-  constructor(target: { readonly address: string; readonly node: NodeIdentity; readonly known?: Versions }) {
+  constructor(target: {
+    readonly address: string;
+    readonly node: NodeIdentity;
+    readonly known?: Versions;
+    readonly judge?: (response: DeltaDiscoveryResponse) => Judgement;
+  }) {
+    this.#judge = target.judge ?? (() => "accept");
     const node = create(NodeSchema, {
       id: nodeId(target.node),
       metadata: { NAMESPACE: target.node.namespace, INTERCEPTION_MODE: "NONE" },
@@ -83,7 +95,20 @@ export class DeltaClient implements AsyncDisposable {
     }
   }
 
-  #take({ typeUrl, resources, removedResources, nonce }: DeltaDiscoveryResponse): void {
+  /** Asks for resources by name. */
+  subscribe(typeUrl: string, ...names: readonly string[]): void {
+    this.#push(create(DeltaDiscoveryRequestSchema, { typeUrl, resourceNamesSubscribe: [...names] }));
+  }
+
+  #take(response: DeltaDiscoveryResponse): void {
+    const { typeUrl, resources, removedResources, nonce } = response;
+    const judgement = this.#judge(response);
+    if (judgement === "silence") return;
+    if (judgement !== "accept") {
+      const errorDetail = { code: 13, message: judgement.refuse };
+      this.#push(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce, errorDetail }));
+      return;
+    }
     const versions = this.#versions.get(typeUrl) ?? new Map<string, string>();
     for (const { name, version } of resources) {
       versions.set(name, version);

@@ -8,6 +8,7 @@ One service of the control plane. Call with a dict of:
   store      it is a client of the mesh store
   identity   it gets a certificate from citadel: its token, and the roots to verify citadel with
   kubernetes it talks to the API server
+  podLabels  more labels of its pods
 */}}
 {{- define "lateen.deployment" -}}
 {{- $root := .root -}}
@@ -35,6 +36,9 @@ spec:
       labels:
         {{- include "lateen.labels" . | nindent 8 }}
         sidecar.istio.io/inject: "false"
+        {{- with .podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
         {{- with $values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

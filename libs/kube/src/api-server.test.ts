@@ -9,6 +9,7 @@ import {
   loadClient,
   patchStatus,
   patchWebhookCaBundle,
+  requestToken,
   reviewToken,
 } from "./index.ts";
 import type { KubeClient, KubeObject } from "./index.ts";
@@ -161,15 +162,7 @@ describe("against a real kube-apiserver", { skip }, () => {
   test("a token is reviewed for its audience", async () => {
     const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name: "app" } };
     await client.create(serviceAccounts, account);
-    const request = {
-      apiVersion: "authentication.k8s.io/v1",
-      kind: "TokenRequest",
-      metadata: { name: "app" },
-      spec: { audiences: ["istio-ca"] },
-    };
-    const tokenRequests = { apiVersion: "v1", plural: "serviceaccounts/app/token" };
-    const issued = await client.create(tokenRequests, { ...request, metadata: { namespace, name: "app" } });
-    const { token } = issued["status"] as { token: string };
+    const token = await requestToken(client, { namespace, serviceAccount: "app", audiences: ["istio-ca"] });
     const good = await reviewToken(client, token, ["istio-ca"]);
     assert.ok(good.authenticated);
     assert.deepEqual(good.serviceAccount, { namespace, name: "app" });

@@ -178,9 +178,9 @@ export class KubeClient {
     }
   }
 
-  /** For paths that are no resource, such as `/version` or `/readyz`. */
-  async raw(path: string, options: CallOptions = {}): Promise<string> {
-    return this.#text(`get ${path}`, { method: "GET", path, signal: options.signal });
+  /** For paths that are no resource, such as `/version`, `/readyz` or what is behind the server's proxy to a pod. */
+  async raw(path: string, options: CallOptions & { headers?: Readonly<Record<string, string>> } = {}): Promise<string> {
+    return this.#text(`get ${path}`, { method: "GET", path, signal: options.signal, headers: options.headers });
   }
 
   close(): void {

@@ -18,6 +18,8 @@ export { Reflector } from "./reflector.ts";
 export type { ReflectorHandler, ReflectorOptions } from "./reflector.ts";
 export { holdKubeLease } from "./lease.ts";
 export type { KubeLeaseOptions } from "./lease.ts";
+export { requestToken } from "./token-request.ts";
+export type { TokenRequest } from "./token-request.ts";
 export { reviewToken } from "./token-review.ts";
 export type { ServiceAccount, TokenReview } from "./token-review.ts";
 export { patchStatus } from "./status.ts";

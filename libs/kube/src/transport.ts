@@ -11,6 +11,8 @@ export interface HttpCall {
   readonly path: string;
   readonly contentType?: string | undefined;
   readonly body?: string | undefined;
+  /** For whoever the server passes the request on to. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -91,7 +93,13 @@ function createTransport(server: string, credentials: Credentials): Transport {
       host: base.hostname.replace(/^\[|\]$/g, ""),
       port: base.port || (secure ? 443 : 80),
       path: base.pathname.replace(/\/$/, "") + call.path,
-      headers: { accept: "application/json", "user-agent": "lateen", ...headers, ...bodyHeaders(call) },
+      headers: {
+        accept: "application/json",
+        "user-agent": "lateen",
+        ...call.headers,
+        ...headers,
+        ...bodyHeaders(call),
+      },
       agent: agent ?? agentFor(tls),
       ...(call.signal && { signal: call.signal }),
     };

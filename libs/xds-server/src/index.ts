@@ -14,6 +14,7 @@ export type { PushReport, RejectionReport, XdsObserver } from "./observer.ts";
 export type { OnDemandSource } from "./on-demand.ts";
 export type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
 export { emptyResources } from "./resource.ts";
+export type { Answer, Query, QuerySource } from "./queries.ts";
 export type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
 export { createXdsServer } from "./server.ts";
 export type { XdsServer, XdsServerOptions } from "./server.ts";
@@ -24,6 +25,7 @@ export {
   endpointType,
   extensionConfigType,
   listenerType,
+  nameTableType,
   routeType,
   secretType,
   shortTypeName,

@@ -5,7 +5,8 @@ import { DiffCache } from "./diff.ts";
 import type { XdsObserver } from "./observer.ts";
 import type { OnDemandSource } from "./on-demand.ts";
 import type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
-import type { ResourceSet } from "./resource.ts";
+import type { QuerySource } from "./queries.ts";
+import type { ResourceMap, ResourceSet } from "./resource.ts";
 import type { ProxySession } from "./session.ts";
 import { streamHandler } from "./stream.ts";
 import type { ResourceSource } from "./stream.ts";
@@ -22,6 +23,8 @@ export interface XdsServerOptions {
   readonly onDemand?: OnDemandSource;
   /** Lets large route tables travel host by host; without it they are always whole. */
   readonly virtualHosts?: VirtualHostSource;
+  /** Types that are questions about the control plane itself. */
+  readonly queries?: QuerySource;
   /** How long to hold back what should follow an acknowledgement that does not come. */
   readonly ackWaitMs?: number;
   /** Milliseconds on any steady clock. */
@@ -33,6 +36,8 @@ export interface XdsServer {
   proxies(): readonly ProxyStatus[];
   /** The set last offered to a proxy, by its id. */
   resourcesOf(proxyId: string): ResourceSet | undefined;
+  /** What a proxy should have by now, of what it asked for and in the form it gets it, by type. */
+  offeredTo(proxyId: string): ReadonlyMap<string, ResourceMap> | undefined;
   acknowledged(): Acknowledgement;
 }
 
@@ -40,11 +45,12 @@ const defaultAckWaitMs = 5_000;
 
 /** Aggregated discovery, state-of-the-world and delta. Holds nothing but its streams. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
-  const connections = new Map<string, { readonly proxy: ConnectedProxy; readonly session: ProxySession }>();
+  const connections = new Map<string, Connection>();
   let connectionCount = 0;
   const host = {
     source: options.source,
     onDemand: options.onDemand,
+    queries: options.queries,
     observer: options.observer ?? {},
     authorize: options.authorize,
     nowMs: options.nowMs ?? (() => performance.now()),
@@ -72,15 +78,23 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         acknowledgedRevision: session.acknowledgedRevision,
         types: session.types(),
       })),
-    resourcesOf: (proxyId) =>
-      [...connections.values()].findLast(({ proxy }) => proxy.id === proxyId)?.session.resources,
+    resourcesOf: (proxyId) => newest(connections.values(), proxyId)?.session.resources,
+    offeredTo: (proxyId) => newest(connections.values(), proxyId)?.session.offered(),
     acknowledged: () => acknowledgement(connections.values()),
   };
 }
 
-function acknowledgement(
-  connections: Iterable<{ readonly proxy: ConnectedProxy; readonly session: ProxySession }>,
-): Acknowledgement {
+interface Connection {
+  readonly proxy: ConnectedProxy;
+  readonly session: ProxySession;
+}
+
+/** A proxy that reconnects may for a moment be connected twice. */
+function newest(connections: Iterable<Connection>, proxyId: string): Connection | undefined {
+  return [...connections].findLast(({ proxy }) => proxy.id === proxyId);
+}
+
+function acknowledgement(connections: Iterable<Connection>): Acknowledgement {
   const known: { proxy: ConnectedProxy; revision: bigint }[] = [];
   let newest = 0n;
   let lowest: bigint | undefined;

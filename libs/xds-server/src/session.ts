@@ -56,6 +56,9 @@ export interface TypeStatus {
   readonly sentNonce: string;
   readonly acknowledgedNonce: string;
   readonly acknowledgedRevision: bigint;
+  /** Asked for by name; all there are, too, when `wildcard`. */
+  readonly names: ReadonlySet<string>;
+  readonly wildcard: boolean;
   readonly error?: string;
 }
 
@@ -76,6 +79,8 @@ export class ProxySession {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #onDemand = new Map<string, OnDemandResources>();
   readonly #acknowledged = new Map<string, bigint>();
+  /** Virtual hosts that the proxy has without having been meant to. */
+  readonly #goneHosts = new Map<string, Resource>();
   #tables: TableChoice | undefined;
   #set: ResourceSet | undefined;
   #nonces = 0;
@@ -99,7 +104,7 @@ export class ProxySession {
   }
 
   receiveDelta(received: DeltaRequest): Outcome {
-    const request = received.typeUrl === virtualHostType ? withoutGone(received) : received;
+    const request = received.typeUrl === virtualHostType ? this.#withoutGone(received) : received;
     if (request.typeUrl === routeType) this.#followTables(request);
     const subscription = this.#subscription(request.typeUrl, request.initialVersions.size > 0);
     const outcome = subscription?.receiveDelta(request) ?? { kind: "subscribed" };
@@ -119,6 +124,17 @@ export class ProxySession {
   /** The names of `typeUrl` that the proxy wants. */
   wantedNames(typeUrl: string): ReadonlySet<string> {
     return this.#subscriptions.get(typeUrl)?.names ?? noNames;
+  }
+
+  /** What the proxy should have by now, by type: of what it asked for, in the form it gets it. */
+  offered(): ReadonlyMap<string, ResourceMap> {
+    return new Map(
+      [...this.#subscriptions].map(([typeUrl, subscription]) => {
+        const all = [...(this.#goal(typeUrl) ?? emptyResources)].filter(([name]) => subscription.subscribed(name));
+        const gone = typeUrl === virtualHostType ? [...this.#goneHosts.values()] : [];
+        return [typeUrl, new Map([...all, ...gone.map((host) => [host.name, host] as const)])];
+      }),
+    );
   }
 
   /** The next answer, if one may go out now; it counts as sent. */
@@ -164,6 +180,8 @@ export class ProxySession {
         sentNonce,
         acknowledgedNonce,
         acknowledgedRevision: this.#acknowledged.get(typeUrl) ?? 0n,
+        names: subscription.names,
+        wildcard: subscription.wildcard,
       };
       return rejection === undefined ? base : { ...base, error: rejection };
     });
@@ -271,13 +289,28 @@ export class ProxySession {
     const hosts = this.#subscriptions.get(virtualHostType);
     if (hosts === undefined || subscribe.length === 0) return;
     const again = new Set(subscribe);
+    for (const name of this.#goneHosts.keys()) if (again.has(tableOf(name))) this.#goneHosts.delete(name);
     hosts.forget([...(this.#forms()?.hosts.keys() ?? [])].filter((name) => again.has(tableOf(name))));
   }
 
   #withGone({ changed, removed }: Plan): Pick<Plan, "changed" | "removed"> {
     const source = this.#context.forms?.source;
+    for (const { name } of changed) this.#goneHosts.delete(name);
     if (removed.length === 0 || source === undefined) return { changed, removed };
-    return { changed: [...changed, ...removed.map((name) => source.gone(name))], removed: [] };
+    const gone = removed.map((name) => source.gone(name));
+    for (const host of gone) this.#goneHosts.set(host.name, host);
+    return { changed: [...changed, ...gone], removed: [] };
+  }
+
+  /** A host that is gone is there for Envoy only. */
+  #withoutGone(request: DeltaRequest): DeltaRequest {
+    const source = this.#context.forms?.source;
+    const initialVersions = new Map<string, string>();
+    for (const [name, version] of request.initialVersions) {
+      if (version !== goneVersion) initialVersions.set(name, version);
+      else if (source !== undefined) this.#goneHosts.set(name, source.gone(name));
+    }
+    return { ...request, initialVersions };
   }
 
   #forms(): Forms | undefined {
@@ -313,10 +346,4 @@ export class ProxySession {
         this.#acknowledged.set(typeUrl, revision);
     }
   }
-}
-
-/** A host that is gone is there for Envoy only. */
-function withoutGone(request: DeltaRequest): DeltaRequest {
-  const initialVersions = new Map([...request.initialVersions].filter(([, version]) => version !== goneVersion));
-  return { ...request, initialVersions };
 }

@@ -7,6 +7,8 @@ import { OnDemandWatches } from "./on-demand.ts";
 import type { OnDemandSource } from "./on-demand.ts";
 import type { Outcome } from "./plan.ts";
 import type { ConnectedProxy } from "./proxy.ts";
+import { QueryAnswerer } from "./queries.ts";
+import type { QueryRequest, QuerySource } from "./queries.ts";
 import type { ResourceSet } from "./resource.ts";
 import { ProxySession } from "./session.ts";
 import type { Push, SessionContext } from "./session.ts";
@@ -29,6 +31,7 @@ export interface ResourceSource {
 export interface StreamHost {
   readonly source: ResourceSource;
   readonly onDemand: OnDemandSource | undefined;
+  readonly queries: QuerySource | undefined;
   readonly observer: XdsObserver;
   readonly sessionContext: SessionContext;
   readonly requests: RequestCache;
@@ -50,6 +53,10 @@ export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): 
     const first = await requests.next();
     if (first.done === true) return;
     const proxy = identify(first.value, host.nextConnectionId(), context);
+    if (host.queries?.handles(first.value.request.typeUrl) === true) {
+      yield* answerQueries(host.queries, proxy, first.value, requests);
+      return;
+    }
     await host.authorize?.(proxy);
     const stream = new Stream(host, proxy);
     let fault: unknown;
@@ -62,6 +69,31 @@ export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): 
       stream.close(fault ?? (context.signal.aborted ? context.signal.reason : undefined));
     }
   };
+}
+
+/** A stream that begins with a question has no session: it is not one of the proxies. */
+async function* answerQueries(
+  source: QuerySource,
+  asker: ConnectedProxy,
+  first: Request,
+  requests: AsyncIterable<Request>,
+): AsyncGenerator<Buffer> {
+  const answerer = new QueryAnswerer(source, asker);
+  const firstAnswer = await answerer.answer(queryOf(first));
+  if (firstAnswer !== undefined) yield firstAnswer;
+  for await (const request of requests) {
+    if (!source.handles(request.request.typeUrl)) {
+      const message = `this stream asks about the control plane; ask for ${request.request.typeUrl} on another`;
+      throw new RpcError(RpcCode.INVALID_ARGUMENT, message);
+    }
+    const answer = await answerer.answer(queryOf(request));
+    if (answer !== undefined) yield answer;
+  }
+}
+
+function queryOf({ request, delta }: Request): QueryRequest {
+  const { typeUrl, nonce } = request;
+  return { typeUrl, nonce, names: delta ? request.subscribe : request.names };
 }
 
 async function* decodeAll(host: StreamHost, messages: AsyncIterable<Buffer>, delta: boolean): AsyncGenerator<Request> {
@@ -102,6 +134,8 @@ class Stream {
   readonly #closing = new AbortController();
   readonly #watches: OnDemandWatches | undefined;
   readonly #sentAtMs = new Map<string, number>();
+  readonly #answerer: QueryAnswerer | undefined;
+  readonly #answers: Buffer[] = [];
   #ended = false;
   #fault: { readonly error: unknown } | undefined;
   #advancedTo: bigint | undefined;
@@ -123,6 +157,7 @@ class Stream {
         onChange: () => this.#wakeup.notify(),
         onProblem: (error) => host.observer.problem?.(proxy, error),
       });
+    this.#answerer = host.queries && new QueryAnswerer(host.queries, proxy);
     host.opened(proxy, this.#session);
     host.observer.connected?.(proxy);
   }
@@ -138,9 +173,9 @@ class Stream {
     try {
       while (!this.#ended) {
         if (this.#fault !== undefined) throw this.#fault.error;
-        const push = this.#next();
-        if (push === undefined) await this.#sleep();
-        else yield push.bytes;
+        const bytes = this.#answers.shift() ?? this.#next()?.bytes;
+        if (bytes === undefined) await this.#sleep();
+        else yield bytes;
       }
     } finally {
       signal.removeEventListener("abort", abort);
@@ -204,11 +239,25 @@ class Stream {
 
   #receive(received: Request): void {
     const { typeUrl, nonce } = received.request;
+    if (this.#host.queries?.handles(typeUrl) === true) {
+      void this.#answer(received);
+      return;
+    }
     const outcome = received.delta
       ? this.#session.receiveDelta(received.request)
       : this.#session.receiveSotw(received.request);
     this.#report(outcome, typeUrl, nonce);
     this.#watches?.follow(typeUrl);
+  }
+
+  async #answer(request: Request): Promise<void> {
+    try {
+      const answer = await this.#answerer?.answer(queryOf(request));
+      if (answer !== undefined) this.#answers.push(answer);
+      this.#wakeup.notify();
+    } catch (error) {
+      this.#host.observer.problem?.(this.#proxy, error); // its configuration goes on
+    }
   }
 
   #report(outcome: Outcome, typeUrl: string, nonce: string): void {

@@ -67,6 +67,9 @@ export class Subscription {
   get sentAtMs(): number | undefined {
     return this.#inFlight?.sentAtMs;
   }
+  get wildcard(): boolean {
+    return this.#wildcard;
+  }
   /** The client's last refusal while any of it stands; else undefined. */
   get rejection(): string | undefined {
     return this.#quarantine.size > 0 ? this.#rejection : undefined;

@@ -7,6 +7,7 @@ export const routeType = `${prefix}envoy.config.route.v3.RouteConfiguration`;
 export const virtualHostType = `${prefix}envoy.config.route.v3.VirtualHost`;
 export const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
 export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtensionConfig`;
+export const nameTableType = `${prefix}istio.networking.nds.v1.NameTable`;
 /** The agent's report of its workload's health: it travels to the control plane only and is not answered. */
 export const healthInformationType = `${prefix}istio.v1.HealthInformation`;
 
@@ -18,7 +19,7 @@ const shortNames: ReadonlyMap<string, string> = new Map([
   [virtualHostType, "VHDS"],
   [secretType, "SDS"],
   [extensionConfigType, "ECDS"],
-  [`${prefix}istio.networking.nds.v1.NameTable`, "NDS"],
+  [nameTableType, "NDS"],
   [`${prefix}istio.mesh.v1alpha1.ProxyConfig`, "PCDS"],
 ]);
 

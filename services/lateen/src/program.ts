@@ -67,7 +67,7 @@ export function program(): Command {
   withPilot(root.command("proxy-config"))
     .alias("pc")
     .description("What one proxy was given.")
-    .argument("<type>", "cluster, listener, route, endpoint or all")
+    .argument("<type>", "cluster, listener, route, endpoint, ecds or all")
     .argument("<proxy>", "proxy id as proxy-status prints it, or its pod part")
     .option("--output <format>", "short, json or yaml", "short")
     .action(async (type, proxy, options) =>

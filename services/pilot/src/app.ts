@@ -29,6 +29,10 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     domain: config.DOMAIN_SUFFIX,
     secrets: citadel.watchSecret,
     emptyMesh: config.EMPTY_MESH,
+    debug: {
+      authenticate: config.ENABLE_DEBUG_ENDPOINT_AUTH,
+      namespaces: config.DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES,
+    },
     splitTablesFrom: config.SPLIT_ROUTE_TABLES_FROM,
     features: config.features,
     ...(config.TOKEN_REVIEW ? { authenticateToken: await tokenReview(config) } : {}),

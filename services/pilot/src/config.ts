@@ -31,6 +31,10 @@ const environment = z
     MAX_CONNECTION_AGE_SECONDS: settings.count(30 * 60, 10),
     /** Route tables with so many virtual hosts go to Envoy host by host, so that a change costs what changed; 0: never. */
     SPLIT_ROUTE_TABLES_FROM: settings.count(100),
+    /** Debug pages and types ask who is there, as Istio's do; false: whoever reaches the ports sees everything. */
+    ENABLE_DEBUG_ENDPOINT_AUTH: settings.flag(true),
+    /** Namespaces whose identities see everything there, beside the root namespace. */
+    DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES: settings.list([]),
     /** `wait`: an empty mesh store is one that is still being filled. */
     EMPTY_MESH: z.enum(["wait", "serve"], { error: "must be wait or serve" }).default("wait"),
     ...featureVariables,

@@ -219,22 +219,39 @@ test("debug pages show proxies, resources and the mesh", async () => {
     (await page("/debug/syncz"))[0]?.types.every(({ status }: { status: string }) => status === "SYNCED"),
   );
   const [proxy] = await page("/debug/syncz");
-  assert.deepEqual(
-    [proxy.proxy.split("~")[2], proxy.version, proxy.cluster_id],
-    ["web-0.shop", "1.31.0", "Kubernetes"],
-  );
+  assert.deepEqual([proxy.proxy, proxy.version, proxy.cluster_id], ["web-0.shop", "1.31.0", "Kubernetes"]);
   assert.deepEqual(proxy.types.map(({ name }: { name: string }) => name).sort(), ["CDS", "EDS", "LDS", "RDS"]);
   for (const type of proxy.types) assert.equal(type.sent_nonce, type.acked_nonce);
-  const dump = await page("/debug/config_dump?proxyID=web-0.shop");
-  assert.deepEqual(Object.keys(dump.resources).sort(), ["CDS", "ECDS", "EDS", "LDS", "NDS", "RDS"]);
+  const dump = await page("/debug/config_dump?proxyID=web-0.shop&include_eds");
+  assert.deepEqual(
+    dump.configs.map((section: { "@type": string }) => section["@type"].split(".").at(-1)),
+    ["Bootstrap", "Clusters", "Endpoints", "Listeners", "ScopedRoutes", "Routes", "Secrets", "Ecds"].map(
+      (name) => `${name}ConfigDump`,
+    ),
+  );
   const text = JSON.stringify(dump);
   assert.match(text, /"timeout":"3s"/);
   assert.match(text, /HttpConnectionManager/);
   assert.doesNotMatch(text, /cannot be shown/);
-  assert.equal((await app.inject({ url: "/debug/config_dump?proxyID=nobody" })).statusCode, 404);
+  const origins = await page("/debug/originz?proxyID=web-0.shop");
+  const [table] = origins.resources.RDS.filter(({ name }: { name: string }) => name === "80");
+  assert.deepEqual(table.origin, ["VirtualService/shop/orders"]);
   assert.equal((await page("/debug/configz"))[0].metadata.name, "orders");
   assert.equal((await page("/debug/registryz"))[0].host, "orders.shop.svc.cluster.local");
-  assert.equal((await page("/debug/endpointz"))[0].endpoints[0].addresses[0], "10.0.0.2");
+  assert.equal((await page("/debug/endpointz"))[0].ep[0].addresses[0], "10.0.0.2");
+  assert.equal(
+    (await page("/debug/edsz?proxyID=web-0.shop"))[0].clusterName,
+    "outbound|80||orders.shop.svc.cluster.local",
+  );
+  assert.equal((await page("/debug/adsz")).clients[0].watches[listenerType][0], "*");
+  assert.ok((await page("/debug/ir?proxyID=web-0.shop")).ir.routeTables.length > 0);
+  for (const name of await page("/debug/list")) assert.doesNotMatch(name, /list|\//);
+  for (const [url, status] of [
+    ["/debug/config_dump?proxyID=nobody", 404],
+    ["/debug/config_dump", 400],
+    ["/debug/nothing", 404],
+  ] as const)
+    assert.equal((await app.inject({ url })).statusCode, status, url);
   assert.equal((await app.inject({ url: "/ready" })).statusCode, 200);
   await client.close();
   await app.close();

@@ -8,6 +8,9 @@ import { createXdsServer } from "@lateen/xds-server";
 import type { ProxyStatus, XdsServer } from "@lateen/xds-server";
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
+import { DebugAccess } from "./debug/access.ts";
+import type { DebugContext } from "./debug/context.ts";
+import { debugQueries } from "./debug/queries.ts";
 import { debugRoutes } from "./debug/routes.ts";
 import { MeshFeed } from "./mesh/feed.ts";
 import { registerPilotMetrics } from "./metrics.ts";
@@ -47,6 +50,8 @@ export interface PilotOptions {
   readonly allowPlaintextSecretsFromLoopback?: boolean;
   /** Lets proxies on the TLS port prove themselves by a bearer token. */
   readonly authenticateToken?: AuthenticateToken;
+  /** Who sees the debug pages and types; default Istio's rules with the root namespace as the system's. */
+  readonly debug?: { readonly authenticate?: boolean; readonly namespaces?: readonly string[] };
   /** What to do with a store that is empty when pilot starts; default `serve`. */
   readonly emptyMesh?: "serve" | "wait";
   /** Route tables with so many virtual hosts go to proxies host by host; 0: never. */
@@ -82,7 +87,6 @@ export function createPilot(options: PilotOptions): Pilot {
   const {
     feed: { published },
     xds,
-    library,
   } = parts;
   const ready = () => published.current !== undefined;
   const status = () => pilotStatus(parts);
@@ -95,12 +99,7 @@ export function createPilot(options: PilotOptions): Pilot {
       },
     ],
     rpc: [xds.rpc],
-    routes: debugRoutes({
-      xds,
-      ready,
-      snapshot: () => published.current?.snapshot,
-      findings: () => library.findings(),
-    }),
+    routes: debugRoutes({ context: parts.debug, access: parts.access, ready }),
     status,
     run: (signal) =>
       runAll(signal, logger, {
@@ -122,6 +121,8 @@ interface Parts {
   readonly progress: Progress;
   readonly rejections: Rejections;
   readonly xds: XdsServer;
+  readonly debug: DebugContext;
+  readonly access: DebugAccess;
 }
 
 function createParts(options: PilotOptions): Parts {
@@ -141,7 +142,18 @@ function createParts(options: PilotOptions): Parts {
     metrics,
     onAcknowledged: options.onAcknowledged,
   });
+  const access = createDebugAccess(options, admission);
+  const debug: DebugContext = {
+    replica: options.replica,
+    get xds() {
+      return xds;
+    },
+    snapshot: () => feed.published.current?.snapshot,
+    findings: () => library.findings(),
+    rejections: () => rejections.standing(xds.proxies()),
+  };
   const xds = createXdsServer({
+    queries: debugQueries(debug, access),
     source: meshResources(feed.published, library),
     authorize: (proxy) => admission.admit(proxy),
     observer: xdsObserver({ logger, metrics, progress, rejections }),
@@ -153,7 +165,17 @@ function createParts(options: PilotOptions): Parts {
       allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
     }),
   });
-  return { metrics, feed, library, progress, rejections, xds };
+  return { metrics, feed, library, progress, rejections, xds, debug, access };
+}
+
+function createDebugAccess(options: PilotOptions, admission: Admission): DebugAccess {
+  const { rootNamespace } = settingsOf(options);
+  return new DebugAccess({
+    required: options.debug?.authenticate ?? true,
+    namespaces: [rootNamespace, ...(options.debug?.namespaces ?? [])],
+    authenticateToken: options.authenticateToken,
+    prove: (asker) => admission.prove(asker),
+  });
 }
 
 function settingsOf({ rootNamespace, trustDomain, domain, features }: PilotOptions): MeshSettings {

@@ -3,9 +3,9 @@ import { stringify } from "yaml";
 import { askPilots, type PilotOptions } from "../pilot-debug.ts";
 import { table } from "../table.ts";
 
+/** As pilot's /debug/originz answers. */
 interface ConfigDump {
   readonly proxy: string;
-  readonly revision: number;
   readonly resources: Readonly<Record<string, readonly DumpedResource[]>>;
 }
 
@@ -16,15 +16,17 @@ interface DumpedResource {
   readonly resource: unknown;
 }
 
-const typeNames: Readonly<Record<string, string>> = {
-  cluster: "CDS",
-  clusters: "CDS",
-  listener: "LDS",
-  listeners: "LDS",
-  route: "RDS",
-  routes: "RDS",
-  endpoint: "EDS",
-  endpoints: "EDS",
+/** Virtual hosts of large route tables travel alone. */
+const typeNames: Readonly<Record<string, readonly string[]>> = {
+  cluster: ["CDS"],
+  clusters: ["CDS"],
+  listener: ["LDS"],
+  listeners: ["LDS"],
+  route: ["RDS", "VHDS"],
+  routes: ["RDS", "VHDS"],
+  endpoint: ["EDS"],
+  endpoints: ["EDS"],
+  ecds: ["ECDS"],
 };
 
 /** Prints what pilot gave one proxy: names and origins, or the resources themselves. */
@@ -35,9 +37,9 @@ export async function proxyConfig(
 ): Promise<void> {
   const wanted = typeNames[type.toLowerCase()];
   if (wanted === undefined && type !== "all")
-    throw new MeshError("cli_type", `"${type}" is no type; use cluster, listener, route, endpoint or all`);
+    throw new MeshError("cli_type", `"${type}" is no type; use cluster, listener, route, endpoint, ecds or all`);
   const { resources } = await dumpOf(proxy, options);
-  const chosen = Object.entries(resources).filter(([name]) => wanted === undefined || name === wanted);
+  const chosen = Object.entries(resources).filter(([name]) => wanted === undefined || wanted.includes(name));
   if (options.output === "short") {
     const rows = chosen.flatMap(([name, list]) =>
       list.map((resource) => [name, resource.name, resource.version, (resource.origin ?? []).join(", ")]),
@@ -50,8 +52,8 @@ export async function proxyConfig(
 }
 
 async function dumpOf(proxy: string, options: PilotOptions): Promise<ConfigDump> {
-  const answers = await askPilots<readonly { readonly proxy: string }[]>(options, "/debug/syncz");
-  const known = answers.flatMap(({ body }) => body.map((status) => status.proxy));
+  const answers = await askPilots<readonly { readonly node: string }[]>(options, "/debug/syncz");
+  const known = answers.flatMap(({ body }) => body.map((status) => status.node));
   const matching = known.filter(
     (id) => id === proxy || id.split("~")[2] === proxy || id.split("~")[2]?.split(".")[0] === proxy,
   );
@@ -61,7 +63,7 @@ async function dumpOf(proxy: string, options: PilotOptions): Promise<ConfigDump>
     const what = others.length > 0 ? "names more than one proxy" : "is not connected";
     throw new MeshError("cli_proxy", `"${proxy}" ${what}; there are: ${names || "none"}`);
   }
-  const dumps = await askPilots<ConfigDump>(options, `/debug/config_dump?proxyID=${encodeURIComponent(id)}`);
+  const dumps = await askPilots<ConfigDump>(options, `/debug/originz?proxyID=${encodeURIComponent(id)}`);
   const found = dumps.find(({ body }) => body.proxy === id);
   if (found === undefined) throw new MeshError("cli_proxy", `${id} has disconnected meanwhile`);
   return found.body;

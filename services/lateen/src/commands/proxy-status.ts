@@ -6,7 +6,16 @@ interface SyncStatus {
   readonly proxy: string;
   readonly version: string;
   readonly cluster_id: string;
-  readonly types: readonly { readonly name: string; readonly status: string; readonly error?: string }[];
+  readonly types: readonly TypeStatus[];
+}
+
+interface TypeStatus {
+  readonly name: string;
+  readonly status: string;
+  readonly error?: string;
+  /** What was refused, and the objects it was made from. */
+  readonly resources?: readonly string[];
+  readonly objects?: readonly string[];
 }
 
 /** Prints each proxy's state a type, and what a proxy refused. Exit code 1 when one is in ERROR. */
@@ -31,21 +40,27 @@ export async function proxyStatus(options: PilotOptions & { readonly output: str
   }
   const types = [...new Set(proxies.flatMap((proxy) => proxy.types.map((type) => type.name)))];
   const rows = proxies.map((proxy) => [
-    podOf(proxy.proxy),
+    proxy.proxy,
     proxy.cluster_id,
+    ...types.map((name) => proxy.types.find((type) => type.name === name)?.status ?? "IGNORED"),
     proxy.pilot,
     proxy.version,
-    ...types.map((name) => proxy.types.find((type) => type.name === name)?.status ?? "-"),
   ]);
-  console.log(table(["NAME", "CLUSTER", "PILOT", "VERSION", ...types], rows));
-  const errors = proxies.flatMap((proxy) =>
-    proxy.types.flatMap(({ name, error }) => (error ? [{ proxy, name, error }] : [])),
-  );
-  for (const { proxy, name, error } of errors) console.log(`\n${podOf(proxy.proxy)} refused ${name}: ${error}`);
+  console.log(table(["NAME", "CLUSTER", ...types, "ISTIOD", "VERSION"], rows));
+  const errors = proxies.flatMap((proxy) => proxy.types.flatMap((type) => (type.error ? [{ proxy, type }] : [])));
+  for (const { proxy, type } of errors) console.log(`\n${refusalText(proxy.proxy, type)}`);
   if (errors.length > 0) process.exitCode = 1;
 }
 
-/** `sidecar~10.0.0.1~orders-1.shop~shop.svc.cluster.local` → `orders-1.shop` */
-function podOf(proxy: string): string {
-  return proxy.split("~")[2] ?? proxy;
+const listed = 5;
+
+function refusalText(proxy: string, { name, error = "", resources = [], objects = [] }: TypeStatus): string {
+  const lines = [`${proxy} refused ${name} ${some(resources)}: ${error}`];
+  if (objects.length > 0) lines.push(`  look at ${some(objects)}`);
+  return lines.join("\n");
+}
+
+function some(names: readonly string[]): string {
+  const more = names.length > listed ? ` and ${names.length - listed} more` : "";
+  return `${names.slice(0, listed).join(", ")}${more}`;
 }

@@ -1,6 +1,7 @@
 import { fromBinary, toJson } from "@bufbuild/protobuf";
-import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, JsonValue, Message } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
+import type { Any } from "@bufbuild/protobuf/wkt";
 import { messageTypes } from "@lateen/protos/types";
 
 /** JSON for people: revisions as numbers (they stay far below 2^53), maps as objects. */
@@ -27,9 +28,17 @@ export function messageJson(schema: DescMessage, message: Message): JsonValue {
   }
 }
 
-/** An encoded Any that holds a resource, as proto JSON. */
+/** An encoded Any that holds a resource, as proto JSON of the resource. */
 export function resourceJson(any: Uint8Array): JsonValue {
-  const { typeUrl, value } = fromBinary(AnySchema, any);
+  return unpackedJson(fromBinary(AnySchema, any));
+}
+
+/** Proto JSON of an Any. */
+export function anyJson(any: Any): JsonValue {
+  return { "@type": any.typeUrl, ...(unpackedJson(any) as JsonObject) };
+}
+
+function unpackedJson({ typeUrl, value }: Any): JsonValue {
   const schema = messageTypes.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
   return schema === undefined ? { "@type": typeUrl } : messageJson(schema, fromBinary(schema, value));
 }

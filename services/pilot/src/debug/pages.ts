@@ -1,71 +1,150 @@
-import type { JsonValue, Message } from "@bufbuild/protobuf";
-import { kindOf } from "@lateen/api";
+import { endpointType, extensionConfigType, nameTableType } from "@lateen/xds-server";
 import type { MeshSnapshot } from "@lateen/compiler";
-import { shortTypeName } from "@lateen/xds-server";
-import type { ProxyStatus, ResourceSet } from "@lateen/xds-server";
-import { versionOf } from "../proxies/connected-node.ts";
-import { messageJson, plainJson, resourceJson } from "./json.ts";
+import type { ProxyStatus } from "@lateen/xds-server";
+import { findProxy, proxiesFor } from "./context.ts";
+import type { Access, DebugContext } from "./context.ts";
+import type { Offered } from "./envoy-dump.ts";
+import { configz, endpointz, mesh, registryz } from "./mesh-pages.ts";
+import { adsz, configDump, connections, intermediate, originz, resourcesOf, sidecarz } from "./proxy-pages.ts";
+import { syncz } from "./sync-status.ts";
 
-/** Each proxy's state a type; what `lateen proxy-status` reads. */
-export function syncz(proxies: readonly ProxyStatus[]): unknown {
-  return proxies.map(({ proxy, types, acknowledgedRevision }) => ({
-    proxy: proxy.id,
-    version: versionOf(proxy),
-    cluster_id: textOf(proxy.node.metadata?.["CLUSTER_ID"]),
-    acked_revision: Number(acknowledgedRevision ?? 0n),
-    types: types.map((type) => ({
-      type_url: type.typeUrl,
-      name: shortTypeName(type.typeUrl),
-      sent_nonce: type.sentNonce,
-      acked_nonce: type.acknowledgedNonce,
-      status: type.state,
-      acked_revision: Number(type.acknowledgedRevision),
-      ...(type.error === undefined ? {} : { error: type.error }),
-    })),
-    protocol: proxy.delta ? "delta" : "sotw",
-    peer: proxy.peerAddress,
-    connected_at: new Date(proxy.connectedAtMs).toISOString(),
-  }));
+export interface PageRequest {
+  readonly context: DebugContext;
+  readonly access: Access;
+  readonly parameters: URLSearchParams;
 }
 
-/** Everything a proxy was last offered, but secrets. */
-export function configDump(proxyId: string, set: ResourceSet): unknown {
-  const resources: Record<string, JsonValue[]> = {};
-  for (const [typeUrl, map] of set.byType) {
-    resources[shortTypeName(typeUrl)] = [...map.values()].map(({ name, version, origin, any }) => ({
-      name,
-      version,
-      ...(origin === undefined ? {} : { origin: origin.split(",") }),
-      resource: resourceJson(any),
-    }));
-  }
-  return { proxy: proxyId, revision: Number(set.revision), resources };
+/** Anything but text is sent as JSON. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly body: unknown;
 }
 
-/** Addresses by service. */
-export function endpointz({ state }: MeshSnapshot): unknown {
-  return plainJson([...state.slices].sort((a, b) => (a.serviceHost < b.serviceHost ? -1 : 1)));
+interface Page {
+  readonly help: string;
+  /** Whoever may see only the proxies of a namespace may ask for it, too. */
+  readonly forNamespaces?: true;
+  answer(request: PageRequest): PageAnswer | Promise<PageAnswer>;
 }
 
-/** Accepted configuration. */
-export function configz({ state }: MeshSnapshot): unknown {
-  return state.configs.map(({ apiVersion, kind, meta, spec, origin }) => {
-    const schema = kindOf(apiVersion, kind)?.schema;
-    return {
-      apiVersion,
-      kind,
-      metadata: meta,
-      ...(origin.file === undefined ? {} : { file: origin.file, line: origin.line }),
-      spec: schema === undefined ? null : messageJson(schema, spec as Message),
-    };
-  });
+// istioctl and Istio's dashboards know these sentences and act on them.
+const noProxyNamed = "You must provide a proxyID in the query string\n";
+const notConnected = "Proxy not connected to this Pilot instance. It may be connected to another instance.\n";
+const noSuchPage = "404 page not found\n";
+
+const found = (body: unknown): PageAnswer => ({ status: 200, body });
+
+function ofMesh(help: string, show: (snapshot: MeshSnapshot) => unknown): Page {
+  return {
+    help,
+    answer({ context }) {
+      const snapshot = context.snapshot();
+      return snapshot === undefined ? { status: 503, body: "the mesh is not loaded yet\n" } : found(show(snapshot));
+    },
+  };
 }
 
-/** Services of the platform registries. */
-export function registryz({ state }: MeshSnapshot): unknown {
-  return plainJson([...state.services].sort((a, b) => (a.host < b.host ? -1 : 1)));
+type ShowProxy = (status: ProxyStatus, offered: Offered, request: PageRequest) => unknown;
+
+function ofProxy(help: string, show: ShowProxy): Page {
+  return {
+    help,
+    async answer(request) {
+      const wanted = request.parameters.get("proxyID") ?? "";
+      if (wanted === "") return { status: 400, body: noProxyNamed };
+      const status = findProxy(request.context, request.access, wanted);
+      const offered = status && request.context.xds.offeredTo(status.proxy.id);
+      if (status === undefined || offered === undefined) return { status: 404, body: notConnected };
+      return found(await show(status, offered, request));
+    },
+  };
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+function ofProxies(help: string, show: (proxies: readonly ProxyStatus[], context: DebugContext) => unknown): Page {
+  return {
+    help,
+    answer({ context, access, parameters }) {
+      const wanted = parameters.get("proxyID") ?? "";
+      if (wanted === "") return found(show(proxiesFor(context, access), context));
+      const one = findProxy(context, access, wanted);
+      return one === undefined ? { status: 404, body: notConnected } : found(show([one], context));
+    },
+  };
+}
+
+/** Under the names Istio has for them; `ir`, `originz` and `findingz` are Lateen's own. */
+const pages: Readonly<Record<string, Page>> = {
+  adsz: ofProxies("Connected proxies: metadata, labels and what they watch", adsz),
+  config_dump: {
+    ...ofProxy(
+      "What a proxy should have, in the form of Envoy's config_dump; ?proxyID=, &include_eds",
+      (_, offered, { parameters }) =>
+        configDump(offered, { endpoints: parameters.has("include_eds") && parameters.get("include_eds") !== "false" }),
+    ),
+    forNamespaces: true,
+  },
+  configz: ofMesh("Accepted configuration", configz),
+  connections: ofProxies("Connected proxies", connections),
+  ecdsz: ofProxy("A proxy's extension configurations; ?proxyID=", (_, offered) =>
+    resourcesOf(offered, extensionConfigType),
+  ),
+  edsz: {
+    ...ofProxy("A proxy's endpoints; ?proxyID=", (_, offered) => resourcesOf(offered, endpointType)),
+    forNamespaces: true,
+  },
+  endpointz: ofMesh("Addresses by service and port", endpointz),
+  findingz: {
+    help: "What the compiler noticed between objects",
+    answer: ({ context }) => found([...(context.snapshot()?.findings ?? []), ...context.findings()]),
+  },
+  ir: ofProxy("What was decided for a proxy, in mesh words; ?proxyID=", (status, _, { context }) => {
+    const snapshot = context.snapshot();
+    return snapshot === undefined ? null : intermediate(snapshot, status);
+  }),
+  list: {
+    help: "All pages",
+    answer: () =>
+      found(
+        Object.keys(pages)
+          .filter((name) => name !== "list")
+          .sort(),
+      ),
+  },
+  mesh: ofMesh("The settings of the mesh in force", mesh),
+  ndsz: {
+    ...ofProxy("A proxy's name table; ?proxyID=", (_, offered) => resourcesOf(offered, nameTableType)),
+    forNamespaces: true,
+  },
+  originz: ofProxy("A proxy's resources with versions and the objects they were made from; ?proxyID=", originz),
+  registryz: ofMesh("Services of the platform registries", registryz),
+  sidecarz: ofProxy("Everything about a proxy that decides what it gets; ?proxyID=", (status, _, { context }) => {
+    const snapshot = context.snapshot();
+    return snapshot === undefined ? null : sidecarz(snapshot, status);
+  }),
+  syncz: ofProxies("What each proxy was sent, has acknowledged and refused", (proxies, context) =>
+    syncz(proxies, context.rejections()),
+  ),
+};
+
+/** The pages by name, with what they show. */
+export const pageHelp: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(pages).map(([name, { help }]) => [name, help]),
+);
+
+/** `access` undefined: the asker may see nothing. */
+export async function answerPage(
+  name: string,
+  request: Omit<PageRequest, "access"> & { readonly access: Access | undefined },
+): Promise<PageAnswer> {
+  const { access } = request;
+  const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
+  if (access === undefined) return { status: 401, body: "authentication required\n" };
+  if (page === undefined) return { status: 404, body: noSuchPage };
+  if (access.namespace !== undefined && page.forNamespaces === undefined)
+    return { status: 403, body: `${name} is for the system namespace; yours is ${access.namespace}\n` };
+  return page.answer({ ...request, access });
+}
+
+export function pageText({ body }: PageAnswer, options: { readonly pretty: boolean }): string {
+  return typeof body === "string" ? body : JSON.stringify(body, null, options.pretty ? 2 : undefined);
 }

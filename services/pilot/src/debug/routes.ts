@@ -1,46 +1,35 @@
-import type { MeshSnapshot } from "@lateen/compiler";
-import type { Finding } from "@lateen/model";
-import type { XdsServer } from "@lateen/xds-server";
 import type { FastifyInstance } from "fastify";
-import { configDump, configz, endpointz, registryz, syncz } from "./pages.ts";
+import type { DebugAccess } from "./access.ts";
+import type { DebugContext } from "./context.ts";
+import { answerPage, pageHelp, pageText } from "./pages.ts";
 
 export interface DebugOptions {
-  readonly xds: XdsServer;
-  readonly snapshot: () => MeshSnapshot | undefined;
-  readonly findings: () => readonly Finding[];
+  readonly context: DebugContext;
+  readonly access: DebugAccess;
   readonly ready: () => boolean;
 }
 
-/** Pages for operators and the CLI, as JSON. They show configuration and addresses, never a key or a token. */
-export function debugRoutes({ xds, snapshot, findings, ready }: DebugOptions): (app: FastifyInstance) => Promise<void> {
+/** The API server's proxy to a pod takes `authorization` for itself; a token for pilot can come in this header. */
+const ownHeader = "x-lateen-authorization";
+
+/** Pages for operators and the CLI. They show configuration and addresses, never a key or a token. */
+export function debugRoutes({ context, access, ready }: DebugOptions): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     app.get("/ready", async (_request, reply) => reply.code(ready() ? 200 : 503).send({ ready: ready() }));
-    app.get("/debug/syncz", async () => syncz(xds.proxies()));
-    app.get<{ Querystring: { proxyID?: string } }>("/debug/config_dump", async (request, reply) => {
-      const proxyId = findProxy(xds, request.query.proxyID ?? "");
-      const set = proxyId === undefined ? undefined : xds.resourcesOf(proxyId);
-      if (proxyId === undefined || set === undefined) {
-        return await reply.code(404).send({
-          error: `no connected proxy "${request.query.proxyID ?? ""}": proxyID is a node id, or its <pod>.<namespace>; see /debug/syncz`,
-        });
-      }
-      return configDump(proxyId, set);
+    app.get("/debug", async (request, reply) => {
+      const granted = await access.ofRequest(request.ip, request.headers.authorization);
+      return granted === undefined ? reply.code(401).send() : pageHelp;
     });
-    const ofMesh = (path: string, page: (mesh: MeshSnapshot) => unknown): void => {
-      app.get(path, async (_request, reply) => {
-        const mesh = snapshot();
-        return mesh === undefined ? await reply.code(503).send({ error: "the mesh is not loaded yet" }) : page(mesh);
-      });
-    };
-    ofMesh("/debug/endpointz", endpointz);
-    ofMesh("/debug/configz", configz);
-    ofMesh("/debug/registryz", registryz);
-    ofMesh("/debug/findingz", (mesh) => [...mesh.findings, ...findings()]);
+    app.get<{ Params: { page: string } }>("/debug/:page", async ({ ip, headers, url, params }, reply) => {
+      const own = headers[ownHeader];
+      const granted = await access.ofRequest(ip, typeof own === "string" ? own : headers.authorization);
+      const cut = url.indexOf("?");
+      const parameters = new URLSearchParams(cut < 0 ? "" : url.slice(cut + 1));
+      const answer = await answerPage(params.page, { context, access: granted, parameters });
+      return reply
+        .code(answer.status)
+        .type(typeof answer.body === "string" ? "text/plain" : "application/json")
+        .send(pageText(answer, { pretty: parameters.has("pretty") }));
+    });
   };
-}
-
-/** By node id, or by the part of it that people know: `<pod>.<namespace>`. */
-function findProxy(xds: XdsServer, wanted: string): string | undefined {
-  const ids = xds.proxies().map(({ proxy }) => proxy.id);
-  return ids.find((id) => id === wanted) ?? ids.find((id) => id.split("~")[2] === wanted);
 }

@@ -45,6 +45,13 @@ export class Admission {
     return this.#verified.get(proxy);
   }
 
+  /** Who is at the other end, whatever its node says: only of a trust domain of this mesh, else undefined. */
+  async prove(proxy: ConnectedProxy): Promise<WorkloadIdentity | undefined> {
+    if (!proxy.secure) return undefined;
+    const identity = certificateIdentity(proxy) ?? (await this.#tokenIdentity(proxy));
+    return identity !== undefined && this.#options.trustDomains().includes(identity.trustDomain) ? identity : undefined;
+  }
+
   async #tokenIdentity(proxy: ConnectedProxy): Promise<WorkloadIdentity | undefined> {
     const [, token] = /^Bearer (\S+)$/i.exec(proxy.metadata.get("authorization") ?? "") ?? [];
     return token === undefined ? undefined : await this.#options.authenticateToken?.(token);

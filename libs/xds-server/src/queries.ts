@@ -1,0 +1,73 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  DeltaDiscoveryResponseSchema,
+  DiscoveryResponseSchema,
+} from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import type { ConnectedProxy } from "./proxy.ts";
+
+/** A question about the control plane itself, asked as if it were a resource. */
+export interface Query {
+  readonly typeUrl: string;
+  readonly names: readonly string[];
+  /** Who asks; not necessarily a proxy. */
+  readonly asker: ConnectedProxy;
+}
+
+export interface Answer {
+  readonly name: string;
+  readonly resource: Any;
+}
+
+/** Types that are questions. Who asks one first on a stream is no proxy, whatever its node says. */
+export interface QuerySource {
+  /** What answers say of who gave them: `control_plane.identifier`. */
+  readonly identifier: string;
+  handles(typeUrl: string): boolean;
+  /** Decides, too, whether the asker may know; throws RpcError to end the stream. */
+  answer(query: Query): Promise<readonly Answer[]>;
+}
+
+export interface QueryRequest {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly names: readonly string[];
+}
+
+/** The questions of one stream. Each is answered once, with what is so now; an acknowledgement asks nothing. */
+export class QueryAnswerer {
+  readonly #source: QuerySource;
+  readonly #asker: ConnectedProxy;
+  readonly #nonces = new Map<string, string>();
+  #count = 0;
+
+  constructor(source: QuerySource, asker: ConnectedProxy) {
+    this.#source = source;
+    this.#asker = asker;
+  }
+
+  async answer({ typeUrl, nonce, names }: QueryRequest): Promise<Buffer | undefined> {
+    if (nonce !== "" && this.#nonces.get(typeUrl) === nonce) return undefined;
+    const answers = await this.#source.answer({ typeUrl, names, asker: this.#asker });
+    const answerNonce = `${this.#asker.connectionId}-q${++this.#count}`;
+    this.#nonces.set(typeUrl, answerNonce);
+    return this.#encode(typeUrl, answerNonce, answers);
+  }
+
+  #encode(typeUrl: string, nonce: string, answers: readonly Answer[]): Buffer {
+    const common = { typeUrl, nonce, controlPlane: { identifier: this.#source.identifier } };
+    const bytes = this.#asker.delta
+      ? toBinary(
+          DeltaDiscoveryResponseSchema,
+          create(DeltaDiscoveryResponseSchema, {
+            ...common,
+            resources: answers.map(({ name, resource }) => ({ name, resource })),
+          }),
+        )
+      : toBinary(
+          DiscoveryResponseSchema,
+          create(DiscoveryResponseSchema, { ...common, resources: answers.map(({ resource }) => resource) }),
+        );
+    return Buffer.from(bytes);
+  }
+}
