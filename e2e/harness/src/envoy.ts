@@ -14,6 +14,8 @@ export interface EnvoyOptions {
   readonly waitUntilLive?: boolean;
   /** Another release than the usual one. */
   readonly version?: string;
+  /** Goes before the command: into a network namespace, as another user. */
+  readonly prefix?: readonly string[];
 }
 
 /** An Envoy process of our own. Ends, and its files with it, on dispose. */
@@ -29,11 +31,14 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const bootstrapFile = directory.join("bootstrap.json");
   const adminFile = directory.join("admin");
   await writeFile(bootstrapFile, JSON.stringify(options.bootstrap));
+  const binary = await envoyBinary(options.version === undefined ? {} : { version: options.version });
+  const whole = [...(options.prefix ?? []), binary];
   const process = cleanup.use(
     await RunningProcess.start({
       name: options.name,
-      command: await envoyBinary(options.version === undefined ? {} : { version: options.version }),
+      command: whole[0] ?? binary,
       args: [
+        ...whole.slice(1),
         ...["--config-path", bootstrapFile, "--admin-address-path", adminFile, "--disable-hot-restart"],
         ...["--concurrency", "1", "--drain-time-s", "2", "--log-level", options.logLevel ?? "warning"],
       ],

@@ -37,6 +37,7 @@ export type { Sidecar } from "@lateen/protos/networking/v1alpha3/sidecar_pb.js";
 export type { VirtualService } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 export type { WorkloadEntry } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
 export type { ReadinessProbe, WorkloadGroup } from "@lateen/protos/networking/v1alpha3/workload_group_pb.js";
+export type { ProxyConfig } from "@lateen/protos/networking/v1beta1/proxy_config_pb.js";
 export type { AuthorizationPolicy } from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
 export type { PeerAuthentication } from "@lateen/protos/security/v1beta1/peer_authentication_pb.js";
 export type { Telemetry } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";

@@ -4,9 +4,12 @@ import { annotationField } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { parse as parseYaml } from "yaml";
 
+export type InterceptionMode = "REDIRECT" | "TPROXY" | "NONE";
+
 /** What a pod's annotations ask for. Lists are as iptables gets them: `*`, or items without blanks. */
 export interface PodSettings {
-  readonly interceptionMode: "REDIRECT" | "NONE";
+  /** Absent: as the ProxyConfig has it. */
+  readonly interceptionMode?: InterceptionMode;
   readonly includeOutboundRanges: string;
   readonly excludeOutboundRanges: string;
   readonly includeOutboundPorts: string;
@@ -59,7 +62,6 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
   };
   const resources = resourcesOf((name) => read(`${sidecar}${name}`, undefined, quantity));
   const settings: PodSettings = {
-    interceptionMode: read(`${sidecar}interceptionMode`, "REDIRECT", interceptionMode),
     includeOutboundRanges: read(`${traffic}includeOutboundIPRanges`, "*", ranges),
     excludeOutboundRanges: read(`${traffic}excludeOutboundIPRanges`, "", ranges),
     includeOutboundPorts: read(`${traffic}includeOutboundPorts`, "", ports),
@@ -69,6 +71,7 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
     rewriteProbes: read(`${sidecar}rewriteAppHTTPProbers`, true, boolean),
     template: read("inject.istio.io/templates", "sidecar", template),
     proxyConfig: read("proxy.istio.io/config", {}, yamlObject),
+    ...optional("interceptionMode", read(`${sidecar}interceptionMode`, undefined, interceptionMode)),
     ...optional("proxyImage", read(`${sidecar}proxyImage`, undefined, word)),
     ...optional("logLevel", read(`${sidecar}logLevel`, undefined, word)),
     ...optional("componentLogLevel", read(`${sidecar}componentLogLevel`, undefined, word)),
@@ -99,8 +102,8 @@ function resourcesOf(read: (name: string) => string | undefined): Resources | un
   };
 }
 
-const interceptionMode: Read<"REDIRECT" | "NONE"> = (text) =>
-  text === "REDIRECT" || text === "NONE" ? text : new Mistake("use REDIRECT or NONE (TPROXY is not built)");
+const interceptionMode: Read<InterceptionMode> = (text) =>
+  text === "REDIRECT" || text === "TPROXY" || text === "NONE" ? text : new Mistake("use REDIRECT, TPROXY or NONE");
 
 const template: Read<"sidecar" | "gateway"> = (text) =>
   text === "sidecar" || text === "gateway"

@@ -5,6 +5,7 @@ import { createClusterFacts } from "./cluster-facts.ts";
 import type { Config } from "./config.ts";
 import type { InjectorSettings } from "./inject.ts";
 import { createInjector } from "./injector.ts";
+import { createProxyConfigWatch } from "./proxy-config-watch.ts";
 import { registerInjectorMetrics } from "./metrics.ts";
 
 /** The whole service on one screen. */
@@ -18,6 +19,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     nativeSidecars: config.NATIVE_SIDECARS,
     logger,
   });
+  const proxyConfigs = createProxyConfigWatch({ client, rootNamespace: config.ROOT_NAMESPACE, logger });
   const { CA_ROOT_FILE: rootFile, TOKEN_FILE: tokenFile, TRUST_DOMAIN: trustDomain } = config;
   const identity = createServingIdentity({ caAddress, rootFile, tokenFile, trustDomain, logger });
   const settings: InjectorSettings = {
@@ -45,10 +47,11 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     context: () => ({
       settings: { ...settings, nativeSidecars: facts.nativeSidecars },
       defaultProxyConfig: facts.defaultProxyConfig,
+      proxyConfigs: proxyConfigs.current,
     }),
   });
   return {
-    components: [identity, facts, injector.component],
+    components: [identity, facts, proxyConfigs, injector.component],
     servers: [injector.server],
     adminPort: config.ADMIN_PORT,
     drainMs: config.DRAIN_MS,

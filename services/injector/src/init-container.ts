@@ -1,4 +1,4 @@
-import type { PodSettings } from "./annotations.ts";
+import type { InterceptionMode, PodSettings } from "./annotations.ts";
 import type { InjectorSettings } from "./inject.ts";
 import type { Container } from "./pod.ts";
 import { proxyUser } from "./proxy-container.ts";
@@ -10,7 +10,11 @@ const ownInboundPorts = ["15008", "15020", "15021", "15090", "22"];
  * The container `istio-init`: redirects the pod's TCP traffic to Envoy by iptables and ends. Its program,
  * `lateen-init`, is part of the proxy image and takes the flags of istio-iptables.
  */
-export function initContainer(settings: InjectorSettings, asked: PodSettings, redirectDns: boolean): Container {
+export function initContainer(
+  settings: InjectorSettings,
+  asked: PodSettings,
+  { interception, redirectDns }: { readonly interception: InterceptionMode; readonly redirectDns: boolean },
+): Container {
   const excluded = [...ownInboundPorts, ...asked.excludeInboundPorts.split(",")].filter((port) => port !== "");
   return {
     name: "istio-init",
@@ -22,6 +26,7 @@ export function initContainer(settings: InjectorSettings, asked: PodSettings, re
       ...["-z", "15006"],
       ...["-u", String(proxyUser)],
       ...["-g", String(proxyUser)],
+      ...(interception === "TPROXY" ? ["-m", "TPROXY"] : []),
       ...["-i", asked.includeOutboundRanges],
       ...["-x", asked.excludeOutboundRanges],
       ...["-b", asked.includeInboundPorts],

@@ -6,6 +6,8 @@ import type { Container, Pod, PodSpec, Resources } from "./pod.ts";
 import { httpHookWarnings, rewriteProbes } from "./probes.ts";
 import type { Problem } from "./problem.ts";
 import { proxyContainer, proxyVolumes } from "./proxy-container.ts";
+import { interceptionOf, mergeProxySettings } from "./proxy-settings.ts";
+import type { ProxyConfigs, ProxySettings } from "./proxy-settings.ts";
 import { selectPod } from "./selection.ts";
 import type { SkipReason } from "./selection.ts";
 import { workloadOf } from "./workload.ts";
@@ -33,7 +35,9 @@ export interface InjectionContext {
   readonly namespace: string;
   readonly settings: InjectorSettings;
   /** `defaultConfig` of the mesh configuration. */
-  readonly defaultProxyConfig: Readonly<Record<string, unknown>>;
+  readonly defaultProxyConfig: ProxySettings;
+  /** Objects of kind ProxyConfig. */
+  readonly proxyConfigs?: ProxyConfigs;
 }
 
 export type InjectionResult =
@@ -52,13 +56,15 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const workload = workloadOf(pod, context.namespace);
   const own = pod.spec.containers.find(({ name }) => name === "istio-proxy");
   const apps = pod.spec.containers.filter((container) => container !== own);
-  const rewrite = asked.rewriteProbes && !gateway && asked.interceptionMode !== "NONE";
+  const proxyConfig = proxyConfigOf(pod, context, asked);
+  const interception = asked.interceptionMode ?? interceptionOf(proxyConfig);
+  const rewrite = asked.rewriteProbes && !gateway && interception !== "NONE";
   const { containers, table } = rewrite ? rewriteProbes(apps) : { containers: apps, table: {} };
-  const proxyConfig = proxyConfigOf(context, asked);
   const inputs = {
     pod: { ...pod, spec: { ...pod.spec, containers: apps } },
     settings: context.settings,
     asked,
+    interception,
     workload,
     proxyConfig,
     probes: table,
@@ -66,9 +72,9 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const proxy = mergeContainer(proxyContainer(inputs), own);
   const native = !gateway && (asked.nativeSidecar ?? context.settings.nativeSidecars);
   const init =
-    gateway || asked.interceptionMode === "NONE"
+    gateway || interception === "NONE"
       ? []
-      : [initContainer(context.settings, asked, capturesDns(proxyConfig))];
+      : [initContainer(context.settings, asked, { interception, redirectDns: capturesDns(proxyConfig) })];
   const spec = specWith(pod.spec, { containers, proxy, init, native, settings: context.settings });
   const injected = {
     ...pod,
@@ -162,22 +168,22 @@ function metadataWith(
   };
 }
 
-/** The mesh's default, then the address of this control plane where neither names one, then the pod's own. */
-function proxyConfigOf(
-  { defaultProxyConfig, settings }: InjectionContext,
-  asked: PodSettings,
-): Record<string, unknown> {
-  const merged: Record<string, unknown> = {
-    discoveryAddress: settings.discoveryAddress,
-    ...defaultProxyConfig,
-    ...asked.proxyConfig,
-  };
-  const metadata = {
-    ...objectOf(defaultProxyConfig["proxyMetadata"]),
-    ...objectOf(asked.proxyConfig["proxyMetadata"]),
-  };
-  return Object.keys(metadata).length === 0 ? merged : { ...merged, proxyMetadata: metadata };
+/**
+ * The mesh's default, with the address of this control plane where it names none, then the ProxyConfigs of the root
+ * namespace and of the pod's, then the pod's annotation, then the ProxyConfig that selects it.
+ */
+function proxyConfigOf(pod: Pod, context: InjectionContext, asked: PodSettings): ProxySettings {
+  const { general, selected } = context.proxyConfigs?.of(context.namespace, pod.metadata.labels ?? {}) ?? noConfigs;
+  return mergeProxySettings([
+    { discoveryAddress: context.settings.discoveryAddress },
+    context.defaultProxyConfig,
+    ...general,
+    asked.proxyConfig,
+    ...selected,
+  ]);
 }
+
+const noConfigs = { general: [], selected: [] };
 
 function capturesDns(proxyConfig: Readonly<Record<string, unknown>>): boolean {
   return String(objectOf(proxyConfig["proxyMetadata"])["ISTIO_META_DNS_CAPTURE"]) === "true";

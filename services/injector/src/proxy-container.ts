@@ -1,4 +1,4 @@
-import type { PodSettings } from "./annotations.ts";
+import type { InterceptionMode, PodSettings } from "./annotations.ts";
 import type { InjectorSettings } from "./inject.ts";
 import type { Container, EnvVar, Pod, Probe, Resources } from "./pod.ts";
 import type { WorkloadIdentity } from "./workload.ts";
@@ -7,6 +7,7 @@ export interface ProxyInputs {
   readonly pod: Pod;
   readonly settings: InjectorSettings;
   readonly asked: PodSettings;
+  readonly interception: InterceptionMode;
   readonly workload: WorkloadIdentity;
   /** The mesh's default ProxyConfig with the pod's own over it. */
   readonly proxyConfig: Readonly<Record<string, unknown>>;
@@ -40,15 +41,7 @@ export function proxyContainer(inputs: ProxyInputs): Container {
       failureThreshold: 4,
       timeoutSeconds: 3,
     },
-    securityContext: {
-      runAsUser: proxyUser,
-      runAsGroup: proxyUser,
-      runAsNonRoot: true,
-      readOnlyRootFilesystem: true,
-      allowPrivilegeEscalation: false,
-      privileged: false,
-      capabilities: { drop: ["ALL"] },
-    },
+    securityContext: securityContext(inputs),
     volumeMounts: [
       { name: "workload-socket", mountPath: "/var/run/secrets/workload-spiffe-uds" },
       { name: "istiod-ca-cert", mountPath: "/var/run/secrets/istio", readOnly: true },
@@ -57,6 +50,20 @@ export function proxyContainer(inputs: ProxyInputs): Container {
       { name: "istio-token", mountPath: "/var/run/secrets/tokens", readOnly: true },
       { name: "istio-podinfo", mountPath: "/etc/istio/pod", readOnly: true },
     ],
+  };
+}
+
+/** A transparent proxy opens sockets under others' addresses: that takes root with one capability, as in Istio. */
+function securityContext({ asked, interception }: ProxyInputs) {
+  const transparent = interception === "TPROXY" && asked.template !== "gateway";
+  return {
+    ...(transparent ? { runAsUser: 0 } : { runAsUser: proxyUser }),
+    runAsGroup: proxyUser,
+    runAsNonRoot: !transparent,
+    readOnlyRootFilesystem: true,
+    allowPrivilegeEscalation: false,
+    privileged: false,
+    capabilities: { ...(transparent && { add: ["NET_ADMIN"] }), drop: ["ALL"] },
   };
 }
 
@@ -88,14 +95,14 @@ function logArgs({ logLevel, componentLogLevel }: PodSettings): string[] {
   ];
 }
 
-function proxyEnv({ pod, settings, asked, workload, proxyConfig, probes }: ProxyInputs): EnvVar[] {
+function proxyEnv({ pod, settings, asked, interception, workload, proxyConfig, probes }: ProxyInputs): EnvVar[] {
   const network = pod.metadata.labels?.["topology.istio.io/network"] ?? settings.network;
   const plain: Readonly<Record<string, string | undefined>> = {
     CA_ADDR: settings.caAddress,
     TRUST_DOMAIN: settings.trustDomain,
     PROXY_CONFIG: JSON.stringify(proxyConfig),
     ISTIO_META_CLUSTER_ID: settings.clusterId,
-    ISTIO_META_INTERCEPTION_MODE: asked.template === "gateway" ? undefined : asked.interceptionMode,
+    ISTIO_META_INTERCEPTION_MODE: asked.template === "gateway" ? undefined : interception,
     ISTIO_META_WORKLOAD_NAME: workload.name,
     ISTIO_META_OWNER: workload.owner,
     ISTIO_META_MESH_ID: settings.meshId,

@@ -10,6 +10,7 @@ import type { PatchOperation } from "../src/json-patch.ts";
 import type { Pod } from "../src/pod.ts";
 import { formatRefusal } from "../src/problem.ts";
 import { defaultResources } from "../src/proxy-container.ts";
+import { proxyConfigsOf } from "../src/proxy-settings.ts";
 
 const context: InjectionContext = {
   namespace: "demo",
@@ -54,6 +55,38 @@ for (const name of names) {
   });
 }
 
+test("the ProxyConfig that selects a pod counts before its annotation, the namespace's after it", () => {
+  const metadata = {
+    labels: { app: "web" },
+    annotations: { "proxy.istio.io/config": "concurrency: 4\nproxyMetadata: { A: annotation, B: annotation }" },
+  };
+  const proxyConfigs = proxyConfigsOf(
+    [
+      {
+        namespace: "demo",
+        name: "all",
+        createdAtMs: 0,
+        selector: {},
+        settings: { proxyMetadata: { A: "all", C: "all" } },
+      },
+      {
+        namespace: "demo",
+        name: "web",
+        createdAtMs: 0,
+        selector: { app: "web" },
+        settings: { proxyMetadata: { B: "web" } },
+      },
+    ],
+    "istio-system",
+  );
+  const result = injectPod({ metadata, spec: app }, { ...context, proxyConfigs });
+  assert.equal(result.kind, "injected");
+  const proxy = result.pod.spec.containers.find(({ name }) => name === "istio-proxy");
+  const env = Object.fromEntries((proxy?.env ?? []).map(({ name, value }) => [name, value]));
+  assert.deepEqual([env["A"], env["B"], env["C"]], ["annotation", "web", "all"]);
+  assert.equal((JSON.parse(env["PROXY_CONFIG"] ?? "") as { concurrency: number }).concurrency, 4);
+});
+
 const app = { containers: [{ name: "app", image: "example/app:1" }] };
 
 const skipped = [
@@ -83,7 +116,7 @@ test("every mistake is named with its field, value and remedy", () => {
     labels: { "sidecar.istio.io/inject": "maybe" },
     annotations: {
       "sidecar.istio.io/proxyCPU": "lots",
-      "sidecar.istio.io/interceptionMode": "TPROXY",
+      "sidecar.istio.io/interceptionMode": "TRANSPARENT",
       "traffic.sidecar.istio.io/excludeOutboundPorts": "80,99999",
       "traffic.sidecar.istio.io/excludeOutboundIPRanges": "10.0.0.0/33",
       "proxy.istio.io/config": "- a list",

@@ -9,9 +9,11 @@ import {
   type HttpAnswer,
   type HttpRequest,
   type LateenUp,
+  type Link,
   type MeshWorkload,
   type Name,
   probeTls,
+  reserveLink,
   type SampleAnswer,
   send,
   sendMany,
@@ -20,7 +22,8 @@ import {
   type TlsResult,
   virtualService,
 } from "@lateen/e2e-harness";
-import type { Asked, Feature, FeatureContext, MeshProxy, ProxySpec, ServiceSpec } from "./feature.ts";
+import { CapturedPod } from "./captured-pod.ts";
+import type { Asked, CapturedSpec, Feature, FeatureContext, MeshProxy, ProxySpec, ServiceSpec } from "./feature.ts";
 import { type FeatureMesh, meshFile } from "./feature-mesh.ts";
 
 const portsOfARow = 6;
@@ -41,6 +44,7 @@ export class FeatureRow implements FeatureContext {
   readonly #mesh: FeatureMesh;
   readonly #ports: readonly number[];
   readonly #addresses = new Map<number, string>();
+  readonly #links = new Map<number, Link>();
 
   private constructor(feature: Feature, mesh: FeatureMesh, ports: readonly number[]) {
     this.feature = feature;
@@ -173,6 +177,18 @@ export class FeatureRow implements FeatureContext {
   startProxy(node: ProxySpec): Promise<MeshProxy & AsyncDisposable> {
     const address = this.#mesh.addresses.address();
     return this.#mesh.startProxy({ type: "sidecar", address, namespace: this.namespace, ...node });
+  }
+
+  podLink(index: number): Link {
+    const link = this.#links.get(index) ?? reserveLink();
+    this.#links.set(index, link);
+    return link;
+  }
+
+  startPod({ link = 0, ...spec }: CapturedSpec): Promise<CapturedPod> {
+    const { namespace, slug } = this;
+    const xdsPort = this.#mesh.plane.ports.grpc;
+    return CapturedPod.start({ pod: `${slug}-${link}`, namespace, xdsPort, link: this.podLink(link), ...spec });
   }
 
   ask(asked?: Asked | string): Promise<HttpAnswer> {

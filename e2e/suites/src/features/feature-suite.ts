@@ -27,7 +27,7 @@ export function featureSuite(title: string, spec: FeatureMeshSpec, features: rea
     after(() => owned.disposeAsync());
 
     for (const feature of features) {
-      test(feature.name, async () => {
+      test(feature.name, { skip: feature.skip ?? false }, async () => {
         const row = rows.get(feature);
         assert.ok(row);
         if (feature.alone === true) await checkAlone(mesh, row, spec);

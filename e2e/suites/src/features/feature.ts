@@ -2,6 +2,7 @@ import type {
   Envoy,
   HttpAnswer,
   HttpRequest,
+  Link,
   LoopbackMesh,
   MeshWorkload,
   Name,
@@ -12,6 +13,7 @@ import type {
   TlsResult,
   WorkloadSpec,
 } from "@lateen/e2e-harness";
+import type { CapturedPod, CapturedPodSpec } from "./captured-pod.ts";
 
 /** One row of the feature table: Istio's fields, the configuration that uses them, and what requests show. */
 export interface Feature {
@@ -29,6 +31,8 @@ export interface Feature {
   readonly meshConfig?: (row: FeatureContext) => object;
   /** Default true: the row has a Service `row.host` over the workloads of reviews. */
   readonly service?: false;
+  /** Why the row cannot be shown on this machine; then it is skipped by that name. */
+  readonly skip?: string;
   /** What the plane has to say of the manifests (warnings, refusals); without it a word of it fails the row. */
   readonly complains?: RegExp;
 }
@@ -129,6 +133,10 @@ export interface FeatureContext {
   readonly state: string;
   /** Other manifests in place of the row's, for the rest of the check. */
   rewrite(manifests: readonly object[]): Promise<void>;
+  /** Addresses of a captured pod of the row's own, before it runs: for manifests. */
+  podLink(index: number): Link;
+  /** A pod whose traffic is captured, in a network namespace: needs root. For the time of the check. */
+  startPod(pod: CapturedSpec): Promise<CapturedPod>;
   /** Repeats until it does not throw and is not false: for what is not there at once. */
   eventually(attempt: () => Promise<unknown>, timeoutMs?: number): Promise<void>;
   /** Findings and mistakes that the plane has about objects of the row, as text. */
@@ -152,5 +160,6 @@ export interface ServiceSpec {
   readonly more?: object;
 }
 
+export type CapturedSpec = Pick<CapturedPodSpec, "labels" | "mode" | "metadata"> & { readonly link?: number };
 export type ProxySpec = Partial<NodeIdentity> & { readonly pod: string };
 export type { MeshWorkload, SampleTls, WorkloadSpec };

@@ -1,4 +1,5 @@
 import { envoyFilterRows } from "./envoy-filter.rows.ts";
+import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
@@ -14,6 +15,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "envoy-filter": envoyFilterRows,
   "connection-routes": connectionRouteRows,
   gateway: gatewayRows,
+  capture: captureRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

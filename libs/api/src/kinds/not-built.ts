@@ -8,11 +8,6 @@ export interface UnbuiltKind {
 
 export const unbuiltKinds: readonly UnbuiltKind[] = [
   {
-    group: "networking.istio.io",
-    kind: "ProxyConfig",
-    remedy: "use the annotation proxy.istio.io/config or meshConfig.defaultConfig",
-  },
-  {
     group: "security.istio.io",
     kind: "RequestAuthentication",
     remedy: "check tokens with an external authorizer (AuthorizationPolicy, action CUSTOM)",

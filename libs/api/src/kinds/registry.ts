@@ -7,6 +7,7 @@ import { gateway } from "./gateway.ts";
 import { meshConfig } from "./mesh-config.ts";
 import { unbuiltKinds } from "./not-built.ts";
 import { peerAuthentication } from "./peer-authentication.ts";
+import { proxyConfig } from "./proxy-config.ts";
 import { rateLimit } from "./rate-limit.ts";
 import { serviceEntry } from "./service-entry.ts";
 import { sidecar } from "./sidecar.ts";
@@ -22,6 +23,7 @@ export const kinds: readonly KindDefinition[] = [
   gateway,
   serviceEntry,
   sidecar,
+  proxyConfig,
   workloadEntry,
   workloadGroup,
   envoyFilter,

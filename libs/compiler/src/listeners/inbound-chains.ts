@@ -60,7 +60,12 @@ const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode,
       open("tcp", { transport: "raw" }),
       open("tcp", { transport: "tls" }),
     ],
-    disable: [open("http", { transport: "raw", applicationProtocols: plainHttp }), open("tcp", {})],
+    // Envoy does not turn back: plain bytes that are not HTTP need a chain beside the plain one that is for HTTP.
+    disable: [
+      open("http", { transport: "raw", applicationProtocols: plainHttp }),
+      open("tcp", { transport: "raw" }),
+      open("tcp", { transport: "tls" }),
+    ],
   },
 };
 
