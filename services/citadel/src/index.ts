@@ -17,6 +17,7 @@ export type { Citadel, CitadelOptions } from "./citadel.ts";
 export { createCitadel } from "./citadel.ts";
 export { controlPlaneNames } from "./config.ts";
 export { FolderSecrets } from "./gateway-secrets/folder-source.ts";
+export { readSecretManifests } from "./gateway-secrets/manifests.ts";
 export { KubernetesSecrets } from "./gateway-secrets/kubernetes-source.ts";
 export type { SecretData, SecretRef, SecretSource } from "./gateway-secrets/secret-source.ts";
 export { createDirectoryKeyStore } from "./keys/directory-key-store.ts";

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Message } from "@bufbuild/protobuf";
 import { analyze, fromConfigObject } from "@lateen/api";
+import { readSecretManifests } from "@lateen/citadel";
 import { duplicateOf, readText, scanFolder } from "@lateen/galley-validator";
 import type { MeshObject, Service, Violation, Workload } from "@lateen/model";
 import { MeshError } from "@lateen/runtime";
@@ -23,9 +24,11 @@ export async function analyzeFolders(paths: readonly string[]): Promise<Analysis
   const objects: MeshObject<Message>[] = [];
   const services: Service[] = [];
   const workloads: Workload[] = [];
+  const secrets = new Set<string>();
   const seen = new Map<string, Claim>();
   for (const { file, text } of await filesIn(paths)) {
     const intake = readText(text, file, { rootNamespace });
+    for (const name of readSecretManifests(text).secrets.keys()) secrets.add(name);
     violations.push(...intake.violations, ...intake.claims.flatMap((claim) => claim.violations));
     for (const claim of intake.claims) {
       const { verdict, key } = claim;
@@ -41,7 +44,7 @@ export async function analyzeFolders(paths: readonly string[]): Promise<Analysis
     }
   }
   const origins = new Map(objects.map(({ origin }) => [`${origin.kind}/${origin.namespace}/${origin.name}`, origin]));
-  const known = workloads.length > 0 ? { workloads } : {};
+  const known = { ...(workloads.length > 0 && { workloads }), ...(secrets.size > 0 && { secrets }) };
   for (const { object, code, severity, message } of analyze({ objects, services, rootNamespace, ...known })) {
     const origin = origins.get(`${object.kind}/${object.namespace}/${object.name}`) ?? object;
     violations.push({ object: origin, path: "", severity: severity === "info" ? "warning" : severity, code, message });

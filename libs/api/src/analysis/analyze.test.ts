@@ -54,6 +54,9 @@ const subsets = `${head("DestinationRule", "reviews")}spec: {host: reviews, subs
 const gateway = (name: string): string =>
   `${head("Gateway", name)}spec: {selector: {app: reviews}, servers: [{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*.example.com"]}]}\n---\n`;
 
+const serverOf = (name: string, rest: string): string =>
+  `${head("Gateway", name)}spec: {selector: {app: reviews}, servers: [{port: {number: 9000, name: a, ${rest}}]}\n---\n`;
+
 const envoyFilter = (name: string, patches: string, more = ""): string =>
   `apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: ${name}}\nspec: {configPatches: [${patches}]${more}}\n---\n`;
 const removal = "{applyTo: CLUSTER, match: {proxy: {proxyVersion: x}}, patch: {operation: REMOVE, value: {name: n}}}";
@@ -166,6 +169,17 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
     `${head("DestinationRule", "a")}spec: {host: reviews, subsets: [{name: v2, labels: {version: v2}}]}\n`,
     /^error IST0173 a .*version=v2/,
   ],
+  [
+    "gateways that want one port for different protocols",
+    serverOf("a", "protocol: TCP}, hosts: [a.com]") + serverOf("b", "protocol: HTTP}, hosts: [b.com]"),
+    /^error IST0145 a /,
+    /^error IST0145 b /,
+  ],
+  [
+    "gateways that share a port by server name",
+    serverOf("a", "protocol: HTTPS}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: a}") +
+      serverOf("b", "protocol: TLS}, hosts: [b.com], tls: {mode: PASSTHROUGH}"),
+  ],
   ["gateways in each other's way", gateway("a") + gateway("b"), /^error IST0145 a /, /^error IST0145 b /],
   [
     "a policy for nobody",
@@ -207,5 +221,22 @@ test("analysis: a port that does not say its protocol", () => {
   assert.deepEqual(
     analyze({ objects: [], services: [vague] }).map((each) => each.code),
     ["IST0118"],
+  );
+});
+
+test("a Gateway's credential is looked for where its pods are", () => {
+  const tls = "{mode: MUTUAL, credentialName: here, caCertCredentialName: ca}";
+  const text =
+    serverOf("a", `protocol: HTTPS}, hosts: [a.com], tls: ${tls}`) +
+    serverOf("b", "protocol: HTTPS}, hosts: [b.com], tls: {mode: SIMPLE, credentialName: ther}") +
+    serverOf("c", 'protocol: HTTPS}, hosts: [c.com], tls: {mode: SIMPLE, credentialName: "kubernetes://other/there"}');
+  const secrets = new Set(["default/here", "default/ca-cacert", "default/there"]);
+  const said = analyze({ objects: objects(text), workloads: [workload], services: [service], secrets });
+  assert.deepEqual(
+    said.filter(({ code }) => code === "IST0101").map(({ object, message }) => `${object.name}: ${message}`),
+    [
+      'b: spec.servers[0].tls: there is no Secret default/ther, so its port waits for it; did you mean "default/there"?',
+      "c: spec.servers[0].tls: there is no Secret other/there, so its port waits for it",
+    ],
   );
 });

@@ -10,6 +10,8 @@ export interface AnalysisInput {
   readonly services?: readonly Service[];
   /** Without them nothing is said about selectors. */
   readonly workloads?: readonly Workload[];
+  /** As `namespace/name`. Without them nothing is said about credentials. */
+  readonly secrets?: ReadonlySet<string>;
   readonly domain?: string;
   readonly rootNamespace?: string;
 }
