@@ -12,6 +12,8 @@ export interface CallContext {
   readonly secure: boolean;
   /** Request metadata by lower-case name; several values are joined by `,`; binary ones are left out. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** Tells the caller to take another connection for its next call; calls that run go on. */
+  retireConnection?(): void;
   /** Adds trailing metadata to an OK status. */
   setTrailer?(name: string, value: string): void;
 }

@@ -57,6 +57,21 @@ test("emit(error) sends the status with its trailers", async () => {
   assert.deepEqual([code, details, metadata.get("why")], [grpc.status.ABORTED, "no", ["because"]]);
 });
 
+test("a call's HTTP/2 session is where handing connections over looks for it", async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  using _running = await start((call) => resolve(call));
+  const { call } = (await promise) as { call: { stream: { session: { close: unknown } } } };
+  assert.equal(typeof call.stream.session.close, "function");
+});
+
+test("a message may be anything that has a length and copies itself", async () => {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  const message = { byteLength: 3, copy: (target: Buffer, at: number) => target.write("abc", at) };
+  using running = await start((call) => void call.write(message as unknown as Buffer));
+  running.call.on("data", resolve);
+  assert.equal((await promise).toString(), "abc");
+});
+
 test("destroy(error) does not run _final", async () => {
   let finals = 0;
   const stream = new Duplex({

@@ -10,6 +10,7 @@
  * `session.ts` for one proxy, the order as data in `push-order.ts`) and the I/O (`stream.ts`).
  * Next: `subscription.ts`, then `convergence.test.ts` for what it promises.
  */
+export type { FirstAnswersOptions } from "./first-answers.ts";
 export type { PushReport, RejectionReport, XdsObserver } from "./observer.ts";
 export type { OnDemandSource } from "./on-demand.ts";
 export type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
@@ -17,7 +18,7 @@ export { emptyResources } from "./resource.ts";
 export type { Answer, Query, QuerySource } from "./queries.ts";
 export type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
 export { createXdsServer } from "./server.ts";
-export type { XdsServer, XdsServerOptions } from "./server.ts";
+export type { XdsLoad, XdsServer, XdsServerOptions } from "./server.ts";
 export type { TypeState, TypeStatus } from "./session.ts";
 export type { ResourceSource } from "./stream.ts";
 export {

@@ -23,6 +23,8 @@ export interface RejectionReport {
 export interface XdsObserver {
   connected?(proxy: ConnectedProxy): void;
   disconnected?(proxy: ConnectedProxy, error: unknown): void;
+  /** After having waited this long, a proxy that has not everything yet is sent the next of its first answers. */
+  admitted?(proxy: ConnectedProxy, waitedMs: number): void;
   pushed?(proxy: ConnectedProxy, report: PushReport): void;
   acknowledged?(proxy: ConnectedProxy, typeUrl: string, elapsedMs: number): void;
   rejected?(proxy: ConnectedProxy, report: RejectionReport): void;

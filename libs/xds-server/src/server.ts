@@ -2,6 +2,8 @@ import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discove
 import { defineRawService } from "@lateen/rpc";
 import type { RpcService } from "@lateen/rpc";
 import { DiffCache } from "./diff.ts";
+import { FirstAnswers } from "./first-answers.ts";
+import type { FirstAnswersOptions } from "./first-answers.ts";
 import type { XdsObserver } from "./observer.ts";
 import type { OnDemandSource } from "./on-demand.ts";
 import type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
@@ -9,7 +11,7 @@ import type { QuerySource } from "./queries.ts";
 import type { ResourceMap, ResourceSet } from "./resource.ts";
 import type { ProxySession } from "./session.ts";
 import { streamHandler } from "./stream.ts";
-import type { ResourceSource } from "./stream.ts";
+import type { ResourceSource, Stream } from "./stream.ts";
 import { FormsCache } from "./virtual-hosts.ts";
 import type { VirtualHostSource } from "./virtual-hosts.ts";
 import { RequestCache } from "./wire/request-cache.ts";
@@ -21,6 +23,8 @@ export interface XdsServerOptions {
   readonly authorize?: (proxy: ConnectedProxy) => void | Promise<void>;
   readonly observer?: XdsObserver;
   readonly onDemand?: OnDemandSource;
+  /** How many proxies that have nothing yet are served at one time. */
+  readonly firstAnswers?: FirstAnswersOptions;
   /** Lets large route tables travel host by host; without it they are always whole. */
   readonly virtualHosts?: VirtualHostSource;
   /** Types that are questions about the control plane itself. */
@@ -31,6 +35,14 @@ export interface XdsServerOptions {
   readonly nowMs?: () => number;
 }
 
+/** What the server has to do. */
+export interface XdsLoad {
+  readonly proxies: number;
+  /** Proxies without all of their first answers that wait for their turn, and those whose turn it is. */
+  readonly waiting: number;
+  readonly underWay: number;
+}
+
 export interface XdsServer {
   readonly rpc: RpcService;
   proxies(): readonly ProxyStatus[];
@@ -38,6 +50,13 @@ export interface XdsServer {
   resourcesOf(proxyId: string): ResourceSet | undefined;
   /** What a proxy should have by now, of what it asked for and in the form it gets it, by type. */
   offeredTo(proxyId: string): ReadonlyMap<string, ResourceMap> | undefined;
+
+  load(): XdsLoad;
+  /**
+   * Sends up to `count` proxies that have everything to other replicas, those that have been here longest first; returns
+   * how many. They keep what they have while they connect again.
+   */
+  handOff(count: number): number;
   acknowledged(): Acknowledgement;
 }
 
@@ -45,7 +64,8 @@ const defaultAckWaitMs = 5_000;
 
 /** Aggregated discovery, state-of-the-world and delta. Holds nothing but its streams. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
-  const connections = new Map<string, Connection>();
+  const connections = new Map<string, Stream>();
+  const firstAnswers = new FirstAnswers(options.firstAnswers);
   let connectionCount = 0;
   const host = {
     source: options.source,
@@ -63,9 +83,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     requests: new RequestCache(),
     nextConnectionId: () => String(++connectionCount),
-    opened: (proxy: ConnectedProxy, session: ProxySession) =>
-      void connections.set(proxy.connectionId, { proxy, session }),
-    closed: (proxy: ConnectedProxy) => void connections.delete(proxy.connectionId),
+    firstAnswers,
+    opened: (stream: Stream) => void connections.set(stream.proxy.connectionId, stream),
+    closed: ({ proxy }: Stream) => void connections.delete(proxy.connectionId),
   };
   return {
     rpc: defineRawService(AggregatedDiscoveryService, {
@@ -81,6 +101,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     resourcesOf: (proxyId) => newest(connections.values(), proxyId)?.session.resources,
     offeredTo: (proxyId) => newest(connections.values(), proxyId)?.session.offered(),
     acknowledged: () => acknowledgement(connections.values()),
+    load: () => ({ proxies: connections.size, waiting: firstAnswers.waiting, underWay: firstAnswers.underWay }),
+    handOff(count) {
+      const served = [...connections.values()].filter((stream) => stream.served).slice(0, count);
+      for (const stream of served) stream.handOff();
+      return served.length;
+    },
   };
 }
 

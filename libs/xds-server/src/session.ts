@@ -10,6 +10,7 @@ import {
   endpointType,
   fullStateTypes,
   healthInformationType,
+  listenerType,
   routeType,
   virtualHostType,
 } from "./type-urls.ts";
@@ -159,6 +160,13 @@ export class ProxySession {
     for (const revision of this.#acknowledged.values())
       if (lowest === undefined || revision < lowest) lowest = revision;
     return lowest;
+  }
+
+  /** Clusters, listeners and all that was asked for with them are accepted: the proxy can do its work. */
+  get hasEverything(): boolean {
+    const revision = this.#set?.revision;
+    const asked = [clusterType, listenerType].every((typeUrl) => this.#subscriptions.has(typeUrl));
+    return asked && revision !== undefined && [...this.#acknowledged.values()].every((known) => known === revision);
   }
 
   types(): TypeStatus[] {

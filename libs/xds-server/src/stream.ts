@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { RpcCode, RpcError } from "@lateen/rpc";
 import type { BidiHandler, CallContext, RawMessage } from "@lateen/rpc";
+import type { FirstAnswers } from "./first-answers.ts";
 import type { XdsObserver } from "./observer.ts";
 import { OnDemandWatches } from "./on-demand.ts";
 import type { OnDemandSource } from "./on-demand.ts";
@@ -38,8 +39,9 @@ export interface StreamHost {
   readonly authorize: ((proxy: ConnectedProxy) => void | Promise<void>) | undefined;
   readonly nowMs: () => number;
   nextConnectionId(): string;
-  opened(proxy: ConnectedProxy, session: ProxySession): void;
-  closed(proxy: ConnectedProxy): void;
+  readonly firstAnswers: FirstAnswers;
+  opened(stream: Stream): void;
+  closed(stream: Stream): void;
 }
 
 type Request =
@@ -52,13 +54,14 @@ export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): 
     const requests = decodeAll(host, messages, delta);
     const first = await requests.next();
     if (first.done === true) return;
+    if (host.firstAnswers.full) throw new RpcError(RpcCode.UNAVAILABLE, "too many proxies are waiting, try again");
     const proxy = identify(first.value, host.nextConnectionId(), context);
     if (host.queries?.handles(first.value.request.typeUrl) === true) {
       yield* answerQueries(host.queries, proxy, first.value, requests);
       return;
     }
     await host.authorize?.(proxy);
-    const stream = new Stream(host, proxy);
+    const stream = new Stream(host, proxy, () => context.retireConnection?.());
     let fault: unknown;
     try {
       yield* stream.answers(first.value, requests, context.signal);
@@ -126,7 +129,7 @@ function decodeNode(bytes: Uint8Array) {
 }
 
 /** One open stream: joins the requests, the source and the session, and reports to the observer. */
-class Stream {
+export class Stream {
   readonly #host: StreamHost;
   readonly #proxy: ConnectedProxy;
   readonly #session: ProxySession;
@@ -139,9 +142,13 @@ class Stream {
   #ended = false;
   #fault: { readonly error: unknown } | undefined;
   #advancedTo: bigint | undefined;
+  /** It has had everything once; from then on its answers wait for nobody. */
+  #served = false;
+  readonly #retireConnection: () => void;
 
-  constructor(host: StreamHost, proxy: ConnectedProxy) {
+  constructor(host: StreamHost, proxy: ConnectedProxy, retireConnection: () => void) {
     this.#host = host;
+    this.#retireConnection = retireConnection;
     this.#proxy = proxy;
     this.#session = new ProxySession(host.sessionContext, {
       delta: proxy.delta,
@@ -158,7 +165,7 @@ class Stream {
         onProblem: (error) => host.observer.problem?.(proxy, error),
       });
     this.#answerer = host.queries && new QueryAnswerer(host.queries, proxy);
-    host.opened(proxy, this.#session);
+    host.opened(this);
     host.observer.connected?.(proxy);
   }
 
@@ -173,19 +180,51 @@ class Stream {
     try {
       while (!this.#ended) {
         if (this.#fault !== undefined) throw this.#fault.error;
-        const bytes = this.#answers.shift() ?? this.#next()?.bytes;
-        if (bytes === undefined) await this.#sleep();
-        else yield bytes;
+        const answer = this.#answers.shift();
+        if (answer !== undefined) {
+          yield answer;
+          continue;
+        }
+        const since = this.#host.nowMs();
+        const leave = this.#served ? undefined : await this.#host.firstAnswers.enter(Number(this.#proxy.connectionId));
+        try {
+          const push = this.#next();
+          if (push !== undefined) {
+            if (leave !== undefined) this.#host.observer.admitted?.(this.#proxy, this.#host.nowMs() - since);
+            yield push.bytes;
+            continue;
+          }
+        } finally {
+          leave?.();
+        }
+        await this.#sleep();
       }
     } finally {
       signal.removeEventListener("abort", abort);
     }
   }
 
+  get proxy(): ConnectedProxy {
+    return this.#proxy;
+  }
+  get session(): ProxySession {
+    return this.#session;
+  }
+  /** It has had everything once. */
+  get served(): boolean {
+    return this.#served;
+  }
+
+  /** Sends the proxy to another replica: its connection takes no new stream, and this one ends. */
+  handOff(): void {
+    this.#retireConnection();
+    this.#fail(new RpcError(RpcCode.UNAVAILABLE, "another replica takes over: connect again"));
+  }
+
   close(fault: unknown): void {
     this.#closing.abort();
     this.#watches?.close();
-    this.#host.closed(this.#proxy);
+    this.#host.closed(this);
     this.#host.observer.disconnected?.(this.#proxy, fault);
   }
 
@@ -275,6 +314,7 @@ class Stream {
 
   #reportProgress(): void {
     const revision = this.#session.acknowledgedRevision;
+    if (!this.#served && this.#session.hasEverything) this.#served = true;
     if (revision === undefined || revision === this.#advancedTo) return;
     this.#advancedTo = revision;
     this.#host.observer.advanced?.(this.#proxy, revision);

@@ -33,6 +33,8 @@ export async function createApp(config: Config, { logger, registry }: AppContext
       authenticate: config.ENABLE_DEBUG_ENDPOINT_AUTH,
       namespaces: config.DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES,
     },
+
+    handOffPerSecond: config.HAND_OFF_PER_SECOND,
     splitTablesFrom: config.SPLIT_ROUTE_TABLES_FROM,
     features: config.features,
     ...(config.TOKEN_REVIEW ? { authenticateToken: await tokenReview(config) } : {}),

@@ -29,6 +29,8 @@ const environment = z
     TOKEN_AUDIENCES: settings.list(["istio-ca"]),
     /** Proxies are told to reconnect after about this long, so that they spread over the replicas. */
     MAX_CONNECTION_AGE_SECONDS: settings.count(30 * 60, 10),
+    /** How many proxies a second go to another replica when this one has more than its share or cannot keep up; 0: none. */
+    HAND_OFF_PER_SECOND: settings.count(10),
     /** Route tables with so many virtual hosts go to Envoy host by host, so that a change costs what changed; 0: never. */
     SPLIT_ROUTE_TABLES_FROM: settings.count(100),
     /** Debug pages and types ask who is there, as Istio's do; false: whoever reaches the ports sees everything. */

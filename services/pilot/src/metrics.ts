@@ -22,6 +22,10 @@ export interface PilotMetrics {
   readonly compileSeconds: Histogram;
   readonly scopes: Gauge;
   readonly findings: Gauge<"severity">;
+  readonly waitingProxies: Gauge;
+  readonly firstAnswersUnderWay: Gauge;
+  readonly admittedSeconds: Histogram;
+  readonly handedOff: Counter<"reason">;
   readonly refused: Counter;
   readonly unreadable: Gauge;
 }
@@ -108,6 +112,15 @@ export function registerPilotMetrics(registry: Registry): PilotMetrics {
       name: "lateen_pilot_findings",
       help: "Findings of the last compilations, by severity.",
       labelNames: ["severity"],
+      registers,
+    }),
+    waitingProxies: gauge("lateen_xds_waiting", "Proxies whose first answers wait for their turn."),
+    firstAnswersUnderWay: gauge("lateen_xds_first_answers", "First answers that are being sent."),
+    admittedSeconds: histogram("lateen_xds_wait_seconds", "How long a first answer waited for its turn."),
+    handedOff: new Counter({
+      name: "lateen_xds_handed_off_total",
+      help: "Proxies that were sent to other replicas, by why.",
+      labelNames: ["reason"],
       registers,
     }),
     refused: new Counter({

@@ -24,6 +24,7 @@ import type { StatusContent } from "./progress/status-reporter.ts";
 import { Admission } from "./proxies/admission.ts";
 import type { AuthenticateToken } from "./proxies/admission.ts";
 import { nodeOf } from "./proxies/connected-node.ts";
+import { keepBalance } from "./proxies/balance.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
 import type { Features } from "./features.ts";
 import type { WatchSecret } from "./proxies/gateway-secrets.ts";
@@ -56,6 +57,8 @@ export interface PilotOptions {
   readonly emptyMesh?: "serve" | "wait";
   /** Route tables with so many virtual hosts go to proxies host by host; 0: never. */
   readonly splitTablesFrom?: number;
+  /** Proxies that may be sent to other replicas in a second, where this one has more than its share; default 0: none. */
+  readonly handOffPerSecond?: number;
   /** Every connected proxy has accepted everything up to a revision; told once for each that is reached. */
   readonly onAcknowledged?: (event: Acknowledged) => void;
 }
@@ -78,6 +81,8 @@ export interface Pilot extends Component<RpcService> {
   readonly rpc: readonly RpcService[];
   readonly routes: (app: FastifyInstance) => Promise<void>;
   status(): PilotStatus;
+  /** Sends up to `count` proxies to other replicas; returns how many. */
+  handOff(count: number): number;
 }
 
 /** Wires the parts; does no I/O before `run`. */
@@ -101,10 +106,16 @@ export function createPilot(options: PilotOptions): Pilot {
     rpc: [xds.rpc],
     routes: debugRoutes({ context: parts.debug, access: parts.access, ready }),
     status,
+    handOff: (count) => xds.handOff(count),
     run: (signal) =>
       runAll(signal, logger, {
         "mesh-feed": (stop) => parts.feed.run(stop),
         progress: (stop) => followPublications(parts, stop),
+        balance: (stop) =>
+          keepBalance(
+            { store, replica, logger, xds, metrics: parts.metrics, perSecond: options.handOffPerSecond ?? 0 },
+            stop,
+          ),
         status: (stop) =>
           reportStatus(
             { store, logger, content: () => (ready() ? statusContent(replica, status()) : undefined) },

@@ -33,6 +33,9 @@ export function xdsObserver({ logger, metrics, progress, rejections }: ObserverO
       );
       progress.changed();
     },
+    admitted(_proxy, waitedMs) {
+      metrics.admittedSeconds.observe(waitedMs / 1_000);
+    },
     pushed(_proxy, { typeUrl, bytes, encodeMs }) {
       metrics.pushes.inc({ type: type(typeUrl) });
       metrics.pushSeconds.observe({ type: type(typeUrl) }, encodeMs / 1_000);
