@@ -41,6 +41,7 @@ function roundTrips<Ref extends object>(
 test("a cluster name parses back to its reference", () => {
   const refs: fc.Arbitrary<ir.ClusterRef> = fc.oneof(
     outbound,
+    outbound.map((ref) => ({ ...ref, kind: "sni" as const })),
     fc.record({ kind: fc.constant("inbound" as const), port }),
     fc.record({ kind: fc.constantFrom("black-hole" as const, "passthrough" as const, "inbound-passthrough" as const) }),
   );
