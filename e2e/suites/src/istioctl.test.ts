@@ -13,6 +13,7 @@ import {
   eventually,
   type LateenUp,
   LoopbackMesh,
+  runLateen,
   startEnvoy,
   startLateenUp,
   virtualService,
@@ -138,6 +139,22 @@ suite("istioctl", () => {
     const refused = entry.types.find(({ name }) => name === "RDS");
     assert.deepEqual(refused?.objects, [`VirtualService/${mesh.namespace}/reviews`]);
     assert.deepEqual(refused.resources, [String(mesh.servicePort)]);
+    const progress = await plane.debug<{ laggards: string[]; refusals: { proxy: string; objects: string[] }[] }>(
+      "/debug/progressz",
+    );
+    assert.ok(progress.laggards.includes(`picky-1.${mesh.namespace}`));
+    assert.deepEqual(
+      progress.refusals.map(({ proxy, objects }) => [proxy, objects]),
+      [[`picky-1.${mesh.namespace}`, [`VirtualService/${mesh.namespace}/reviews`]]],
+    );
+    const { code, output } = await runLateen(["proxy-status", "--url", `http://127.0.0.1:${plane.ports.http}`]);
+    assert.equal(code, 1);
+    assert.match(output, /^NAME +CLUSTER .*ISTIOD +VERSION$/m);
+    assert.match(output, /behind: .*picky-1/);
+    assert.match(
+      output,
+      /picky-1\.\w+ refused RDS \d+: route: no such filter\n {2}look at VirtualService\/\w+\/reviews/,
+    );
   });
 
   test("version: who answers, and of what release", async () => {

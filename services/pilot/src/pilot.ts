@@ -162,6 +162,11 @@ function createParts(options: PilotOptions): Parts {
     snapshot: () => feed.published.current?.snapshot,
     findings: () => library.findings(),
     rejections: () => rejections.standing(xds.proxies()),
+    progress: () => {
+      const { revision, laggards } = progress.current();
+      const { appliedRevision } = progress;
+      return { appliedRevision, acknowledgedRevision: revision, laggards: laggards.map(({ id }) => id) };
+    },
   };
   const xds = createXdsServer({
     queries: debugQueries(debug, access),

@@ -47,9 +47,23 @@ export async function proxyStatus(options: PilotOptions & { readonly output: str
     proxy.version,
   ]);
   console.log(table(["NAME", "CLUSTER", ...types, "ISTIOD", "VERSION"], rows));
+  for (const { body } of await askPilots<Progress>(options, "/debug/progressz")) console.log(`\n${progressText(body)}`);
   const errors = proxies.flatMap((proxy) => proxy.types.flatMap((type) => (type.error ? [{ proxy, type }] : [])));
   for (const { proxy, type } of errors) console.log(`\n${refusalText(proxy.proxy, type)}`);
   if (errors.length > 0) process.exitCode = 1;
+}
+
+/** As pilot's /debug/progressz answers. */
+interface Progress {
+  readonly replica: string;
+  readonly applied_revision: number;
+  readonly acked_revision: number;
+  readonly laggards: readonly string[];
+}
+
+function progressText({ replica, applied_revision: applied, acked_revision: acked, laggards }: Progress): string {
+  if (laggards.length === 0) return `${replica}: every proxy has revision ${applied}`;
+  return `${replica} serves revision ${applied}, every proxy has ${acked}; behind: ${some(laggards)}`;
 }
 
 const listed = 5;

@@ -12,6 +12,16 @@ export interface DebugContext {
   readonly snapshot: () => MeshSnapshot | undefined;
   readonly findings: () => readonly Finding[];
   readonly rejections: () => readonly StandingRejection[];
+  readonly progress: () => FleetProgress;
+}
+
+/** How far the proxies of this replica are. */
+export interface FleetProgress {
+  readonly appliedRevision: bigint;
+  /** What every connected proxy has; without any, the applied revision. */
+  readonly acknowledgedRevision: bigint;
+  /** Node ids of those that do not have the newest revision yet. */
+  readonly laggards: readonly string[];
 }
 
 /** Whose proxies may be seen; without a namespace, everything. */

@@ -1,12 +1,12 @@
 import { endpointType, extensionConfigType, nameTableType } from "@lateen/xds-server";
 import type { MeshSnapshot } from "@lateen/compiler";
 import type { ProxyStatus } from "@lateen/xds-server";
-import { findProxy, proxiesFor } from "./context.ts";
+import { findProxy, proxiesFor, shortName } from "./context.ts";
 import type { Access, DebugContext } from "./context.ts";
 import type { Offered } from "./envoy-dump.ts";
 import { configz, endpointz, mesh, registryz } from "./mesh-pages.ts";
 import { adsz, configDump, connections, intermediate, originz, resourcesOf, sidecarz } from "./proxy-pages.ts";
-import { syncz } from "./sync-status.ts";
+import { refusalIn, syncz } from "./sync-status.ts";
 
 export interface PageRequest {
   readonly context: DebugContext;
@@ -72,7 +72,7 @@ function ofProxies(help: string, show: (proxies: readonly ProxyStatus[], context
   };
 }
 
-/** Under the names Istio has for them; `ir`, `originz` and `findingz` are Lateen's own. */
+/** Under the names Istio has for them; `ir`, `originz`, `progressz` and `findingz` are Lateen's own. */
 const pages: Readonly<Record<string, Page>> = {
   adsz: ofProxies("Connected proxies: metadata, labels and what they watch", adsz),
   config_dump: {
@@ -116,6 +116,10 @@ const pages: Readonly<Record<string, Page>> = {
     forNamespaces: true,
   },
   originz: ofProxy("A proxy's resources with versions and the objects they were made from; ?proxyID=", originz),
+  progressz: {
+    help: "How far the proxies of this replica are: the watermark and who is behind it",
+    answer: ({ context }) => found(progressz(context)),
+  },
   registryz: ofMesh("Services of the platform registries", registryz),
   sidecarz: ofProxy("Everything about a proxy that decides what it gets; ?proxyID=", (status, _, { context }) => {
     const snapshot = context.snapshot();
@@ -125,6 +129,21 @@ const pages: Readonly<Record<string, Page>> = {
     syncz(proxies, context.rejections()),
   ),
 };
+
+function progressz({ replica, progress, rejections }: DebugContext): object {
+  const { appliedRevision, acknowledgedRevision, laggards } = progress();
+  return {
+    replica,
+    applied_revision: Number(appliedRevision),
+    acked_revision: Number(acknowledgedRevision),
+    laggards: laggards.map(shortName),
+    refusals: rejections().map(({ proxy, report }) => ({
+      proxy: shortName(proxy.id),
+      type_url: report.typeUrl,
+      ...refusalIn(report),
+    })),
+  };
+}
 
 /** The pages by name, with what they show. */
 export const pageHelp: Readonly<Record<string, string>> = Object.fromEntries(

@@ -45,8 +45,10 @@ export function refusalOf(
   const found = rejections.find(
     (one) => one.proxy.connectionId === proxy.proxy.connectionId && one.report.typeUrl === typeUrl,
   );
-  if (found === undefined) return undefined;
-  const { message, resources } = found.report;
+  return found && refusalIn(found.report);
+}
+
+export function refusalIn({ message, resources }: StandingRejection["report"]): Refusal {
   return {
     message,
     resources: resources.map(({ name }) => name),
