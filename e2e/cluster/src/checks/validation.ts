@@ -25,9 +25,29 @@ const refusals: readonly Refusal[] = [
     says: [/spec\.http\[0\]\.route\[0\]\.weight/],
   },
   {
-    what: "no hosts",
-    object: virtualService("no-hosts", { http: [{ route: [{ destination: { host: "reviews" } }] }] }),
-    says: [/spec\.hosts/, /required|at least/i],
+    what: "delegate of a delegate",
+    object: virtualService("no-hosts", { http: [{ delegate: { name: "other" } }] }),
+    says: [/spec\.http\[0\]\.delegate/, /move the rules up/],
+  },
+  {
+    what: "misspelt field of Envoy's",
+    object: {
+      apiVersion: "networking.istio.io/v1alpha3",
+      kind: "EnvoyFilter",
+      ...meta("patch"),
+      spec: { configPatches: [{ applyTo: "CLUSTER", patch: { operation: "MERGE", value: { connect_timeot: "5s" } } }] },
+    },
+    says: [/spec\.configPatches\[0\]\.patch\.value\.connect_timeot/, /did you mean/],
+  },
+  {
+    what: "host without a namespace",
+    object: {
+      apiVersion: "networking.istio.io/v1",
+      kind: "Sidecar",
+      ...meta("reach"),
+      spec: { egress: [{ hosts: ["reviews"] }] },
+    },
+    says: [/spec\.egress\[0\]\.hosts\[0\]/, /namespace\/host/],
   },
   {
     what: "misspelt field",
@@ -105,12 +125,21 @@ export async function invalidIsRefused(world: World): Promise<string> {
 
 /** Fields of Istio that are not built are told of by name when they are applied. */
 export async function notBuiltIsWarnedOf(world: World): Promise<string> {
-  const route = [{ destination: { host: "reviews" } }];
-  const object = virtualService("warned", { hosts: ["warned.example.com"], tcp: [{ route }], http: [{ route }] });
+  const server = {
+    port: { number: 80, name: "http", protocol: "HTTP" },
+    hosts: ["*"],
+    defaultEndpoint: "127.0.0.1:80",
+  };
+  const object = {
+    apiVersion: "networking.istio.io/v1",
+    kind: "Gateway",
+    ...meta("warned"),
+    spec: { selector: { app: "nobody" }, servers: [server] },
+  };
   const { code, stderr } = await world.cluster.judge(world.samples, object);
   await world.cluster.remove(world.samples, object);
   if (code !== 0) throw new Error(`refused: ${stderr}`);
-  if (!/Warning: .*spec\.tcp.*not built/i.test(stderr))
-    throw new Error(`no warning names spec.tcp: "${stderr.trim()}"`);
+  if (!/Warning: .*spec\.servers\[0\]\.defaultEndpoint.*not built/i.test(stderr))
+    throw new Error(`no warning names spec.servers[0].defaultEndpoint: "${stderr.trim()}"`);
   return stderr.trim().split("\n")[0] ?? "";
 }
