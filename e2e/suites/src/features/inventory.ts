@@ -5,6 +5,10 @@ import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
 import { connectionRouteRows } from "./connection-routes.rows.ts";
 import { gatewayRows } from "./gateway.rows.ts";
+import { connectionPoolRows } from "./connection-pools.rows.ts";
+import { destinationRuleRows } from "./destination-rule.rows.ts";
+import { loadBalancingRows } from "./load-balancing.rows.ts";
+import { outlierDetectionRows } from "./outlier-detection.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 
@@ -16,6 +20,10 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "connection-routes": connectionRouteRows,
   gateway: gatewayRows,
   capture: captureRows,
+  "connection-pools": connectionPoolRows,
+  "destination-rule": destinationRuleRows,
+  "load-balancing": loadBalancingRows,
+  "outlier-detection": outlierDetectionRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

@@ -1,0 +1,4 @@
+import { connectionPoolRows } from "./connection-pools.rows.ts";
+import { featureSuite } from "./feature-suite.ts";
+
+featureSuite("Connection pools", {}, connectionPoolRows);
