@@ -56,6 +56,7 @@ export type { Name, PodSpec, SliceSpec } from "./manifests.ts";
 export { NatsServer } from "./nats.ts";
 export { namespacesMissing, NetworkNamespace, reserveLink } from "./network-namespace.ts";
 export type { Inside, Link } from "./network-namespace.ts";
+export { FakeResolver } from "./fake-resolver.ts";
 export { Sidecar, startSidecars } from "./node-agent.ts";
 export type { MeshAccess, SidecarOptions } from "./node-agent.ts";
 export { descendants, isRunning, residentMemory } from "./process-tree.ts";

@@ -18,6 +18,8 @@ export interface WorkloadSpec {
   readonly locality?: string;
   /** The program answers TLS too. */
   readonly tls?: SampleTls;
+  /** More settings of its node agent. */
+  readonly agentEnv?: Readonly<Record<string, string>>;
 }
 
 /** One workload: its proxy listens on an address of its own, its program on 127.0.0.1 and the same port. */
@@ -31,6 +33,7 @@ export interface MeshWorkload {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly locality: string;
+  readonly agentEnv: Readonly<Record<string, string>>;
   readonly sample: SampleApp;
 }
 
@@ -138,6 +141,7 @@ function describe(
     serviceAccount: app,
     labels,
     locality,
+    agentEnv: spec.agentEnv ?? {},
     pod: `${app}-${version}-${alike.length + 1}`,
   };
 }

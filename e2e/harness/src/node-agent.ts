@@ -21,7 +21,8 @@ export interface MeshAccess {
 }
 
 /** The part of a workload that its agent is told. */
-export type AgentWorkload = Pick<MeshWorkload, "namespace" | "pod" | "serviceAccount" | "address" | "labels">;
+export type AgentWorkload = Pick<MeshWorkload, "namespace" | "pod" | "serviceAccount" | "address" | "labels"> &
+  Partial<Pick<MeshWorkload, "agentEnv">>;
 
 export interface SidecarOptions<Workload extends AgentWorkload = MeshWorkload> {
   readonly workload: Workload;
@@ -174,5 +175,6 @@ async function environment(
     STATUS_PORT: String(statusPort),
     ENVOY_STATUS_PORT: String(readinessPort),
     ENVOY_PROMETHEUS_PORT: String(prometheusPort),
+    ...workload.agentEnv,
   };
 }

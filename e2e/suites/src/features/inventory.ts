@@ -1,6 +1,7 @@
 import { envoyFilterRows } from "./envoy-filter.rows.ts";
 import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
+import { dnsRows } from "./dns.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
 import { connectionRouteRows } from "./connection-routes.rows.ts";
@@ -14,6 +15,7 @@ import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
+  dns: dnsRows,
   "service-entry": serviceEntryRows,
   services: serviceRows,
   "envoy-filter": envoyFilterRows,

@@ -55,7 +55,8 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
 }
 
 /** What captured calls need goes into the plan; a listener that applications talk to themselves is the result. */
-function addEgress(parts: ListenerParts, plan: Plan, { listener, services }: EgressView): readonly ir.Listener[] {
+function addEgress(parts: ListenerParts, plan: Plan, { listener }: EgressView): readonly ir.Listener[] {
+  const services = parts.context.listed; // under the addresses this proxy meets them at
   const port = listener?.port;
   if (listener === undefined || port === undefined) {
     for (const service of services.all)
