@@ -62,6 +62,33 @@ export async function refused(row: FeatureContext, shown?: Shown): Promise<void>
 
 const modeRows: readonly Feature[] = [
   {
+    name: "a Secret that nobody has made holds up no other server of its port",
+    fields: ["Gateway.servers.tls.credentialName"],
+    manifests: (row) => {
+      const port = { number: row.ports(0), name: "https", protocol: "HTTPS" };
+      const simple = (credentialName: string): object => ({ mode: "SIMPLE", credentialName });
+      return [
+        secret(row, pairOf(server)),
+        row.gateway({
+          selector: { istio: "edge" },
+          servers: [
+            { port, hosts: [row.publicHost], tls: simple(credential(row)) },
+            { port: { ...port, name: "later" }, hosts: [`later.${row.publicHost}`], tls: simple("not-made-yet") },
+          ],
+        }),
+        row.virtualService({
+          hosts: [row.publicHost],
+          gateways: [row.named().name],
+          http: [{ route: [row.to()] }],
+        }),
+      ];
+    },
+    check: async (row) => {
+      await accepted(row);
+      await refused(row, { serverName: `later.${row.publicHost}` });
+    },
+  },
+  {
     name: "SIMPLE ends TLS with the Secret's certificate for the server's hosts",
     fields: [
       "Gateway.servers.tls.mode",
