@@ -82,8 +82,24 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
   const warnings = unknown.map(
     (name) => `${annotationField(name)} is not built in Lateen and has no effect; remove it`,
   );
+  const unused = Object.keys(settings.proxyConfig).filter((name) => !usedSettings.includes(name));
+  for (const name of unused)
+    warnings.push(
+      `${annotationField("proxy.istio.io/config")}.${name} is not built in Lateen and has no effect; remove it`,
+    );
   return { settings, problems, warnings };
 }
+
+/** Of a ProxyConfig, what the agent or injection acts on. */
+const usedSettings: readonly string[] = [
+  "concurrency",
+  "discoveryAddress",
+  "drainDuration",
+  "interceptionMode",
+  "proxyMetadata",
+  "runtimeValues",
+  "terminationDrainDuration",
+];
 
 function isInjection(name: string): boolean {
   return name.startsWith(sidecar) || name.startsWith(traffic) || name.startsWith("inject.istio.io/");

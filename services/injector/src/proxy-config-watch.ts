@@ -38,6 +38,7 @@ export function createProxyConfigWatch(options: {
   };
   const reflector = new Reflector(client, {
     type: proxyConfigs,
+    missingKind: "empty",
     logger,
     handler: {
       reset: (all) => {

@@ -2,18 +2,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readProxyConfig } from "./proxy-config.ts";
 
+const unsaid = { concurrency: 2, drainMs: 5_000, listenerDrainMs: 45_000, runtimeValues: {} };
+
 const accepted = [
-  { name: "nothing", text: "{}", expected: { concurrency: 2, drainMs: 5_000 } },
-  { name: "an empty text", text: "", expected: { concurrency: 2, drainMs: 5_000 } },
+  { name: "nothing", text: "{}", expected: unsaid },
+  { name: "an empty text", text: "", expected: unsaid },
   {
     name: "JSON, as the injector writes it",
     text: '{"discoveryAddress":"pilot:15012","concurrency":0,"terminationDrainDuration":"1.5s"}',
-    expected: { discoveryAddress: "pilot:15012", concurrency: 0, drainMs: 1_500 },
+    expected: { ...unsaid, discoveryAddress: "pilot:15012", concurrency: 0, drainMs: 1_500 },
   },
   {
     name: "YAML",
     text: "discoveryAddress: pilot:15012\nconcurrency: 4\n",
-    expected: { discoveryAddress: "pilot:15012", concurrency: 4, drainMs: 5_000 },
+    expected: { ...unsaid, discoveryAddress: "pilot:15012", concurrency: 4 },
+  },
+  {
+    name: "what listeners and runtime are to be",
+    text: 'drainDuration: 2s\nruntimeValues: { a.b: true, c: "1" }\n',
+    expected: { ...unsaid, listenerDrainMs: 2_000, runtimeValues: { "a.b": "true", c: "1" } },
   },
 ];
 for (const { name, text, expected } of accepted)
@@ -26,6 +33,7 @@ const refused = [
   { text: "concurrency: -1", message: /PROXY_CONFIG concurrency is -1; write a whole number/ },
   { text: "concurrency: many", message: /PROXY_CONFIG concurrency is "many"/ },
   { text: "terminationDrainDuration: 5m", message: /PROXY_CONFIG terminationDrainDuration is "5m"; write seconds/ },
+  { text: "runtimeValues: 5", message: /PROXY_CONFIG runtimeValues is 5; write names with values/ },
   { text: "just a word", message: /PROXY_CONFIG is not an object/ },
 ];
 for (const { text, message } of refused)

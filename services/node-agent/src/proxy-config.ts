@@ -6,7 +6,12 @@ export interface ProxyConfig {
   readonly discoveryAddress?: string;
   /** Envoy's worker threads; 0: one a core. */
   readonly concurrency: number;
+  /** How long connections may end by themselves once the proxy is to stop. */
   readonly drainMs: number;
+  /** The same for a listener that changes. */
+  readonly listenerDrainMs: number;
+  /** Envoy's runtime flags. */
+  readonly runtimeValues: Readonly<Record<string, string>>;
 }
 
 /** Reads JSON or YAML. Throws, naming the field and its value, where the agent cannot follow it. */
@@ -18,7 +23,9 @@ export async function readProxyConfig(text: string): Promise<ProxyConfig> {
   return {
     raw,
     concurrency: concurrencyOf(raw["concurrency"] ?? 2),
-    drainMs: drainMsOf(raw["terminationDrainDuration"] ?? "5s"),
+    drainMs: secondsOf("terminationDrainDuration", raw["terminationDrainDuration"] ?? "5s"),
+    listenerDrainMs: secondsOf("drainDuration", raw["drainDuration"] ?? "45s"),
+    runtimeValues: textsOf("runtimeValues", raw["runtimeValues"] ?? {}),
     ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
   };
 }
@@ -38,10 +45,16 @@ function concurrencyOf(value: unknown): number {
   throw invalid("concurrency", value, "write a whole number, 0 for one thread a core");
 }
 
-function drainMsOf(value: unknown): number {
+function secondsOf(field: string, value: unknown): number {
   const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(String(value)) ?? [];
-  if (seconds === undefined) throw invalid("terminationDrainDuration", value, 'write seconds, as in "5s"');
+  if (seconds === undefined) throw invalid(field, value, 'write seconds, as in "5s"');
   return Number(seconds) * 1000;
+}
+
+function textsOf(field: string, value: unknown): Readonly<Record<string, string>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, String(one)]));
+  throw invalid(field, value, "write names with values");
 }
 
 function invalid(field: string, value: unknown, remedy: string): MeshError {

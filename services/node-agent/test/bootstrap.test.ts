@@ -24,6 +24,7 @@ for (const type of ["sidecar", "router"] as const) {
         },
         xdsSocket: join(folder, "XDS"),
         sdsSocket: join(folder, "SDS"),
+        runtimeValues: { "re2.max_program_size.error_level": "32768" },
         admin: { host: "127.0.0.1", port: 15_000 },
         statusHost: "0.0.0.0",
         readinessPort: 15_021,

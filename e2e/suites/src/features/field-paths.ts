@@ -1,6 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { TrafficExtensionSchema } from "@lateen/protos/extensions/v1alpha1/traffic_extension_pb.js";
 import { WasmPluginSchema } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
+import { MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import { DestinationRuleSchema } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 import { EnvoyFilterSchema } from "@lateen/protos/networking/v1alpha3/envoy_filter_pb.js";
 import { GatewaySchema } from "@lateen/protos/networking/v1alpha3/gateway_pb.js";
@@ -25,6 +26,9 @@ const kinds: readonly DescMessage[] = [
   WasmPluginSchema,
   TrafficExtensionSchema,
 ];
+
+/** Rows may show its fields, which are not counted: most are about other things than traffic. */
+const alsoKnown: readonly DescMessage[] = [MeshConfigSchema];
 
 /** What makes a field one field wherever its message is met: `istio.networking.v1alpha3.StringMatch.exact`. */
 type FieldKey = string;
@@ -51,7 +55,7 @@ export function allFields(): ReadonlyMap<FieldKey, string> {
 export function fieldsOnPath(path: string): readonly FieldKey[] | undefined {
   if (path.startsWith("Service.")) return []; // Kubernetes' own
   const [kind, ...names] = path.split(".");
-  let message = kinds.find(({ name }) => name === kind);
+  let message = [...kinds, ...alsoKnown].find(({ name }) => name === kind);
   const keys: FieldKey[] = [];
   for (const name of names) {
     const field = message?.fields.find(({ jsonName, name: protoName }) => name === jsonName || name === protoName);

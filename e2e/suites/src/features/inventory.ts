@@ -2,6 +2,7 @@ import { envoyFilterRows } from "./envoy-filter.rows.ts";
 import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { dnsRows } from "./dns.rows.ts";
+import { proxiesRows } from "./proxies.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
 import { connectionRouteRows } from "./connection-routes.rows.ts";
@@ -26,6 +27,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "destination-rule": destinationRuleRows,
   "load-balancing": loadBalancingRows,
   "outlier-detection": outlierDetectionRows,
+  proxies: proxiesRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

@@ -1,5 +1,6 @@
 import { MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import type { MeshConfig, MeshConfig_ExtensionProvider } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
+import { ProxyConfigSchema } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
 import { checkDistinct } from "../rules/distinct.ts";
@@ -65,6 +66,31 @@ const reasons: Readonly<Record<string, string>> = {
   serviceSettings: "services are of one cluster, or of all that share a mesh store",
 };
 
+/** Of `defaultConfig`, what the injector and the agent act on. */
+const builtForProxies: ReadonlySet<string> = new Set([
+  "concurrency",
+  "discoveryAddress",
+  "drainDuration",
+  "interceptionMode",
+  "proxyMetadata",
+  "runtimeValues",
+  "terminationDrainDuration",
+]);
+
+const reasonsForProxies: Readonly<Record<string, string>> = {
+  envoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
+  envoyMetricsService: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
+  holdApplicationUntilProxyStarts: "a native sidecar (Kubernetes 1.29 on) starts before the application in any case",
+  image: "there is one image of the proxy",
+  proxyAdminPort: "the admin port is 15000; set ENVOY_ADMIN_PORT in proxyMetadata",
+  proxyHeaders: "headers are Istio's defaults",
+  statsdUdpAddress: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
+  statusPort: "the status port is 15020; set STATUS_PORT in proxyMetadata",
+  tracing: "proxies send no spans",
+  tracingServiceName: "proxies send no spans",
+  zipkinAddress: "proxies send no spans",
+};
+
 const providers = [
   "zipkin",
   "lightstep",
@@ -90,6 +116,12 @@ const notBuilt: readonly NotBuiltField[] = [
   ...MeshConfigSchema.fields
     .filter((field) => !built.has(field.jsonName))
     .map(({ jsonName }) => ({ path: jsonName, reason: reasons[jsonName] ?? "Lateen's default applies" })),
+  ...ProxyConfigSchema.fields
+    .filter((field) => !builtForProxies.has(field.jsonName))
+    .map(({ jsonName }) => ({
+      path: `defaultConfig.${jsonName}`,
+      reason: reasonsForProxies[jsonName] ?? "proxies are started without it",
+    })),
   ...providers.map((name) => ({
     path: `extensionProviders[].${name}`,
     reason: "this kind of provider cannot be used yet",

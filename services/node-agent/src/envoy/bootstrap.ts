@@ -4,6 +4,7 @@ export interface BootstrapOptions {
   /** Unix sockets of the agent. */
   readonly xdsSocket: string;
   readonly sdsSocket: string;
+  readonly runtimeValues: Readonly<Record<string, string>>;
   readonly admin: Address;
   /** Envoy's listeners for the kubelet and Prometheus. */
   readonly statusHost: string;
@@ -82,7 +83,14 @@ export function bootstrapOf(options: BootstrapOptions): object {
         },
       ],
     },
-    layered_runtime: { layers: [{ name: "admin", admin_layer: {} }] },
+    layered_runtime: {
+      layers: [
+        ...(Object.keys(options.runtimeValues).length === 0
+          ? []
+          : [{ name: "proxy-config", static_layer: options.runtimeValues }]),
+        { name: "admin", admin_layer: {} },
+      ],
+    },
   };
 }
 

@@ -18,6 +18,8 @@ export interface EnvoyOptions {
   readonly componentLogLevel?: string;
   /** How long connections may end by themselves once the agent is told to stop. */
   readonly drainMs: number;
+  /** The same for the connections of a listener that changes. */
+  readonly listenerDrainMs: number;
   readonly admin: EnvoyAdmin;
   readonly logger: Logger;
   readonly onStarted?: (starts: number) => void;
@@ -119,7 +121,7 @@ async function stop(envoy: RunningEnvoy, options: EnvoyOptions, ended: AbortSign
 function argumentsOf(options: EnvoyOptions, file: string): string[] {
   return [
     ...["-c", file, "--disable-hot-restart", "--drain-strategy", "immediate"],
-    ...["--drain-time-s", String(Math.ceil(options.drainMs / 1000) || 1)],
+    ...["--drain-time-s", String(Math.ceil(options.listenerDrainMs / 1000) || 1)],
     ...["-l", options.logLevel, "--file-flush-interval-msec", "1000"],
     // Without the flag one a core; Envoy would take 0 for 1.
     ...(options.concurrency === 0 ? [] : ["--concurrency", String(options.concurrency)]),
