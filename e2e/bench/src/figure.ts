@@ -2,7 +2,7 @@
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "s" | "ms" | "MB" | "CPU s" | "CPU ms" | "kB" | "×" | "";
+  readonly unit: "s" | "ms" | "MB" | "CPU s" | "CPU ms" | "cores" | "kB" | "×" | "";
   /** Not to be exceeded; none: only noted. */
   readonly goal?: number;
   readonly note?: string;
@@ -27,5 +27,5 @@ export function formatFigures(figures: readonly Figure[]): string {
 }
 
 function round(value: number, unit: Figure["unit"]): string {
-  return value.toFixed(["s", "CPU s", "×"].includes(unit) ? 2 : unit === "" ? 0 : 1);
+  return value.toFixed(["s", "CPU s", "cores", "×"].includes(unit) ? 2 : unit === "" ? 0 : 1);
 }

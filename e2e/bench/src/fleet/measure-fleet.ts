@@ -2,6 +2,7 @@ import type { Bundle } from "../bundles.ts";
 import type { Figure } from "../figure.ts";
 import { compareLoad, type LoadCost } from "./load.ts";
 import type { Programs } from "./plane.ts";
+import { measureLargeMesh, measureScenarios } from "./scenarios.ts";
 
 /** How far from a server that only writes the same bytes pilot may be. */
 const bareFactor = 1.5;
@@ -14,11 +15,12 @@ const fleets = [200, 1_000];
 export async function measureFleet(bundles: readonly Bundle[]): Promise<readonly Figure[]> {
   const programs: Programs = Object.fromEntries(bundles.map((bundle) => [bundle.service, bundle]));
   const figures: Figure[] = [];
+  // Goals of a busy machine are ratios: what the bare server of the same run takes is the measure.
   for (const proxies of fleets) {
     const { plane, bare } = await compareLoad(proxies, programs);
     figures.push(...loadFigures(proxies, plane, bare));
   }
-  return figures;
+  return [...figures, ...(await measureScenarios(programs)), ...(await measureLargeMesh(programs))];
 }
 
 function loadFigures(proxies: number, plane: LoadCost, bare: LoadCost): readonly Figure[] {

@@ -19,13 +19,17 @@ export interface ProgressOptions {
 /** Publications of which the arrival is remembered; older ones are live or given up on. */
 const remembered = 1_000;
 
+const restFactor = 20;
+
 /** Joins what was published with what proxies accept: how far the mesh is, and how long it took. */
 export class Progress {
   readonly #options: ProgressOptions;
   #arrivals: { readonly revision: bigint; readonly arrivedAtMs: number }[] = [];
   #applied = 0n;
   #told = 0n;
-  #refresh: NodeJS.Immediate | undefined;
+  #refresh: (() => void) | undefined;
+  /** No look before this: what looks cost is a small part of the time, however many proxies there are. */
+  #restUntilMs = 0;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -55,14 +59,26 @@ export class Progress {
 
   /** Some proxy accepted something, came or went. What happens in one turn of the event loop is looked at once. */
   changed(): void {
-    this.#refresh ??= setImmediate(() => {
+    if (this.#refresh !== undefined) return;
+    const look = (): void => {
       this.#refresh = undefined;
+      const startedAtMs = performance.now();
       this.#look();
-    });
+      const endedAtMs = performance.now();
+      this.#restUntilMs = endedAtMs + (endedAtMs - startedAtMs) * restFactor;
+    };
+    const restMs = this.#restUntilMs - performance.now();
+    if (restMs < 1) {
+      const immediate = setImmediate(look);
+      this.#refresh = () => clearImmediate(immediate);
+    } else {
+      const timer = setTimeout(look, restMs);
+      this.#refresh = () => clearTimeout(timer);
+    }
   }
 
   stop(): void {
-    clearImmediate(this.#refresh);
+    this.#refresh?.();
   }
 
   #look(): void {
