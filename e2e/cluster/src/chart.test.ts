@@ -102,7 +102,16 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
     const withToken = ofKind("Deployment")
       .filter((each) => templateOf(each).spec.automountServiceAccountToken !== false)
       .map(({ metadata }) => metadata.name);
-    assert.deepEqual(withToken.sort(), ["lateen-citadel", "lateen-galley-validator", "lateen-injector"]);
+    const all = ["lateen-citadel", "lateen-galley-validator", "lateen-injector", "lateen-pilot"];
+    assert.deepEqual(withToken.sort(), all);
+  });
+
+  test("pilot may ask whose a token is, and nothing else", () => {
+    const bound = ofKind("ClusterRole", "Role").filter(({ metadata }) => metadata.name.includes("pilot"));
+    assert.deepEqual(
+      bound.map((role) => role["rules"]),
+      [[{ apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] }]],
+    );
   });
 
   test("roles name what they are for: no wildcard verb, and Secrets in the release namespace only", () => {

@@ -5,6 +5,7 @@ import { ingressComesIn, ingressTerminatesTls } from "./ingress.ts";
 import { chartRenders, imagesAreThere, installs } from "./install.ts";
 import { restartsUnderLoad, samplesRollUnderLoad, uninstallLeavesNothing, upgradesUnderLoad } from "./lifecycle.ts";
 import { prometheusFindsAll, requestsAreCounted } from "./metrics.ts";
+import { istioctlFindsItsWay, statusOfTheFleet } from "./operators.ts";
 import { allowsByIdentity, deniedIsDenied, rateLimitBites, strictRefusesPlaintext } from "./policy.ts";
 import { answersByMutualTls, samplesAreInjected } from "./samples.ts";
 import { canaryMoves } from "./traffic.ts";
@@ -26,6 +27,8 @@ export const checks: readonly Check<World>[] = [
   { name: "a rate limit bites", run: rateLimitBites },
   { name: "a real Prometheus scrapes every service", run: prometheusFindsAll },
   { name: "it has the requests, with their labels", run: requestsAreCounted },
+  { name: "lateen proxy-status asks the pilots of the cluster", run: statusOfTheFleet },
+  { name: "istioctl finds its way", run: istioctlFindsItsWay },
   { name: "kubectl apply of an invalid object is refused", run: invalidIsRefused },
   { name: "fields that are not built are warned of", run: notBuiltIsWarnedOf },
   ...mortals.map((component) => ({
