@@ -20,6 +20,8 @@ export interface Credentials {
     readonly privateKey: string;
     readonly root: string;
     readonly revoked: string;
+    /** A module that Envoy can run. */
+    readonly wasm: string;
   };
 }
 
@@ -29,8 +31,8 @@ export interface Credentials {
  */
 export async function goldenResources(scenario: Case, credentials: Credentials): Promise<GoldenResources> {
   const golden = await Promise.all(
-    ["cds", "eds", "lds", "rds"].map(
-      async (type) => (await scenario.readYaml(`xds/${type}.golden.yaml`)) as { resources?: JsonObject[] } | null,
+    ["cds", "eds", "lds", "rds", "ecds"].map(
+      async (type) => (await readIfThere(scenario, `xds/${type}.golden.yaml`)) as { resources?: JsonObject[] } | null,
     ),
   );
   const all = golden.flatMap((file) => file?.resources ?? []);
@@ -42,7 +44,16 @@ export async function goldenResources(scenario: Case, credentials: Credentials):
   );
   if (text.includes('"eds_cluster_config"')) types.add(`${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`);
   if (text.includes('"route_config_name"')) types.add(`${prefix}envoy.config.route.v3.RouteConfiguration`);
+  if (text.includes('"config_discovery"')) types.add(`${prefix}envoy.config.core.v3.TypedExtensionConfig`);
   return { resources: [...served, ...secrets].map(fromEnvoyJson), types };
+}
+
+/** Not every case has resources of every type. */
+async function readIfThere(scenario: Case, path: string): Promise<unknown> {
+  return await scenario.readYaml(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return null;
+  });
 }
 
 /** Envoy ends with a fault when it is told to make a socket transparent that it does not open. */
@@ -57,8 +68,14 @@ function withFiles(resource: JsonObject, { files }: Credentials): JsonObject {
     .replace(/"private_key":\{"filename":"[^"]*"\}/g, `"private_key":{"filename":"${files.privateKey}"}`)
     .replace(/"certificate_chain":\{"filename":"[^"]*"\}/g, `"certificate_chain":{"filename":"${files.certificate}"}`)
     .replace(/"trusted_ca":\{"filename":"[^"]*"\}/g, `"trusted_ca":{"filename":"${files.root}"}`)
+    .replace(/"code":\{"(local|remote)":.*?\},"environment_variables"/g, wasmIn(files.wasm))
     .replace(/"crl":\{"filename":"[^"]*"\}/g, `"crl":{"filename":"${files.revoked}"}`);
   return JSON.parse(renamed) as JsonObject;
+}
+
+/** What an agent would have fetched. */
+function wasmIn(filename: string): string {
+  return `"code":{"local":{"filename":${JSON.stringify(filename)}}},"environment_variables"`;
 }
 
 /** One secret for each name that a TLS context asks for, of the kind it asks for. */

@@ -3,7 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { after, before, suite, test } from "node:test";
 import { envoyVersion, oldestEnvoyVersion } from "@lateen/binaries";
 import { adsBootstrap, eventually, startEnvoy, TempDir } from "@lateen/e2e-harness";
-import { type Case, type EnvoyExtensions, envoyExtensionsPath, expectGolden, listCases, runsOn } from "@lateen/testkit";
+import {
+  type Case,
+  type EnvoyExtensions,
+  envoyExtensionsPath,
+  expectGolden,
+  headerModule,
+  listCases,
+  runsOn,
+} from "@lateen/testkit";
 import { createAuthority } from "./certificates.ts";
 import { type Credentials, goldenResources } from "./golden-resources.ts";
 import { type EnvoyNode, StaticAds } from "./static-ads.ts";
@@ -25,7 +33,9 @@ suite("goldens", { concurrency: 2 }, () => {
       privateKey: directory.join("key.pem"),
       root: directory.join("root.pem"),
       revoked: directory.join("revoked.pem"),
+      wasm: directory.join("module.wasm"),
     };
+    await writeFile(files.wasm, headerModule("x-module", "here"));
     await writeFile(files.certificate, certificate.certificate);
     await writeFile(files.privateKey, certificate.privateKey);
     await writeFile(files.root, certificate.rootPem);

@@ -25,7 +25,7 @@ export interface Verdict {
 }
 
 /** Resources that an Envoy asks for by name; others come all at once. */
-const namedTypes = /\.(ClusterLoadAssignment|RouteConfiguration|Secret)$/;
+const namedTypes = /\.(ClusterLoadAssignment|RouteConfiguration|Secret|TypedExtensionConfig)$/;
 
 /**
  * The smallest state-of-the-world xDS server that an Envoy is content with: a fixed set, one answer a subscription.

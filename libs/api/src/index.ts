@@ -27,6 +27,8 @@ export { readDocuments } from "./source/documents.ts";
 export type { SourceDocument, SourceDocuments } from "./source/documents.ts";
 export type { Position, PositionIndex } from "./source/positions.ts";
 export { fromConfigObject, toConfigObject } from "./store-form.ts";
+export type { TrafficExtension } from "@lateen/protos/extensions/v1alpha1/traffic_extension_pb.js";
+export type { WasmPlugin } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
 export type { RateLimit } from "@lateen/protos/mesh/policy/v1alpha1/rate_limit_pb.js";
 export type { MeshConfig } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 export type { DestinationRule } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";

@@ -79,7 +79,7 @@ export function behind(context: Context, { services, routing }: EgressView): Con
 }
 
 /** Whether the binary contains an extension; one that did not list any is assumed to have all. */
-export function supports(context: Context, extension: string): boolean {
+export function supports(context: Pick<Context, "scope">, extension: string): boolean {
   return context.scope.extensions?.includes(extension) ?? true;
 }
 

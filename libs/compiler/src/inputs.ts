@@ -13,13 +13,21 @@ export function compileInputs(snapshot: MeshSnapshot, scope: ProxyScope): object
   return snapshot.inputs.get(key) ?? snapshot.inputs.take(key, elementsOf(snapshot, scope), () => ({ scope: key }));
 }
 
-type Partial = ScopedIndex | "authorizationPolicies" | "telemetries" | "rateLimits" | "gateways" | "envoyFilters";
+type Partial =
+  | ScopedIndex
+  | "authorizationPolicies"
+  | "telemetries"
+  | "rateLimits"
+  | "gateways"
+  | "envoyFilters"
+  | "extensions";
 /** Read only for what the scope holds of them already. */
 type InScope = "peerAuthentications" | "labelKeys" | "vantage" | "findings";
 type Whole = Omit<ConfigIndexes, Partial | InScope>;
 
 function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown[] {
-  const { authorizationPolicies, telemetries, rateLimits, gateways, virtualServices, envoyFilters } = snapshot;
+  const { authorizationPolicies, telemetries, rateLimits, gateways, virtualServices, envoyFilters, extensions } =
+    snapshot;
   const policies = [
     policiesOf(authorizationPolicies, scope),
     policiesOf(telemetries, scope),
@@ -37,6 +45,7 @@ function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown
     snapshot.views.viewOf(scope),
     ...policies,
     ...scope.gateways.flatMap(gateway),
+    ...[...(scope.trafficExtensions ?? []), undefined].map((ref) => ref && extensions.find(ref)),
     ...[...(scope.patches ?? []), undefined, ...(scope.unloadable ?? [])].map((ref) => ref && envoyFilters.find(ref)),
   ];
 }

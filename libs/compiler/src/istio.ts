@@ -10,7 +10,9 @@ import type {
   ServiceEntry,
   Sidecar,
   Telemetry,
+  TrafficExtension,
   VirtualService,
+  WasmPlugin,
   WorkloadEntry,
 } from "@lateen/api";
 
@@ -25,7 +27,9 @@ export type {
   ServiceEntry,
   Sidecar,
   Telemetry,
+  TrafficExtension,
   VirtualService,
+  WasmPlugin,
   WorkloadEntry,
 };
 
@@ -74,3 +78,5 @@ export type IngressListener = Sidecar["ingress"][number];
 export type RateLimitObjectRule = RateLimit["rules"][number];
 export type EnvoyFilterPatch = EnvoyFilter["configPatches"][number];
 export type EnvoyFilterMatch = NonNullable<EnvoyFilterPatch["match"]>;
+export type TrafficSelector = TrafficExtension["match"][number];
+export type WasmConfig = Extract<TrafficExtension["filterConfig"], { case: "wasm" }>["value"];

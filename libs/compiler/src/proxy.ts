@@ -1,9 +1,11 @@
 import type * as ir from "@lateen/ir";
+import { compareText } from "@lateen/model";
 import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clusterKey, createContext, indexClusters } from "./context.ts";
 import { Findings } from "./findings.ts";
+import { extendedPart, extensionsOf } from "./extensions.ts";
 import { compileGrpc } from "./grpc/compile-grpc.ts";
 import { inOrder } from "./in-order.ts";
 import { autoPassthroughClusters } from "./listeners/gateway-connections.ts";
@@ -36,6 +38,7 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
     routeTables: parts.flatMap(({ routeTables }) => routeTables),
     ...(nameTable === undefined ? {} : { nameTable }),
     ...(grpc === undefined ? {} : { grpc }),
+    ...extensionsIn(parts),
     ...patchesOf(snapshot, scope, new Findings()),
   });
   return { value, findings };
@@ -47,10 +50,19 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
  */
 export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
   const findings = new Findings();
-  const parts = partsOf(snapshot, scope, findings);
+  const extensions = extensionsOf(snapshot, scope, findings);
+  const parts = partsOf(snapshot, scope, findings).map((part) => extendedPart(part, scope, extensions));
   const { patches, additions } = patchesOf(snapshot, scope, findings);
   const patched = parts.map((part, index) => patchedPart(part, patches, index === 0 ? "outbound" : "inbound"));
   return { value: [...patched, ...additionsPart(additions)], findings: findings.list() };
+}
+
+/** A sidecar's calls in both directions may pass the same one. */
+function extensionsIn(parts: readonly ir.ProxyIr[]): Pick<ir.ProxyIr, "extensions"> {
+  const extensions = [...new Set(parts.flatMap((part) => part.extensions ?? []))];
+  return extensions.length === 0
+    ? {}
+    : { extensions: extensions.sort((left, right) => compareText(left.name, right.name)) };
 }
 
 function partsOf(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {

@@ -62,6 +62,8 @@ export interface ProxyScope {
   readonly vantage?: Vantage;
   /** The Sidecar it is under, as `Sidecar/namespace/name`. */
   readonly sidecar?: string;
+  /** TrafficExtensions and WasmPlugins in the order in which they run, as `Kind/namespace/name`; absent without any. */
+  readonly trafficExtensions?: readonly string[];
   /** Patches of EnvoyFilters in the order of application, as `EnvoyFilter/namespace/name#0`; absent when there are none. */
   readonly patches?: readonly string[];
   /** Patches that would apply if the binary contained what they configure. */
@@ -104,8 +106,18 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
         : [],
     ...(vantage === undefined ? {} : { vantage }),
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
+    ...selectedExtensions(snapshot, node, labels),
     ...selectedPatches(snapshot, node, labels),
   };
+}
+
+function selectedExtensions(
+  { extensions }: MeshSnapshot,
+  node: ProxyNode,
+  labels: Labels,
+): Pick<ProxyScope, "trafficExtensions"> {
+  const selected = node.dataPlane === "grpc" ? [] : extensions.forWorkload(node.namespace, labels);
+  return selected.length === 0 ? {} : { trafficExtensions: selected.map(({ ref }) => ref) };
 }
 
 function selectedPatches(

@@ -4,9 +4,11 @@ import type { DestinationRuleIndex } from "./index/destination-rules.ts";
 import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
 import type { EndpointIndex, SeenEndpoints } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
-import { byPair } from "./index/remember.ts";
+import { byIdentity, byPair } from "./index/remember.ts";
 import { indexEnvoyFilters } from "./index/envoy-filters.ts";
 import type { EnvoyFilterIndex } from "./index/envoy-filters.ts";
+import { indexExtensions } from "./index/extensions.ts";
+import type { ExtensionIndex } from "./index/extensions.ts";
 import { indexPolicies } from "./index/selection.ts";
 import type { PolicyIndex, Selecting } from "./index/selection.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
@@ -28,7 +30,9 @@ import type {
   ServiceEntry,
   Sidecar,
   Telemetry,
+  TrafficExtension,
   VirtualService,
+  WasmPlugin,
   WorkloadEntry,
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
@@ -64,6 +68,7 @@ export interface ConfigIndexes {
   readonly telemetries: PolicyIndex<Telemetry>;
   readonly rateLimits: PolicyIndex<RateLimit>;
   readonly envoyFilters: EnvoyFilterIndex;
+  readonly extensions: ExtensionIndex;
   /** Conflicts seen while indexing, which concern no single proxy. */
   readonly findings: readonly Finding[];
   /** Label names that some rule selects proxies by; no other label may influence a compilation. */
@@ -139,7 +144,7 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 /** The fields of `ConfigIndexes` alone, whatever else `from` has. */
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
-  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters } = from;
+  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters, extensions } = from;
   const { findings, labelKeys, vantage } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
@@ -151,6 +156,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     gateways,
     ...policies,
     envoyFilters,
+    extensions,
     findings,
     labelKeys,
     vantage,
@@ -183,6 +189,7 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     authorizationPolicies: kept.authorizationPolicies(settings, of<AuthorizationPolicy>("AuthorizationPolicy")),
     telemetries: kept.telemetries(settings, of<Telemetry>("Telemetry")),
     rateLimits: kept.rateLimits(settings, of<RateLimit>("RateLimit")),
+    extensions: kept.extensions(settings, of<TrafficExtension>("TrafficExtension"))(of<WasmPlugin>("WasmPlugin")),
     envoyFilters: kept.envoyFilters(settings, of<EnvoyFilter>("EnvoyFilter")),
     virtualServices,
     findings: [services, destinationRules, sidecars, virtualServices].flatMap((index) => index.findings),
@@ -204,6 +211,11 @@ const kept = {
     indexSidecars(objects, settings.rootNamespace),
   ),
   gateways: byPair((_settings: MeshSettings, objects: readonly MeshObject<Gateway>[]) => [...objects].sort(byAge)),
+  extensions: byPair((settings: MeshSettings, extensions: readonly MeshObject<TrafficExtension>[]) =>
+    byIdentity((plugins: readonly MeshObject<WasmPlugin>[]) =>
+      indexExtensions(extensions, plugins, settings.rootNamespace),
+    ),
+  ),
   envoyFilters: byPair((settings: MeshSettings, objects: readonly MeshObject<EnvoyFilter>[]) =>
     indexEnvoyFilters(objects, settings.rootNamespace),
   ),

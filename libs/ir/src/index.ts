@@ -44,6 +44,14 @@ export type {
   TcpHandler,
   TlsVersion,
 } from "./listener.ts";
+export type {
+  ClosedDoor,
+  Extension,
+  ExtensionPhase,
+  LuaCode,
+  PlacedExtension,
+  WasmCode,
+} from "./extension.ts";
 export type { HeaderMatch, QueryMatch, StringMatch } from "./matching.ts";
 export type { NameRecord, NameTable } from "./name-table.ts";
 export type {

@@ -1,4 +1,5 @@
 import type { AccessLog } from "./access-log.ts";
+import type { PlacedExtension } from "./extension.ts";
 import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
 import type { ClusterRef, ListenerRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 import type { RouteTable } from "./route.ts";
@@ -116,6 +117,8 @@ export interface HttpHandler {
   readonly rateLimiting: readonly RateLimiting[];
   readonly routeFilters: readonly ("grpc-web" | "grpc-stats" | "alpn" | "fault" | "cors")[];
   readonly accessLogs: readonly AccessLog[];
+  /** Users' code on the way, in order; absent when there is none. */
+  readonly extensions?: readonly PlacedExtension[];
   /** Whether the caller's certificate is described to the application. */
   readonly forwardPeer: boolean;
   /** What is done to paths besides removing dot segments; absent: nothing more. */
@@ -131,6 +134,8 @@ export interface TcpHandler {
   readonly authorization: readonly Authorization[];
   readonly externalAuthorization: readonly ExternalAuthorization[];
   readonly accessLogs: readonly AccessLog[];
+  /** Users' code on the way, in order; absent when there is none. */
+  readonly extensions?: readonly PlacedExtension[];
   /** A protocol that is read for statistics; `redis` is also answered request by request. */
   readonly protocol?: "mongo" | "mysql" | "redis";
   /** What statistics call it; absent: its first target. */

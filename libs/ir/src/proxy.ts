@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import type { Extension } from "./extension.ts";
 import type { GrpcIr } from "./grpc.ts";
 import type { Listener } from "./listener.ts";
 import type { NameTable } from "./name-table.ts";
@@ -17,6 +18,8 @@ export interface ProxyIr {
   readonly nameTable?: NameTable;
   /** For a gRPC library instead of an Envoy; the other lists are empty then. */
   readonly grpc?: GrpcIr;
+  /** Those that listeners place; absent when there are none. */
+  readonly extensions?: readonly Extension[];
   /** Applied in this order to what the lists above are spelled as; absent for the usual proxy, which has none. */
   readonly patches?: readonly Patch[];
   /** Patches that bring a whole cluster, listener or extension of their own. */

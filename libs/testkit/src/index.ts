@@ -17,6 +17,7 @@ export { envoyExtensions, envoyExtensionsPath } from "./envoy-extensions.ts";
 export type { EnvoyExtensions } from "./envoy-extensions.ts";
 export { fromEnvoyJson, toEnvoyJson } from "./envoy-json.ts";
 export type { EncodedResource } from "./envoy-json.ts";
+export { headerModule } from "./wasm-module.ts";
 export { validateCase } from "./envoy-validate.ts";
 export type { EnvoyVerdict } from "./envoy-validate.ts";
 export { expectGolden, expectNoOrphans, toStableYaml, updating } from "./goldens.ts";

@@ -5,6 +5,7 @@ import { createPatcher } from "./patches/patcher.ts";
 import {
   buildEndpoints,
   clusterResource,
+  extensionResource,
   nameTableResource,
   grpcClientResource,
   grpcClusterResource,
@@ -46,6 +47,7 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
   const listener = memo<ir.Listener>(listenerResource, memory);
   const table = memo<ir.RouteTable>(routeTableResource, { ...memory, of: "bytes" });
   const names = memo<ir.NameTable>(nameTableResource, memory);
+  const extension = memo<ir.Extension>(extensionResource, memory);
   const grpc = {
     cluster: memo<ir.GrpcCluster>(grpcClusterResource, memory),
     client: memo<ir.GrpcClient>(grpcClientResource, memory),
@@ -60,6 +62,7 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
         listeners: proxy.listeners.map(listener),
         routeTables: proxy.routeTables.map(table),
         others: [
+          ...(proxy.extensions ?? []).map(extension),
           ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
           ...(proxy.grpc?.clusters ?? []).map(grpc.cluster),
           ...(proxy.grpc?.clients ?? []).map(grpc.client),

@@ -13,6 +13,7 @@ import { ConfigSchema as SetFilterStateSchema } from "@lateen/protos/envoy/exten
 import { HttpFilterSchema } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { HttpFilter } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { httpExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
+import { discovered } from "./extensions.ts";
 import { duration, grpcService, typed } from "./messages.ts";
 import { buildRules } from "./rbac.ts";
 import { alpnFilter, corsFilter, faultFilter } from "./route-filters.ts";
@@ -79,10 +80,26 @@ const fault = routeFilter("fault", () => filter(faultFilter, typed(HTTPFaultSche
 const cors = routeFilter("cors", () => filter(corsFilter, typed(CorsSchema, {})));
 const router: FilterBuilder = () => [filter("envoy.filters.http.router", typed(RouterSchema, {}))];
 
+const extensions =
+  (phase: ir.ExtensionPhase): FilterBuilder =>
+  ({ extensions: placed = [] }) =>
+    placed
+      .filter((extension) => extension.phase === phase)
+      .map((extension) =>
+        create(HttpFilterSchema, {
+          name: extension.name,
+          configType: { case: "configDiscovery", value: discovered(extension, "http") },
+        }),
+      );
+
 /** Order matters: who may before how often, both before what routes ask for; the router ends the chain. The array is the order. */
 export const httpFilters: readonly FilterBuilder[] = [
   externalAuthorization,
+  extensions("authentication"),
+  extensions("authorization"),
   authorization,
+  extensions("telemetry"),
+  extensions("last"),
   rateLimiting,
   grpcWeb,
   grpcStats,

@@ -4,6 +4,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type * as ir from "@lateen/ir";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "@lateen/protos/envoy/config/endpoint/v3/endpoint_pb.js";
+import { TypedExtensionConfigSchema } from "@lateen/protos/envoy/config/core/v3/extension_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
 import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
@@ -12,6 +13,7 @@ import { buildLoadAssignment } from "./endpoints.ts";
 import { buildGrpcCluster } from "./grpc/clusters.ts";
 import { buildClientListener, buildServerListener } from "./grpc/listeners.ts";
 import { buildGrpcTable } from "./grpc/tables.ts";
+import { buildExtension } from "./extensions.ts";
 import { buildListener } from "./listeners.ts";
 import { routeTableName, virtualHostName } from "./naming.ts";
 import { buildNameTable, nameTableName } from "./name-tables.ts";
@@ -64,6 +66,10 @@ export function routeTableResource(table: ir.RouteTable): BuiltResource {
 function hostOrigin(host: ir.VirtualHost): [string, string][] {
   const rules = new Set(host.routes.flatMap(({ rule }) => rule ?? []));
   return rules.size === 0 ? [] : [[virtualHostName(host), [...rules].join(",")]];
+}
+
+export function extensionResource(extension: ir.Extension): BuiltResource {
+  return resource(typeUrls.extension, TypedExtensionConfigSchema, buildExtension(extension), [extension.origin]);
 }
 
 export function nameTableResource(table: ir.NameTable): BuiltResource {

@@ -9,6 +9,7 @@ import { RBACSchema } from "@lateen/protos/envoy/extensions/filters/network/rbac
 import { RedisProxySchema } from "@lateen/protos/envoy/extensions/filters/network/redis_proxy/v3/redis_proxy_pb.js";
 import { TcpProxySchema } from "@lateen/protos/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { buildAccessLog } from "./access-logs.ts";
+import { discovered } from "./extensions.ts";
 import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
 import { duration, optionalDuration, typed } from "./messages.ts";
 import { clusterName } from "./naming.ts";
@@ -19,7 +20,26 @@ const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_den
 
 /** As for HTTP: who may first, then the proxy, which ends the chain. */
 export function tcpFilters(handler: ir.TcpHandler): Filter[] {
-  return [...external(handler), ...authorization(handler), ...terminal(handler)];
+  return [
+    ...external(handler),
+    ...extensions(handler, "authentication"),
+    ...extensions(handler, "authorization"),
+    ...authorization(handler),
+    ...extensions(handler, "telemetry"),
+    ...extensions(handler, "last"),
+    ...terminal(handler),
+  ];
+}
+
+function extensions({ extensions: placed = [] }: ir.TcpHandler, phase: ir.ExtensionPhase): Filter[] {
+  return placed
+    .filter((extension) => extension.phase === phase)
+    .map((extension) =>
+      create(FilterSchema, {
+        name: extension.name,
+        configType: { case: "configDiscovery", value: discovered(extension, "tcp") },
+      }),
+    );
 }
 
 function filter(name: string, config: Any): Filter {

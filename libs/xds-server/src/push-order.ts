@@ -1,11 +1,25 @@
-import { clusterType, endpointType, listenerType, routeType, virtualHostType } from "./type-urls.ts";
+import {
+  clusterType,
+  endpointType,
+  extensionConfigType,
+  listenerType,
+  routeType,
+  virtualHostType,
+} from "./type-urls.ts";
 
 /**
  * Make before break, as data. Clusters and endpoints go first; listeners and routes once those are accepted;
  * what is gone is removed when nothing refers to it any more.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
  */
-export const pushOrder: readonly string[] = [clusterType, endpointType, listenerType, routeType, virtualHostType];
+export const pushOrder: readonly string[] = [
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  virtualHostType,
+  extensionConfigType,
+];
 
 /** For each type, those that must be accepted before it is sent. Endpoints may follow clusters at once: a new
  *  cluster is acknowledged only when it has endpoints. */
@@ -13,6 +27,7 @@ export const waitsFor: ReadonlyMap<string, readonly string[]> = new Map([
   [listenerType, [clusterType, endpointType]],
   [routeType, [clusterType, endpointType]],
   // Envoy drops hosts of a table that it does not have yet.
+  [extensionConfigType, [clusterType, endpointType]],
   [virtualHostType, [clusterType, endpointType, routeType]],
 ]);
 

@@ -11,6 +11,7 @@ import { resourceMap, resourceSet } from "./testing/resources.ts";
 import {
   clusterType,
   endpointType,
+  extensionConfigType,
   healthInformationType,
   listenerType,
   routeType,
@@ -264,4 +265,23 @@ test("nothing is sent before the first set", () => {
   assert.deepEqual(client.sends(), []);
   client.session.update(resourceSet(1, {}));
   assert.deepEqual(client.sends(), ["CDS"]);
+});
+
+test("an extension goes when the proxy lets go of it, and holds up no revision", () => {
+  const { session, subscribe, sends, ack } = startSession();
+  const extensions = (revision: bigint, versions: Readonly<Record<string, string>>) =>
+    session.update({ revision, byType: new Map([[extensionConfigType, resourceMap(extensionConfigType, versions)]]) });
+  extensions(1n, { a: "1", b: "1" });
+  subscribe(extensionConfigType, "a", "b");
+  assert.deepEqual(sends(), ["ECDS a@1 b@1"]);
+  ack(extensionConfigType);
+  extensions(2n, { a: "2" });
+  assert.deepEqual(sends(), ["ECDS a@2"]);
+  ack(extensionConfigType);
+  assert.deepEqual(sends(), []);
+  assert.equal(session.acknowledgedRevision, 2n);
+  session.receiveDelta(deltaRequest(extensionConfigType, { unsubscribe: ["b"] }));
+  assert.deepEqual(sends(), []);
+  subscribe(extensionConfigType, "b");
+  assert.deepEqual(sends(), ["ECDS -b"], "a proxy that asks anew is told that there is none");
 });

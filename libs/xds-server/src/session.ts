@@ -8,6 +8,7 @@ import { Subscription } from "./subscription.ts";
 import {
   clusterType,
   endpointType,
+  extensionConfigType,
   fullStateTypes,
   healthInformationType,
   listenerType,
@@ -84,6 +85,7 @@ export class ProxySession {
   readonly #goneHosts = new Map<string, Resource>();
   #tables: TableChoice | undefined;
   #set: ResourceSet | undefined;
+  #heldExtensions: ResourceMap = emptyResources;
   #nonces = 0;
 
   constructor(context: SessionContext, options: SessionOptions) {
@@ -331,8 +333,24 @@ export class ProxySession {
   #goal(typeUrl: string): ResourceMap | undefined {
     if (this.#tables !== undefined && typeUrl === routeType) return this.#forms()?.tables;
     if (this.#tables !== undefined && typeUrl === virtualHostType) return this.#forms()?.hosts;
+    if (typeUrl === extensionConfigType) return this.#extensions();
     if (this.#context.onDemandTypes.has(typeUrl)) return this.#onDemand.get(typeUrl)?.resources ?? emptyResources;
     return this.#set?.byType.get(typeUrl);
+  }
+
+  /**
+   * Connections of a listener that is draining still pass what its successor does not have: an extension goes when the
+   * proxy lets go of it, and not before. https://github.com/envoyproxy/envoy/issues/32823
+   */
+  #extensions(): ResourceMap | undefined {
+    const goal = this.#set?.byType.get(extensionConfigType);
+    if (goal === undefined) return undefined;
+    const wanted = this.wantedNames(extensionConfigType);
+    const kept = [...this.#heldExtensions.values()].filter(({ name }) => !goal.has(name) && wanted.has(name));
+    const all =
+      kept.length === 0 ? goal : new Map([...goal, ...kept.map((resource) => [resource.name, resource] as const)]);
+    if (!sameResources(this.#heldExtensions, all)) this.#heldExtensions = all;
+    return this.#heldExtensions;
   }
 
   /** Of a type that comes on demand, a name that nothing is known of yet is neither there nor absent. */
@@ -354,4 +372,8 @@ export class ProxySession {
         this.#acknowledged.set(typeUrl, revision);
     }
   }
+}
+
+function sameResources(left: ResourceMap, right: ResourceMap): boolean {
+  return left === right || (left.size === right.size && [...right].every(([name, each]) => left.get(name) === each));
 }

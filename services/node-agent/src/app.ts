@@ -44,6 +44,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ttlSeconds: config.SECRET_TTL_SECONDS,
     xdsSocket,
     sdsSocket: config.SDS_SOCKET,
+    moduleDirectory: join(config.PROXY_DIR, "modules"),
     own: { types: dns === undefined ? [] : [dns.nameTable] },
     logger,
     metrics,

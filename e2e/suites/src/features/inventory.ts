@@ -12,7 +12,9 @@ import { destinationRuleRows } from "./destination-rule.rows.ts";
 import { loadBalancingRows } from "./load-balancing.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
+import { trafficExtensionRows } from "./traffic-extension.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
+import { wasmPluginRows } from "./wasm-plugin.rows.ts";
 
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
@@ -28,6 +30,8 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "load-balancing": loadBalancingRows,
   "outlier-detection": outlierDetectionRows,
   proxies: proxiesRows,
+  "traffic-extension": trafficExtensionRows,
+  "wasm-plugin": wasmPluginRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

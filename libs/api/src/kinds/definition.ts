@@ -68,6 +68,12 @@ export const securityVersions = {
   storageVersion: "v1",
 } as const;
 
+export const extensionsVersions = {
+  group: "extensions.istio.io",
+  versions: ["v1alpha1"],
+  storageVersion: "v1alpha1",
+} as const;
+
 export const ageColumn: PrinterColumn = {
   name: "Age",
   type: "date",

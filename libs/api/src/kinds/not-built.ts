@@ -12,8 +12,6 @@ export const unbuiltKinds: readonly UnbuiltKind[] = [
     kind: "RequestAuthentication",
     remedy: "check tokens with an external authorizer (AuthorizationPolicy, action CUSTOM)",
   },
-  { group: "extensions.istio.io", kind: "WasmPlugin", remedy: "extensions of the proxy cannot be loaded" },
-  { group: "extensions.istio.io", kind: "TrafficExtension", remedy: "extensions of the proxy cannot be loaded" },
   { group: "install.istio.io", kind: "IstioOperator", remedy: "install with the Helm chart and its values" },
   { group: "gateway.networking.k8s.io", kind: "*", remedy: "use Gateway and VirtualService of networking.istio.io" },
   { group: "gateway.networking.x-k8s.io", kind: "*", remedy: "use Gateway and VirtualService of networking.istio.io" },

@@ -12,9 +12,11 @@ import { rateLimit } from "./rate-limit.ts";
 import { serviceEntry } from "./service-entry.ts";
 import { sidecar } from "./sidecar.ts";
 import { telemetry } from "./telemetry.ts";
+import { trafficExtension } from "./traffic-extension.ts";
 import { virtualService } from "./virtual-service.ts";
 import { workloadEntry } from "./workload-entry.ts";
 import { workloadGroup } from "./workload-group.ts";
+import { wasmPlugin } from "./wasm-plugin.ts";
 
 /** Every kind that is accepted. */
 export const kinds: readonly KindDefinition[] = [
@@ -30,6 +32,8 @@ export const kinds: readonly KindDefinition[] = [
   peerAuthentication,
   authorizationPolicy,
   telemetry,
+  wasmPlugin,
+  trafficExtension,
   rateLimit,
   meshConfig,
 ];

@@ -17,6 +17,8 @@ export function decodeSpec(kind: string, spec: string): DecodeResult {
     Telemetry: "telemetry.istio.io/v1",
     RateLimit: "policy.lateen.dev/v1alpha1",
     EnvoyFilter: "networking.istio.io/v1alpha3",
+    WasmPlugin: "extensions.istio.io/v1alpha1",
+    TrafficExtension: "extensions.istio.io/v1alpha1",
     MeshConfig: "mesh.istio.io/v1alpha1",
   };
   const body = spec

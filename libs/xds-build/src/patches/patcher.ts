@@ -50,7 +50,9 @@ export function createPatcher(): Patcher {
   };
   return (proxy, base, beside = nothing) => {
     const { patches = [], additions = [] } = proxy;
-    const listenerPatching = patchingOf(extensionNames(patches));
+    const listenerPatching = patchingOf(
+      new Set([...extensionNames(patches), ...(proxy.extensions ?? []).map(({ name }) => name)]),
+    );
     const patched = [
       ...proxy.clusters.map((cluster, index) => {
         const own = patches.filter((patch) => isForCluster(patch, cluster));

@@ -6,6 +6,7 @@ import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
 import type { OwnTraffic } from "./own-types.ts";
 import { createRelay } from "./relay.ts";
+import type { RelayOptions } from "./relay.ts";
 import { createSds } from "./sds.ts";
 
 /** The half that knows one workload: its certificate, and the two sockets its Envoy talks to. */
@@ -22,6 +23,8 @@ export interface WorkloadOptions {
   readonly ttlSeconds: number;
   readonly xdsSocket: string;
   readonly sdsSocket: string;
+  /** Where modules that were fetched are kept. */
+  readonly moduleDirectory: string;
   /** What the agent itself asks pilot. */
   readonly own: OwnTraffic;
   readonly logger: Logger;
@@ -54,6 +57,7 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
   const relay = createRelay(pilot, {
     identified: () => firstOf(tls),
     own: options.own,
+    extensions: localModules(options),
     opened: metrics.streamOpened,
     closed: metrics.streamClosed,
   });
@@ -73,6 +77,21 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
         };
       },
     },
+  };
+}
+
+/** Loaded with the first extension: the agent's memory is paid for once a workload. */
+function localModules({ moduleDirectory: directory, logger }: WorkloadOptions): RelayOptions["extensions"] {
+  let loaded: Promise<(response: Buffer, delta: boolean) => Promise<Buffer>> | undefined;
+  const load = async () => {
+    const { ModuleStore } = await import("../wasm/module-store.ts");
+    const { withLocalModules } = await import("../wasm/rewrite.ts");
+    const modules = { store: new ModuleStore({ directory, logger }), logger };
+    return (response: Buffer, delta: boolean) => withLocalModules(response, delta, modules);
+  };
+  return async (response, delta) => {
+    loaded ??= load();
+    return await (await loaded)(response, delta);
   };
 }
 

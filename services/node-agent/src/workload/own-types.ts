@@ -119,7 +119,7 @@ function readSotw(bytes: Buffer): Received {
 }
 
 /** Field 4 of a response of either flavour, without reading the rest. */
-function typeUrlOf(bytes: Buffer): string {
+export function typeUrlOf(bytes: Buffer): string {
   const typeUrlField = 4;
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {

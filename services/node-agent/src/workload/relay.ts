@@ -1,6 +1,7 @@
 import { AggregatedDiscoveryService } from "@lateen/protos/envoy/service/discovery/v3/ads_pb.js";
 import { type Channel, createRawClient, defineRawService, type RpcService } from "@lateen/rpc";
-import { OwnShare } from "./own-types.ts";
+import { inOwnTime } from "./in-own-time.ts";
+import { OwnShare, typeUrlOf } from "./own-types.ts";
 import type { OwnTraffic } from "./own-types.ts";
 
 export interface RelayOptions {
@@ -8,6 +9,8 @@ export interface RelayOptions {
   readonly identified: () => Promise<void>;
   /** What the agent itself asks and tells on Envoy's stream. */
   readonly own: OwnTraffic;
+  /** Changes an answer with extensions before Envoy gets it. Must not reject. */
+  readonly extensions: (response: Buffer, delta: boolean) => Promise<Buffer>;
   opened(): void;
   closed(): void;
 }
@@ -16,7 +19,7 @@ type Open = (requests: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 
 /**
  * Passes Envoy's xDS stream on to pilot byte for byte, over the agent's mutual TLS; only what is for the agent itself
- * ends here. When pilot goes away the stream ends here too: Envoy keeps what it has, reconnects, and tells the next
+ * ends here, and extensions get files for their URLs. When pilot goes away the stream ends here too: Envoy keeps what it has, reconnects, and tells the next
  * pilot which versions it holds.
  */
 export function createRelay(pilot: Channel, options: RelayOptions): RpcService {
@@ -33,6 +36,12 @@ export function createRelay(pilot: Channel, options: RelayOptions): RpcService {
   });
 }
 
+const extensionConfigType = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+
+async function* leftOver(responses: AsyncIterable<Buffer>, share: OwnShare): AsyncIterable<Buffer> {
+  for await (const response of responses) if (!share.take(response)) yield response;
+}
+
 /** A connection keeps the certificate it was opened with, so none is opened before there is one. */
 async function* relayed(
   requests: AsyncIterable<Buffer>,
@@ -43,7 +52,11 @@ async function* relayed(
   options.opened();
   const share = new OwnShare(options.own, options);
   try {
-    for await (const response of open(share.merged(requests))) if (!share.take(response)) yield response;
+    const forEnvoy = leftOver(open(share.merged(requests)), share);
+    const { extensions, delta } = options;
+    yield* inOwnTime(forEnvoy, (response) =>
+      typeUrlOf(response) === extensionConfigType ? extensions(response, delta) : undefined,
+    );
   } finally {
     share.close();
     options.closed();

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeSpec, summary } from "../testing/decode-text.ts";
+import type { SpecCase } from "../testing/decode-text.ts";
+
+const digest = "a".repeat(64);
+const cases = {
+  WasmPlugin: [
+    [
+      "a module on the network",
+      `url: https://a.example/b.wasm\nsha256: ${digest}\nphase: AUTHN\npriority: 3\nmatch: [{mode: CLIENT, ports: [{number: 80}]}]`,
+    ],
+    ["a module in a file", "url: file:///etc/a.wasm"],
+    ["no url", "{}", "spec.url required"],
+    ["an image", "url: oci://registry.example/a:1", "spec.url not-built"],
+    ["an image without a scheme", "url: registry.example/a:1", "spec.url not-built"],
+    ["another scheme", "url: ftp://a.example/b", "spec.url url"],
+    ["a file that is not absolute", "url: file://a.wasm", "spec.url url"],
+    ["a digest that is none", "url: file:///a.wasm\nsha256: ABC", "spec.sha256 digest"],
+    ["a signature", "url: file:///a.wasm\nverificationKey: x", "spec.verificationKey not-built"],
+    ["a pull secret", "url: file:///a.wasm\nimagePullSecret: x", "warning spec.imagePullSecret not-built"],
+    ["target references", "url: file:///a.wasm\ntargetRefs: [{kind: Gateway, name: a}]", "spec.targetRefs not-built"],
+    [
+      "a port that is none",
+      "url: file:///a.wasm\nmatch: [{ports: [{number: 0}]}]",
+      "spec.match[0].ports[0].number port",
+    ],
+    [
+      "variables that contradict themselves",
+      "url: file:///a.wasm\nvmConfig: {env: [{name: A, valueFrom: HOST, value: b}, {name: A, value: c}, {value: d}]}",
+      "spec.vmConfig.env[0].value conflict",
+      "spec.vmConfig.env[2].name required",
+      "spec.vmConfig.env[1].name duplicate",
+    ],
+  ],
+  TrafficExtension: [
+    ["Lua", "lua: {inlineCode: 'function envoy_on_request(handle) end'}"],
+    ["Wasm", "wasm: {url: https://a.example/b.wasm}\nphase: STATS"],
+    ["neither", "{}", "spec required"],
+    ["both", "lua: {inlineCode: envoy_on_request}\nwasm: {url: file:///a.wasm}", "spec.wasm oneof-conflict"],
+    ["no code", "lua: {inlineCode: ''}", "spec.lua.inlineCode required"],
+    ["code that is never called", "lua: {inlineCode: 'local a = 1'}", "warning spec.lua.inlineCode no-effect"],
+    ["a module without a place", "wasm: {}", "spec.wasm.url required"],
+  ],
+} as const satisfies Record<string, readonly SpecCase[]>;
+
+for (const [kind, specs] of Object.entries(cases)) {
+  describe(kind, () => {
+    for (const [name, spec, ...said] of specs as readonly SpecCase[])
+      test(name, () => assert.deepEqual(summary(decodeSpec(kind, spec)), said));
+  });
+}

@@ -1,0 +1,65 @@
+import { EnvValueSource, type PluginType } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
+import type { VmConfig } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
+import type { NotBuiltField } from "../schema/read-message.ts";
+import type { Cursor } from "../report.ts";
+import { checkDistinct } from "../rules/distinct.ts";
+import { checkPort } from "../rules/values.ts";
+
+/** What WasmPlugin and the `wasm` of a TrafficExtension have in common. */
+export interface WasmModule {
+  readonly url: string;
+  readonly sha256: string;
+  readonly vmConfig?: VmConfig | undefined;
+  readonly type: PluginType;
+}
+
+export function wasmNotBuilt(prefix: string): readonly NotBuiltField[] {
+  return [
+    {
+      path: `${prefix}verificationKey`,
+      severity: "error",
+      reason: "the module would be run without a check of its signature; use sha256",
+    },
+    { path: `${prefix}imagePullSecret`, reason: "modules are fetched without credentials" },
+  ];
+}
+
+export function checkWasm({ url, sha256, vmConfig }: WasmModule, at: Cursor): void {
+  checkUrl(url, at.at("url"));
+  if (sha256 !== "" && !/^[a-f0-9]{64}$/.test(sha256))
+    at.at("sha256").error("digest", "must be 64 hexadecimal digits in lower case");
+  const variables = vmConfig?.env ?? [];
+  for (const [index, { name, valueFrom, value }] of variables.entries()) {
+    const here = at.at("vmConfig", "env", index);
+    if (name === "") here.at("name").error("required", "is required");
+    if (valueFrom === EnvValueSource.HOST && value !== "")
+      here.at("value").error("conflict", "cannot be set with valueFrom HOST: the value is the proxy's own");
+  }
+  checkDistinct(
+    variables.map(({ name }) => name),
+    "variable",
+    (index) => at.at("vmConfig", "env", index, "name"),
+  );
+}
+
+function checkUrl(url: string, at: Cursor): void {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(url)?.[1] ?? "oci";
+  if (url === "") at.error("required", "is required: https://…, http://… or file:///…");
+  else if (scheme === "oci")
+    at.error("not-built", "OCI images are not pulled yet; serve the module over https:// and name its sha256");
+  else if (scheme === "file" && !/^file:\/\/\/./.test(url))
+    at.error("url", "must be an absolute path in the proxy's container: file:///…");
+  else if ((scheme === "http" || scheme === "https") && !/^https?:\/\/[^\s/?#]+/.test(url))
+    at.error("url", `${JSON.stringify(url)} is not a URL`);
+  else if (!["file", "http", "https"].includes(scheme))
+    at.error("url", `${JSON.stringify(scheme)} is not a scheme of modules; use https, http or file`);
+}
+
+/** Ports of a traffic selector. */
+export function checkTraffic(
+  match: readonly { readonly ports: readonly { readonly number: number }[] }[],
+  at: Cursor,
+): void {
+  for (const [index, { ports }] of match.entries())
+    for (const [position, { number }] of ports.entries()) checkPort(number, at.at(index, "ports", position, "number"));
+}

@@ -1,0 +1,98 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { TypedExtensionConfigSchema } from "@lateen/protos/envoy/config/core/v3/extension_pb.js";
+import type { TypedExtensionConfig } from "@lateen/protos/envoy/config/core/v3/extension_pb.js";
+import { RBAC_Action } from "@lateen/protos/envoy/config/rbac/v3/rbac_pb.js";
+import { RBACSchema as HttpRbacSchema } from "@lateen/protos/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import { WasmSchema as HttpWasmSchema } from "@lateen/protos/envoy/extensions/filters/http/wasm/v3/wasm_pb.js";
+import { RBACSchema as NetworkRbacSchema } from "@lateen/protos/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import { WasmSchema as NetworkWasmSchema } from "@lateen/protos/envoy/extensions/filters/network/wasm/v3/wasm_pb.js";
+import { FailurePolicy } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
+import type { PluginConfig } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
+import {
+  DeltaDiscoveryResponseSchema,
+  DiscoveryResponseSchema,
+} from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
+import type { Logger } from "@lateen/runtime";
+import type { ModuleStore } from "./module-store.ts";
+
+/** What pilot tells the agent inside a module's environment, under Istio's names; Envoy does not get it. */
+const [policy, version] = ["ISTIO_META_WASM_IMAGE_PULL_POLICY", "ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION"];
+
+interface Modules {
+  readonly store: Pick<ModuleStore, "file">;
+  readonly logger: Logger;
+}
+
+/** An answer with extensions, where files stand in for URLs. A module that cannot be had refuses or lets through. */
+export async function withLocalModules(response: Uint8Array, delta: boolean, modules: Modules): Promise<Buffer> {
+  if (delta) {
+    const message = fromBinary(DeltaDiscoveryResponseSchema, response);
+    for (const entry of message.resources)
+      if (entry.resource !== undefined) entry.resource = await localized(entry.resource, modules);
+    return Buffer.from(toBinary(DeltaDiscoveryResponseSchema, message));
+  }
+  const message = fromBinary(DiscoveryResponseSchema, response);
+  message.resources = await Promise.all(message.resources.map((resource) => localized(resource, modules)));
+  return Buffer.from(toBinary(DiscoveryResponseSchema, message));
+}
+
+async function localized(resource: Any, modules: Modules): Promise<Any> {
+  const extension = anyUnpack(resource, TypedExtensionConfigSchema);
+  const config = extension?.typedConfig;
+  if (extension === undefined || config === undefined) return resource;
+  const http = anyUnpack(config, HttpWasmSchema);
+  const network = http === undefined ? anyUnpack(config, NetworkWasmSchema) : undefined;
+  const plugin = http?.config ?? network?.config;
+  if (plugin === undefined) return resource;
+  const outcome = await fetched(extension, plugin, modules);
+  if (outcome === "untouched") return resource;
+  const closed = outcome === "refuse" ? { rules: { action: RBAC_Action.ALLOW } } : {};
+  if (http !== undefined) {
+    extension.typedConfig =
+      outcome === "fetched" ? anyPack(HttpWasmSchema, http) : anyPack(HttpRbacSchema, create(HttpRbacSchema, closed));
+  } else if (network !== undefined) {
+    const rbac = create(NetworkRbacSchema, { statPrefix: "tcp.", ...closed });
+    extension.typedConfig =
+      outcome === "fetched" ? anyPack(NetworkWasmSchema, network) : anyPack(NetworkRbacSchema, rbac);
+  }
+  return anyPack(TypedExtensionConfigSchema, extension);
+}
+
+/** Changes `plugin` in place. */
+async function fetched(
+  { name }: TypedExtensionConfig,
+  plugin: PluginConfig,
+  { store, logger }: Modules,
+): Promise<"untouched" | "fetched" | "refuse" | "let-through"> {
+  const vm = plugin.vm.case === "vmConfig" ? plugin.vm.value : undefined;
+  const source = vm?.code?.specifier;
+  if (vm === undefined || source?.case !== "remote") return "untouched";
+  const values = vm.environmentVariables?.keyValues ?? {};
+  const { [policy]: pull, [version]: generation = "", ...own } = values;
+  const { httpUri, sha256 } = source.value;
+  const url = httpUri?.uri ?? "";
+  try {
+    const filename = await store.file({ url, sha256, refetch: pull === "Always", generation });
+    vm.code = {
+      $typeName: "envoy.config.core.v3.AsyncDataSource",
+      specifier: { case: "local", value: fileSource(filename) },
+    };
+    if (vm.environmentVariables !== undefined) vm.environmentVariables.keyValues = own;
+    return "fetched";
+  } catch (error) {
+    const open = plugin.failurePolicy === FailurePolicy.FAIL_OPEN;
+    const fields = { extension: name, url, err: error };
+    if (open) logger.error(fields, "a module cannot be had, traffic passes without it");
+    else logger.error(fields, "a module cannot be had, what it is for is refused");
+    return open ? "let-through" : "refuse";
+  }
+}
+
+function fileSource(filename: string) {
+  return {
+    $typeName: "envoy.config.core.v3.DataSource" as const,
+    specifier: { case: "filename" as const, value: filename },
+  };
+}
