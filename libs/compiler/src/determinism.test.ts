@@ -193,6 +193,24 @@ test("a service nobody in a namespace may see concerns no compilation there", ()
   assert.notEqual(inputsOf(seenToo), inputs);
 });
 
+test("a service that a Sidecar does not import concerns none of its workloads", () => {
+  const config: MeshState["configs"][number] = {
+    ...{ apiVersion: "networking.istio.io/v1", kind: "Sidecar" },
+    meta: { namespace: "shop", name: "default", labels: {}, annotations: {}, createdAtMs: 0, generation: 1 },
+    origin: { kind: "Sidecar", namespace: "shop", name: "default" },
+    spec: { ingress: [], egress: [{ hosts: ["./*"], bind: "", captureMode: 0 }] },
+  };
+  const mesh = { ...meshWith({ name: "reviews-1", address: "10.0.0.2" }), configs: [config] };
+  const far = application({ name: "far", namespace: "stars", address: "10.1.0.3", ports });
+  const near = application({ name: "near", namespace: "shop", address: "10.1.0.4", ports });
+  const before = createSnapshot(stateOf(mesh));
+  const inputs = inputsOf(before);
+  const farToo = createSnapshot(stateOf({ ...mesh, services: [...mesh.services, ...far.services] }, 2n), before);
+  assert.equal(inputsOf(farToo), inputs);
+  const nearToo = createSnapshot(stateOf({ ...mesh, services: [...mesh.services, ...near.services] }, 3n), farToo);
+  assert.notEqual(inputsOf(nearToo), inputs);
+});
+
 test("replicas of a workload share a scope", () => {
   const snapshot = createSnapshot(
     stateOf(meshWith({ name: "reviews-1", address: "10.0.0.2" }, { name: "reviews-2", address: "10.0.0.3" })),
