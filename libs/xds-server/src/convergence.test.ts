@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { DiffCache } from "./diff.ts";
-import type { ResourceSet } from "./resource.ts";
+import { joinedMessage } from "@lateen/rpc";
+import type { ResourceMap, ResourceSet } from "./resource.ts";
 import type { SessionContext } from "./session.ts";
 import { resourceSet } from "./testing/resources.ts";
 import type { SetContent } from "./testing/resources.ts";
@@ -142,6 +143,77 @@ for (const delta of [false, true]) {
     );
   });
 }
+
+/** Everything `proxy` is sent until there is nothing left to say. */
+function settle(proxy: SimulatedProxy): { readonly pushes: number; readonly bytes: readonly Buffer[] } {
+  const bytes: Buffer[] = [];
+  for (;;) {
+    const push = proxy.session.next(0);
+    if (push !== undefined) {
+      bytes.push(joinedMessage(push.bytes));
+      proxy.inbox.push(push);
+    } else if (!proxy.read()) return { pushes: bytes.length, bytes };
+  }
+}
+
+test("a proxy that moves to another replica of the same revision is sent nothing, and counts as up to date", () => {
+  fc.assert(
+    fc.property(steps(goodVersion), (all) => {
+      const { proxy, set } = run(true, all);
+      // One that has none of a type comes as one that is new, and an empty answer lets it start.
+      fc.pre([clusterType, listenerType].every((typeUrl) => proxy.heldOf(typeUrl).size > 0));
+      proxy.reconnect(newContext());
+      proxy.session.update({ revision: set.revision, byType: new Map([...set.byType].map(copyOf)) });
+      assert.equal(settle(proxy).pushes, 0);
+      assert.equal(proxy.session.acknowledgedRevision, set.revision);
+    }),
+    { numRuns },
+  );
+});
+
+test("two replicas at one revision send a new proxy the same bytes, whatever they served before", () => {
+  fc.assert(
+    fc.property(content(goodVersion), fc.array(content(goodVersion), { maxLength: 3 }), (last, before) => {
+      const answers = [before, []].map((history) => {
+        const context = newContext();
+        for (const [index, each] of history.entries()) {
+          const earlier = new SimulatedProxy(context, true);
+          earlier.session.update(resourceSet(index + 1, each));
+          settle(earlier);
+        }
+        const proxy = new SimulatedProxy(context, true);
+        proxy.session.update(resourceSet(9, last));
+        return settle(proxy).bytes;
+      });
+      assert.deepEqual(answers[0], answers[1]);
+    }),
+  );
+});
+
+test("a proxy that reads nothing is owed one answer a type, however much changes; then it gets the newest", () => {
+  for (const delta of [false, true]) {
+    const proxy = new SimulatedProxy(newContext(), delta);
+    let written = 0;
+    let set = resourceSet(1, {});
+    for (let revision = 1; revision <= 1_000; revision++) {
+      set = resourceSet(revision, { cds: { alpha: String(revision) }, lds: { beta: String(revision) } });
+      proxy.session.update(set);
+      for (let push = proxy.session.next(0); push !== undefined; push = proxy.session.next(0)) {
+        proxy.inbox.push(push);
+        written++;
+      }
+    }
+    assert.ok(written <= 4, `${written} answers wait to be read`);
+    settle(proxy);
+    assert.deepEqual(sorted(proxy.heldOf(clusterType)), [["alpha", "1000"]]);
+    assert.deepEqual(sorted(proxy.heldOf(listenerType)), [["beta", "1000"]]);
+  }
+});
+
+const copyOf = ([typeUrl, map]: [string, ResourceMap]): [string, ResourceMap] => [
+  typeUrl,
+  new Map([...map].map(([key, each]) => [key, { ...each }])),
+];
 
 test("what a proxy accepted is not taken away by a refused successor", () => {
   for (const delta of [false, true]) {

@@ -30,7 +30,7 @@ export class SimulatedProxy {
   ]);
   /** Answers written by the server and not yet read here. */
   readonly inbox: Push[] = [];
-  readonly #context: SessionContext;
+  #context: SessionContext;
   readonly #delta: boolean;
   readonly #nonces = new Map<string, string>();
   readonly #asked = new Map<string, Set<string>>();
@@ -43,7 +43,9 @@ export class SimulatedProxy {
     this.session = this.#connect();
   }
 
-  reconnect(): void {
+  /** `to`: another replica. */
+  reconnect(to: SessionContext = this.#context): void {
+    this.#context = to;
     this.inbox.length = 0;
     this.session = this.#connect();
   }
