@@ -161,6 +161,11 @@ function matters({ dataPlane }: ProxyNode, label: string): boolean {
 
 const scopeKeys = new WeakMap<ProxyScope, string>();
 
+/** Secrets of its own namespace that a sidecar may ask for: those that rules selecting it name. */
+export function credentialsOf(snapshot: MeshSnapshot, node: ProxyNode): readonly string[] {
+  return snapshot.destinationRules.credentialsOf(scopeOf(snapshot, node));
+}
+
 /** Equal for two scopes if and only if they are. */
 export function scopeKey(scope: ProxyScope): string {
   const known = scopeKeys.get(scope);

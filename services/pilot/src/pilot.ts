@@ -1,4 +1,4 @@
-import { defaultMeshSettings } from "@lateen/compiler";
+import { credentialsOf, defaultMeshSettings } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { RpcService } from "@lateen/rpc";
@@ -176,6 +176,10 @@ function createParts(options: PilotOptions): Parts {
     ...(splitTablesFrom > 0 && { virtualHosts: new VirtualHosts({ minimumHosts: splitTablesFrom }) }),
     onDemand: gatewaySecrets({
       watchSecret: options.secrets,
+      credentialsOf: (node) => {
+        const snapshot = feed.published.current?.snapshot;
+        return snapshot === undefined ? [] : credentialsOf(snapshot, node);
+      },
       admission,
       logger,
       allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,

@@ -10,9 +10,12 @@ import { gatewayRows } from "./gateway.rows.ts";
 import { connectionPoolRows } from "./connection-pools.rows.ts";
 import { destinationRuleRows } from "./destination-rule.rows.ts";
 import { loadBalancingRows } from "./load-balancing.rows.ts";
+import { localityRows } from "./locality.rows.ts";
+import { meshTlsRows } from "./mesh-tls.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { trafficExtensionRows } from "./traffic-extension.rows.ts";
+import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 import { wasmPluginRows } from "./wasm-plugin.rows.ts";
 
@@ -28,10 +31,13 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "connection-pools": connectionPoolRows,
   "destination-rule": destinationRuleRows,
   "load-balancing": loadBalancingRows,
+  locality: localityRows,
+  "mesh-tls": meshTlsRows,
   "outlier-detection": outlierDetectionRows,
   proxies: proxiesRows,
   "traffic-extension": trafficExtensionRows,
   "wasm-plugin": wasmPluginRows,
+  "upstream-tls": upstreamTlsRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,
 };

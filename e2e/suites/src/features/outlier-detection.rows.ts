@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Feature, FeatureContext } from "./feature.ts";
-import { noRetries, overOwn, policy, versions } from "./traffic-policy-parts.ts";
+import { allEjectionsKnown, noRetries, overOwn, policy, versions } from "./traffic-policy-parts.ts";
 
 const outlier = "DestinationRule.trafficPolicy.outlierDetection";
 const always = { interval: "100ms", baseEjectionTime: "60s", maxEjectionPercent: 100 };
@@ -103,6 +103,7 @@ export const outlierDetectionRows: readonly Feature[] = [
     manifests: (row) => [detecting(row, { consecutive5xxErrors: 2, maxEjectionPercent: 34 })],
     check: async (row) => {
       await fail(row, 500, "");
+      await allEjectionsKnown();
       assert.equal((await answering(row)).length, 2);
     },
   },

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server as HttpServer } from "node:http";
 import type { Http2Server } from "node:http2";
 import type { Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { endpointSlice } from "@lateen/e2e-harness";
 import type { FeatureContext, MeshWorkload, ServiceSpec } from "./feature.ts";
 
@@ -21,6 +22,14 @@ export function at(row: FeatureContext, suffix: string): { readonly host: string
 
 export function versions(row: FeatureContext, ...names: readonly string[]): readonly MeshWorkload[] {
   return names.map((name) => row.workload("reviews", name));
+}
+
+/**
+ * Envoy's workers hear of an ejection at once only when there was no other within a second (update_merge_window):
+ * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto#config-cluster-v3-cluster-commonlbconfig
+ */
+export async function allEjectionsKnown(): Promise<void> {
+  await sleep(1_200);
 }
 
 /** No retries: what one request meets is what the caller sees. */

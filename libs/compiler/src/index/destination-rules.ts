@@ -38,6 +38,8 @@ export interface Caller {
 export interface DestinationRuleIndex {
   /** Istio's lookup: the caller's namespace, then the service's, then the root namespace. */
   policyFor(caller: Caller, service: ServiceRecord): DestinationPolicy | undefined;
+  /** Secrets that rules which select this caller name: no other sidecar may ask for them. */
+  credentialsOf(caller: Caller): readonly string[];
   /** Label names any workloadSelector looks at. */
   readonly selectorKeys: readonly string[];
   /** Conflicts among the rules. */
@@ -73,6 +75,11 @@ export function indexDestinationRules(
   return {
     selectorKeys: [...keys].sort(),
     findings: findings.list(),
+    credentialsOf: (caller) =>
+      objects
+        .filter(({ meta, spec }) => meta.namespace === caller.namespace && spec.workloadSelector !== undefined)
+        .filter(({ spec }) => selects(spec.workloadSelector?.matchLabels ?? {}, caller.labels))
+        .flatMap(({ spec }) => credentialsIn(spec)),
     policyFor(caller, service) {
       return (
         lookup(caller.namespace, caller, service.host) ??
@@ -81,6 +88,14 @@ export function indexDestinationRules(
       );
     },
   };
+}
+
+function credentialsIn({ trafficPolicy, subsets }: DestinationRule): readonly string[] {
+  const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
+  return policies
+    .flatMap((policy) => [policy?.tls, ...(policy?.portLevelSettings ?? []).map((settings) => settings.tls)])
+    .map((tls) => tls?.credentialName ?? "")
+    .filter((name) => name !== "");
 }
 
 /** What one namespace says, the first that applies first. */

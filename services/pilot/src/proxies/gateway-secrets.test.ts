@@ -131,6 +131,23 @@ test("a local gateway is believed where that is allowed", async () => {
   assert.ok(await firstOf("kubernetes://x", { ...local, peerAddress: "unix" }, table, true));
 });
 
+test("a proven sidecar gets what a rule that selects it names, and nothing else", async () => {
+  const admission = new Admission({ trustDomains: () => ["cluster.local"] });
+  const proxy = connectedProxy({ spiffeId: proven.spiffeId });
+  await admission.admit(proxy);
+  const source = gatewaySecrets({
+    watchSecret: table,
+    credentialsOf: () => ["x"],
+    admission,
+    allowPlaintextFromLoopback: false,
+    logger: silentLogger(),
+  });
+  const ask = (name: string) =>
+    source.watch(secretType, name, proxy, AbortSignal.timeout(1_000))[Symbol.asyncIterator]().next();
+  assert.equal((await ask("kubernetes://x")).value?.name, "kubernetes://x");
+  await assert.rejects(ask("kubernetes://y"), /only gateways get secrets/);
+});
+
 test("names are read as Istio writes them", () => {
   assert.deepEqual(parseSecretName("kubernetes://x", "shop"), { namespace: "shop", names: ["x"], part: "certificate" });
   assert.deepEqual(parseSecretName("kubernetes-gateway://shop/x", "other"), {

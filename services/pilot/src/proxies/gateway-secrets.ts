@@ -11,6 +11,7 @@ import type { Secret } from "@lateen/protos/envoy/extensions/transport_sockets/t
 import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import { packResource } from "@lateen/xds-build";
+import type { ProxyNode } from "@lateen/model";
 import { secretType } from "@lateen/xds-server";
 import type { ConnectedProxy, OnDemandSource, Resource } from "@lateen/xds-server";
 import { encodeResource } from "../resources/encode.ts";
@@ -18,7 +19,7 @@ import type { Admission } from "./admission.ts";
 import { isLocalPeer, nodeOf } from "./connected-node.ts";
 import { newestOfEach } from "./newest-of-each.ts";
 
-/** A gateway's certificate as citadel gives it; `mesh.identity.v1.SecretMaterial` is one. */
+/** A certificate as citadel gives it; `mesh.identity.v1.SecretMaterial` is one. */
 export interface GatewaySecret {
   readonly found: boolean;
   readonly certificateChainPem: Uint8Array;
@@ -40,6 +41,8 @@ export type WatchSecret = (
 export interface GatewaySecretsOptions {
   readonly watchSecret: WatchSecret | undefined;
   readonly admission: Admission;
+  /** Names of the Secrets that configuration gives to a sidecar; default none. */
+  readonly credentialsOf?: (node: ProxyNode) => readonly string[];
   /** For a control plane and proxies on one machine, where nobody else can be at the other end of loopback. */
   readonly allowPlaintextFromLoopback: boolean;
   readonly logger: Logger;
@@ -47,13 +50,13 @@ export interface GatewaySecretsOptions {
   readonly retryMs?: number;
 }
 
-/** Certificates for gateways over ADS. Keys pass through memory and are neither kept, logged nor shown. */
+/** Certificates for gateways, and for sidecars that a rule gives one, over ADS. Keys pass through memory and are neither kept, logged nor shown. */
 export function gatewaySecrets(options: GatewaySecretsOptions): OnDemandSource {
   return {
     types: [secretType],
     async *watch(_typeUrl, resourceName, proxy, signal) {
       const { namespace, names, part } = parseSecretName(resourceName, nodeOf(proxy).namespace);
-      allow(options, proxy, namespace, resourceName);
+      allow(options, proxy, { namespace, names, resourceName });
       const candidates = names.map((name) => followSecret(options, { namespace, name }, signal));
       for await (const secrets of newestOfEach(candidates, signal)) {
         const secret = secrets.find(({ found }) => found) ?? secrets.at(-1);
@@ -88,16 +91,17 @@ export function parseSecretName(resourceName: string, ownNamespace: string): Sec
 }
 
 function allow(
-  { admission, allowPlaintextFromLoopback }: GatewaySecretsOptions,
+  { admission, allowPlaintextFromLoopback, credentialsOf = () => [] }: GatewaySecretsOptions,
   proxy: ConnectedProxy,
-  namespace: string,
-  name: string,
+  { namespace, names, resourceName }: Pick<SecretName, "namespace" | "names"> & { readonly resourceName: string },
 ): void {
   const node = nodeOf(proxy);
   const refuse = (why: string): never => {
-    throw new Error(`secret "${name}" is not given to proxy ${node.id}: ${why}`);
+    throw new Error(`secret "${resourceName}" is not given to proxy ${node.id}: ${why}`);
   };
-  if (node.type !== "router") refuse("only gateways (node type router) get secrets");
+  const named = node.type === "router" || names.some((name) => credentialsOf(node).includes(name));
+  if (!named)
+    refuse("only gateways get secrets, and sidecars those that a DestinationRule with a selector for them names");
   if (namespace !== node.namespace) refuse(`it is in namespace ${namespace}, the proxy in ${node.namespace}`);
   const proven = admission.identityOf(proxy)?.namespace === namespace;
   if (!proven && !(allowPlaintextFromLoopback && isLocalPeer(proxy)))

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import type { Feature, FeatureContext } from "./feature.ts";
+import { at, policy, versions } from "./traffic-policy-parts.ts";
+
+const tls = "DestinationRule.trafficPolicy.tls";
+
+/** The identity that the server's sidecar saw. */
+async function caller(row: FeatureContext, suffix: string): Promise<string> {
+  return String((await row.answer(at(row, suffix))).headers["x-forwarded-client-cert"] ?? "");
+}
+
+/** Between workloads that have agents. */
+export const meshTlsRows: readonly Feature[] = [
+  {
+    name: "mutual TLS of the mesh is by itself, on demand, or off",
+    fields: [`${tls}.mode`],
+    service: false,
+    manifests: (row) => [
+      ...["auto", "asked", "off"].flatMap((suffix) => row.service({ suffix, to: versions(row, "v1") })),
+      policy(row, { tls: { mode: "ISTIO_MUTUAL" } }, "asked"),
+      policy(row, { tls: { mode: "DISABLE" } }, "off"),
+    ],
+    check: async (row) => {
+      const frontend = /URI=spiffe:\/\/cluster\.local\/ns\/shop\/sa\/frontend/;
+      assert.match(await caller(row, "auto"), frontend);
+      assert.match(await caller(row, "asked"), frontend);
+      assert.equal(await caller(row, "off"), "");
+    },
+  },
+  {
+    name: "mutual TLS of the mesh accepts the identities that are named",
+    fields: [`${tls}.subjectAltNames`],
+    service: false,
+    manifests: (row) => [
+      ...["right", "wrong"].flatMap((suffix) => row.service({ suffix, to: versions(row, "v1") })),
+      policy(row, { tls: { mode: "ISTIO_MUTUAL", subjectAltNames: [row.mesh.identity("reviews")] } }, "right"),
+      policy(row, { tls: { mode: "ISTIO_MUTUAL", subjectAltNames: ["spiffe://cluster.local/ns/shop/sa/x"] } }, "wrong"),
+    ],
+    check: async (row) => {
+      assert.notEqual(await caller(row, "right"), "");
+      assert.equal((await row.ask(at(row, "wrong"))).status, 503);
+    },
+  },
+];
