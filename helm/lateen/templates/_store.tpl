@@ -91,9 +91,9 @@ trust; both may make the bucket, since either can be the first.
 {{- $key := printf "$KV.%s" $bucket -}}
 {{- $create := list (printf "$JS.API.STREAM.CREATE.KV_%s" $bucket) -}}
 {{- $writers := dict
-  "galley-validator" (concat $create (list (print $key ".config.>") (print $key ".service.>") (print $key ".endpoint.>") (print $key ".workload.>") (print $key ".status.galley-validator.>") (print $key ".lease.galley-validator")))
+  "galley-validator" (concat $create (list (print $key ".config.>") (print $key ".service.>") (print $key ".endpoint.>") (print $key ".workload.>") (print $key ".registration.>") (print $key ".status.galley-validator.>") (print $key ".lease.galley-validator")))
   "citadel" (concat $create (list (print $key ".trust.>") (print $key ".status.citadel.>") (print $key ".lease.citadel-root-cert")))
-  "pilot" (list (print $key ".status.pilot.>"))
+  "pilot" (list (print $key ".status.pilot.>") (print $key ".registration.>"))
   "mixer-policy" (list (print $key ".status.mixer-policy.>") "mesh.policy.v1.counted")
 -}}
 {{- toYaml $writers -}}

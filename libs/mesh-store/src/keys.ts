@@ -12,6 +12,7 @@ export type ParsedKey =
   | { readonly type: "endpoint"; readonly registry: string; readonly namespace: string; readonly slice: string }
   | { readonly type: "trust"; readonly trustDomain: string }
   | { readonly type: "status"; readonly service: string; readonly replica: string }
+  | { readonly type: "registration"; readonly namespace: string; readonly name: string }
   | { readonly type: "lease"; readonly name: string };
 
 /** Makes and parses keys; nothing else may. Any name fits: what NATS does not allow in a token is escaped as `=XX`. */
@@ -23,6 +24,7 @@ export const keys = {
   workload: (registry: string, namespace: string, name: string) => join("workload", registry, namespace, name),
   trust: (trustDomain: string) => join("trust", trustDomain),
   status: (service: string, replica: string) => join("status", service, replica),
+  registration: (namespace: string, name: string) => join("registration", namespace, name),
   lease: (name: string) => join("lease", name),
   /** A prefix for `watch` and `list`: whole tokens only, as in `prefix("config", "ratelimit")`. */
   prefix: (...tokens: readonly string[]) => `${join(...tokens)}.`,
@@ -49,6 +51,8 @@ function parse(key: string): ParsedKey | undefined {
       return { type: "trust", trustDomain: a };
     case "status/2":
       return { type: "status", service: a, replica: b };
+    case "registration/2":
+      return { type: "registration", namespace: a, name: b };
     case "lease/1":
       return { type: "lease", name: a };
     default:

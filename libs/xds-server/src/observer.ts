@@ -28,6 +28,8 @@ export interface XdsObserver {
   pushed?(proxy: ConnectedProxy, report: PushReport): void;
   acknowledged?(proxy: ConnectedProxy, typeUrl: string, elapsedMs: number): void;
   rejected?(proxy: ConnectedProxy, report: RejectionReport): void;
+  /** The agent beside the proxy says whether its workload is well; `problem` is what is wrong. */
+  healthReported?(proxy: ConnectedProxy, problem: string | undefined): void;
   /** The proxy now has everything up to `revision`. */
   advanced?(proxy: ConnectedProxy, revision: bigint): void;
   /** Something on behalf of one proxy failed while its stream goes on. */

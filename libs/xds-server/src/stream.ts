@@ -13,6 +13,7 @@ import type { QueryRequest, QuerySource } from "./queries.ts";
 import type { ResourceSet } from "./resource.ts";
 import { ProxySession } from "./session.ts";
 import type { Push, SessionContext } from "./session.ts";
+import { healthInformationType } from "./type-urls.ts";
 import { Wakeup } from "./wakeup.ts";
 import { InvalidRequest, decodeSotwRequest } from "./wire/request.ts";
 import type { RequestCache } from "./wire/request-cache.ts";
@@ -282,6 +283,7 @@ export class Stream {
       void this.#answer(received);
       return;
     }
+    if (typeUrl === healthInformationType) this.#host.observer.healthReported?.(this.#proxy, received.request.error);
     const outcome = received.delta
       ? this.#session.receiveDelta(received.request)
       : this.#session.receiveSotw(received.request);

@@ -4,6 +4,7 @@ import type { KubeClient } from "@lateen/kube";
 import { openNatsStore } from "@lateen/mesh-store";
 import { httpServer } from "@lateen/runtime";
 import type { App, AppContext, Component } from "@lateen/runtime";
+import { millisecondsOf } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createGalleyValidator } from "./galley-validator.ts";
 
@@ -21,6 +22,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     cluster: config.CLUSTER_ID,
     instance: config.POD_NAME,
     leaseMs: config.LEASE_MS,
+    workloadEntryGraceMs: millisecondsOf(config.PILOT_WORKLOAD_ENTRY_GRACE_PERIOD),
   });
   const { CA_ROOT_FILE: rootFile, TOKEN_FILE: tokenFile, TRUST_DOMAIN: trustDomain, ROOT_NAMESPACE: root } = config;
   const identity = createServingIdentity({

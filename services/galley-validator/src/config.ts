@@ -16,6 +16,11 @@ const environment = z
     /** This replica's name. */
     POD_NAME: z.string().default(hostname()),
     LEASE_MS: settings.count(10_000, 1_000),
+    /** How long a workload that registered itself may be away; Istio's name. */
+    PILOT_WORKLOAD_ENTRY_GRACE_PERIOD: z
+      .string()
+      .regex(/^\d+(\.\d+)?(ms|s|m|h)$/, "must be a duration such as 10s")
+      .default("10s"),
     WEBHOOK_PORT: settings.port(15017),
     /** Whose caBundle is kept. */
     WEBHOOK_CONFIGURATION: z.string().default("lateen-validator"),
@@ -39,4 +44,12 @@ export type Config = z.infer<typeof environment> & { readonly store: NatsStoreOp
 
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return { ...load(environment, env), store: natsOptionsFrom(env as StoreEnvironment) };
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Of a duration that was checked: `10s`. */
+export function millisecondsOf(duration: string): number {
+  const unit = /[a-z]+$/.exec(duration)?.[0] ?? "s";
+  return Number.parseFloat(duration) * (unitMs[unit] ?? 1_000);
 }

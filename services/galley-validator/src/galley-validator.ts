@@ -17,6 +17,7 @@ import type { GalleyMetrics } from "./metrics.ts";
 import { Ledger } from "./publish/ledger.ts";
 import { Publisher } from "./publish/publisher.ts";
 import type { AppliedBatch } from "./publish/publisher.ts";
+import { RegisteredWorkloads } from "./registrations/registered-workloads.ts";
 import { Reports } from "./reports.ts";
 import type { Report } from "./reports.ts";
 import type { Sink, Source } from "./source.ts";
@@ -40,6 +41,8 @@ export interface GalleyOptions {
   readonly instance?: string;
   /** How long a replica that vanished keeps the others from writing; default 10 s. */
   readonly leaseMs?: number;
+  /** How long a workload that registered itself may be away; default 10 s. */
+  readonly workloadEntryGraceMs?: number;
   /** Mistakes as they come and go. */
   readonly onReport?: (report: Report) => void;
   /** Batches that are in the store. */
@@ -76,14 +79,18 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     onGiven: (object, addresses) => statusWriter?.given(object, addresses),
   });
   const { source, statusWriter } = createSource(options, rootNamespace);
+  const graceMs = options.workloadEntryGraceMs;
+  const registered = new RegisteredWorkloads({ store, logger, ...(graceMs === undefined ? {} : { graceMs }) });
   const ready = Promise.withResolvers<void>();
-  const sink = createSink({ ledger, publisher, reports, metrics, onSynced: () => ready.resolve() });
+  let unsynced = 2; // nothing may be taken for gone before both have told what there is
+  const onSynced = (): void => void (--unsynced === 0 && ready.resolve());
+  const sink = createSink({ ledger, publisher, reports, metrics, onSynced });
 
   const leading: Leading = {
     options,
     metrics,
     ready: ready.promise,
-    work: [publisher, ...(statusWriter ? [statusWriter] : [])],
+    work: [publisher, registered.lead(), ...(statusWriter ? [statusWriter] : [])],
   };
 
   return {
@@ -94,7 +101,11 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     ],
     violations: () => reports.all(),
     admission: (app) => registerAdmission(app, { rootNamespace, metrics, logger }),
-    run: (signal) => firstFailureStops([(each) => source.run(sink, each), (each) => lead(leading, each)], signal),
+    run: (signal) =>
+      firstFailureStops(
+        [(each) => source.run(sink, each), (each) => registered.run(sink, each), (each) => lead(leading, each)],
+        signal,
+      ),
   };
 }
 

@@ -12,6 +12,7 @@ import { createEnvoy } from "./envoy/process.ts";
 import { createAgentMetrics } from "./metrics.ts";
 import { parseLabels } from "./pod-labels.ts";
 import { readProxyConfig } from "./proxy-config.ts";
+import type { HealthReports, ReadinessProbe } from "./readiness-probe.ts";
 import { statusServer } from "./status-server.ts";
 import { createWorkloadAgent } from "./workload/agent.ts";
 
@@ -34,6 +35,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const admin = new EnvoyAdmin(adminAddress);
   const metrics = createAgentMetrics();
   const dnsDomain = config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`;
+  const reports = proxyConfig.readinessProbe && (await healthReports(proxyConfig.readinessProbe));
   const dns = config.dnsCapture ? await dnsProxy(config, dnsDomain, metrics) : undefined;
   const workload = createWorkloadAgent({
     caAddress: config.CA_ADDR ?? pilotAddress,
@@ -45,7 +47,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     xdsSocket,
     sdsSocket: config.SDS_SOCKET,
     moduleDirectory: join(config.PROXY_DIR, "modules"),
-    own: { types: dns === undefined ? [] : [dns.nameTable] },
+    own: { types: dns === undefined ? [] : [dns.nameTable], ...(reports && { announcements: reports }) },
     logger,
     metrics,
     ...(config.CA_SERVER_NAME !== undefined && { caServerName: config.CA_SERVER_NAME }),
@@ -92,7 +94,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
       agent: { host: config.STATUS_HOST === "0.0.0.0" ? "127.0.0.1" : config.STATUS_HOST, port: config.STATUS_PORT },
     }),
   });
-  const components = [workload.identity, envoy];
+  const components = [workload.identity, envoy, ...(reports ? [reports.component] : [])];
   const health = new Health([...components.flatMap((component) => component.checks), ...(dns ? [dns.check] : [])]);
   const status = statusServer({
     address: { host: config.STATUS_HOST, port: config.STATUS_PORT },
@@ -106,6 +108,11 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   });
   const sockets = [workload.sockets, ...(dns ? [dns.server] : [])];
   return { components, sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
+}
+
+async function healthReports(probe: ReadinessProbe): Promise<HealthReports> {
+  const { createHealthReports } = await import("./readiness-probe.ts");
+  return createHealthReports(probe, "127.0.0.1");
 }
 
 /** Loaded only where it is wanted: the agent's memory is paid for once a workload. */

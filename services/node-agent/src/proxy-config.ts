@@ -1,4 +1,5 @@
 import { MeshError } from "@lateen/runtime";
+import type { ReadinessProbe } from "./readiness-probe.ts";
 
 /** Of the mesh's ProxyConfig, what the agent itself acts on. Pilot sees all of it as node metadata. */
 export interface ProxyConfig {
@@ -12,6 +13,8 @@ export interface ProxyConfig {
   readonly listenerDrainMs: number;
   /** Envoy's runtime flags. */
   readonly runtimeValues: Readonly<Record<string, string>>;
+  /** How to find out whether the application is well, for a workload that registers itself. */
+  readonly readinessProbe?: ReadinessProbe;
 }
 
 /** Reads JSON or YAML. Throws, naming the field and its value, where the agent cannot follow it. */
@@ -26,6 +29,7 @@ export async function readProxyConfig(text: string): Promise<ProxyConfig> {
     drainMs: secondsOf("terminationDrainDuration", raw["terminationDrainDuration"] ?? "5s"),
     listenerDrainMs: secondsOf("drainDuration", raw["drainDuration"] ?? "45s"),
     runtimeValues: textsOf("runtimeValues", raw["runtimeValues"] ?? {}),
+    ...readinessOf(raw["readinessProbe"]),
     ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
   };
 }
@@ -55,6 +59,14 @@ function textsOf(field: string, value: unknown): Readonly<Record<string, string>
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, String(one)]));
   throw invalid(field, value, "write names with values");
+}
+
+function readinessOf(value: unknown): { readonly readinessProbe?: ReadinessProbe } {
+  if (value === undefined || value === null) return {};
+  const methods = ["httpGet", "tcpSocket", "exec", "grpc"];
+  if (typeof value === "object" && methods.some((method) => method in value))
+    return { readinessProbe: value as ReadinessProbe };
+  throw invalid("readinessProbe", value, `write one of ${methods.join(", ")}`);
 }
 
 function invalid(field: string, value: unknown, remedy: string): MeshError {

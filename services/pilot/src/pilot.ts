@@ -1,6 +1,8 @@
+import type { WorkloadGroup } from "@lateen/api";
 import { credentialsOf, defaultMeshSettings } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
+import type { MeshObject } from "@lateen/model";
 import type { RpcService } from "@lateen/rpc";
 import { fields, runTasks } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
@@ -29,6 +31,7 @@ import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
 import type { Features } from "./features.ts";
 import type { WatchSecret } from "./proxies/gateway-secrets.ts";
 import { xdsObserver } from "./proxies/observer.ts";
+import { Registrations } from "./proxies/registrations.ts";
 import { ResourceLibrary } from "./resources/library.ts";
 import { meshResources } from "./resources/source.ts";
 import { VirtualHosts } from "./resources/virtual-hosts.ts";
@@ -111,6 +114,7 @@ export function createPilot(options: PilotOptions): Pilot {
       runAll(signal, logger, {
         "mesh-feed": (stop) => parts.feed.run(stop),
         progress: (stop) => followPublications(parts, stop),
+        registrations: (stop) => parts.registrations.run(stop),
         balance: (stop) =>
           keepBalance(
             { store, replica, logger, xds, metrics: parts.metrics, perSecond: options.handOffPerSecond ?? 0 },
@@ -131,6 +135,7 @@ interface Parts {
   readonly library: ResourceLibrary;
   readonly progress: Progress;
   readonly rejections: Rejections;
+  readonly registrations: Registrations;
   readonly xds: XdsServer;
   readonly debug: DebugContext;
   readonly access: DebugAccess;
@@ -168,11 +173,21 @@ function createParts(options: PilotOptions): Parts {
       return { appliedRevision, acknowledgedRevision: revision, laggards: laggards.map(({ id }) => id) };
     },
   };
+  const registrations = new Registrations({
+    store,
+    logger,
+    replica: options.replica,
+    groups: () => feed.published.current?.snapshot.state.configs.filter(isWorkloadGroup),
+    identityOf: (proxy) => admission.identityOf(proxy),
+  });
   const xds = createXdsServer({
     queries: debugQueries(debug, access),
     source: meshResources(feed.published, library),
-    authorize: (proxy) => admission.admit(proxy),
-    observer: xdsObserver({ logger, metrics, progress, rejections }),
+    authorize: async (proxy) => {
+      await admission.admit(proxy);
+      registrations.check(proxy);
+    },
+    observer: xdsObserver({ logger, metrics, progress, rejections, registrations }),
     ...(splitTablesFrom > 0 && { virtualHosts: new VirtualHosts({ minimumHosts: splitTablesFrom }) }),
     onDemand: gatewaySecrets({
       watchSecret: options.secrets,
@@ -185,7 +200,11 @@ function createParts(options: PilotOptions): Parts {
       allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
     }),
   });
-  return { metrics, feed, library, progress, rejections, xds, debug, access };
+  return { metrics, feed, library, progress, rejections, registrations, xds, debug, access };
+}
+
+function isWorkloadGroup(object: MeshObject<unknown>): object is MeshObject<WorkloadGroup> {
+  return object.kind === "WorkloadGroup";
 }
 
 function createDebugAccess(options: PilotOptions, admission: Admission): DebugAccess {

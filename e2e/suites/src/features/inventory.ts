@@ -18,12 +18,14 @@ import { trafficExtensionRows } from "./traffic-extension.rows.ts";
 import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 import { wasmPluginRows } from "./wasm-plugin.rows.ts";
+import { workloadGroupRows } from "./workload-group.rows.ts";
 
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
   dns: dnsRows,
   "service-entry": serviceEntryRows,
   services: serviceRows,
+  "workload-group": workloadGroupRows,
   "envoy-filter": envoyFilterRows,
   "connection-routes": connectionRouteRows,
   gateway: gatewayRows,

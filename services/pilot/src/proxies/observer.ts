@@ -5,6 +5,7 @@ import { shortTypeName } from "@lateen/xds-server";
 import type { ConnectedProxy, XdsObserver } from "@lateen/xds-server";
 import type { PilotMetrics } from "../metrics.ts";
 import type { Progress } from "../progress/progress.ts";
+import type { Registrations } from "./registrations.ts";
 import type { Rejections } from "../progress/rejections.ts";
 import { versionOf } from "./connected-node.ts";
 
@@ -13,18 +14,21 @@ export interface ObserverOptions {
   readonly metrics: PilotMetrics;
   readonly progress: Progress;
   readonly rejections: Rejections;
+  readonly registrations: Pick<Registrations, "connected" | "disconnected" | "healthReported">;
 }
 
 /** Turns what happens on streams into logs, metrics and progress. */
-export function xdsObserver({ logger, metrics, progress, rejections }: ObserverOptions): XdsObserver {
+export function xdsObserver({ logger, metrics, progress, rejections, registrations }: ObserverOptions): XdsObserver {
   const type = (typeUrl: string): string => shortTypeName(typeUrl).toLowerCase();
   return {
     connected(proxy) {
+      registrations.connected(proxy);
       metrics.proxies.inc({ version: versionOf(proxy) });
       logger.info({ ...about(proxy), delta: proxy.delta, [fields.version]: versionOf(proxy) }, "proxy connected");
       progress.changed();
     },
     disconnected(proxy, error) {
+      registrations.disconnected(proxy);
       metrics.proxies.dec({ version: versionOf(proxy) });
       rejections.forget(proxy);
       logger.info(
@@ -33,6 +37,7 @@ export function xdsObserver({ logger, metrics, progress, rejections }: ObserverO
       );
       progress.changed();
     },
+    healthReported: (proxy, problem) => registrations.healthReported(proxy, problem),
     admitted(_proxy, waitedMs) {
       metrics.admittedSeconds.observe(waitedMs / 1_000);
     },
