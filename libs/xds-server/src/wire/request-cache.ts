@@ -4,6 +4,8 @@ import type { DeltaRequest } from "./request.ts";
 
 /** Shorter ones are decoded faster than found. */
 const smallest = 1_024;
+/** Longer ones are not kept: what strangers send must not fill the memory. */
+const largest = 1_048_576;
 const nodeField = 1;
 
 /**
@@ -21,7 +23,7 @@ export class RequestCache {
 
   /** As `decodeDeltaRequest`. */
   decode(bytes: Buffer): DeltaRequest {
-    if (bytes.length < smallest) return decodeDeltaRequest(bytes);
+    if (bytes.length < smallest || bytes.length > largest) return decodeDeltaRequest(bytes);
     const { node, rest } = splitNode(bytes);
     const sameLength = this.#known.get(rest.length) ?? [];
     const known = sameLength.find((candidate) => candidate.rest.equals(rest))?.request;
