@@ -215,6 +215,21 @@ const copyOf = ([typeUrl, map]: [string, ResourceMap]): [string, ResourceMap] =>
   new Map([...map].map(([key, each]) => [key, { ...each }])),
 ];
 
+test("what was refused and then went is not taken for accepted while its removal waits", () => {
+  const nothing: SetContent = { cds: {}, eds: {}, lds: {}, rds: {} };
+  const update = (value: SetContent): Step => ({ kind: "update", content: { ...nothing, ...value } });
+  for (const delta of [false, true]) {
+    const { proxy } = run(delta, [
+      update({ cds: { alpha: "bad1" }, eds: { alpha: "1" } }),
+      ...(["write", "read", "write"] as const).map((kind) => ({ kind })),
+      update({}),
+      { kind: "write" },
+      update({ cds: { gamma: "1" }, eds: { gamma: "1" } }),
+    ]);
+    assert.deepEqual(sorted(proxy.heldOf(clusterType)), [["gamma", "1"]]);
+  }
+});
+
 test("what a proxy accepted is not taken away by a refused successor", () => {
   for (const delta of [false, true]) {
     const calm = (value: SetContent): Step[] => [

@@ -292,7 +292,8 @@ export class Subscription {
     const told = new Set(plan.removed);
     for (const [name, exception] of this.#exceptions) {
       const { held, tell } = exception;
-      if (plan.goal.has(name) || told.has(name) || (held === undefined && !tell)) settled.set(name, exception);
+      if (plan.goal.has(name) || told.has(name) || (held === undefined && !tell && !plan.target.has(name)))
+        settled.set(name, exception);
     }
     for (const name of settled.keys()) this.#exceptions.delete(name);
     return () => settled;
