@@ -3,6 +3,7 @@ import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { dnsRows } from "./dns.rows.ts";
 import { proxiesRows } from "./proxies.rows.ts";
+import { dualStackRows } from "./dual-stack.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
 import { connectionRouteRows } from "./connection-routes.rows.ts";
@@ -13,6 +14,7 @@ import { loadBalancingRows } from "./load-balancing.rows.ts";
 import { localityRows } from "./locality.rows.ts";
 import { meshTlsRows } from "./mesh-tls.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
+import { capturedServiceRows } from "./services-captured.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { trafficExtensionRows } from "./traffic-extension.rows.ts";
 import { upstreamTlsRows } from "./upstream-tls.rows.ts";
@@ -23,8 +25,10 @@ import { workloadGroupRows } from "./workload-group.rows.ts";
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
   dns: dnsRows,
+  "dual-stack": dualStackRows,
   "service-entry": serviceEntryRows,
   services: serviceRows,
+  "services-captured": capturedServiceRows,
   "workload-group": workloadGroupRows,
   "envoy-filter": envoyFilterRows,
   "connection-routes": connectionRouteRows,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { serviceEntry } from "@lateen/e2e-harness";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { at, policy, versions } from "./traffic-policy-parts.ts";
 
@@ -25,6 +26,29 @@ export const meshTlsRows: readonly Feature[] = [
       assert.match(await caller(row, "auto"), frontend);
       assert.match(await caller(row, "asked"), frontend);
       assert.equal(await caller(row, "off"), "");
+    },
+  },
+  {
+    name: "an entry inside the mesh gets mutual TLS where its endpoints can, one outside never",
+    fields: ["ServiceEntry.location", "ServiceEntry.endpoints.serviceAccount"],
+    service: false,
+    manifests: (row) =>
+      ["MESH_INTERNAL", "MESH_EXTERNAL"].map((location) => {
+        const suffix = location === "MESH_INTERNAL" ? "inside" : "outside";
+        const { address, port, serviceAccount } = row.workload("reviews");
+        return serviceEntry(row.named(suffix), {
+          hosts: [`${suffix}.${row.publicHost}`],
+          ports: [{ number: row.port, name: "http", protocol: "HTTP" }],
+          resolution: "STATIC",
+          location,
+          endpoints: [{ address, ports: { http: port }, serviceAccount }],
+        });
+      }),
+    check: async (row) => {
+      const seen = async (suffix: string): Promise<string> =>
+        String((await row.answer({ host: `${suffix}.${row.publicHost}` })).headers["x-forwarded-client-cert"] ?? "");
+      assert.match(await seen("inside"), /sa\/frontend/);
+      assert.equal(await seen("outside"), "");
     },
   },
   {

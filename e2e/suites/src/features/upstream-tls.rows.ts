@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SampleAnswer } from "@lateen/e2e-harness";
+import { type SampleAnswer, serviceEntry } from "@lateen/e2e-harness";
 import { createAuthority } from "../certificates.ts";
 import type { Feature, FeatureContext, WorkloadSpec } from "./feature.ts";
 import { at, hostOf, noRetries, policy, versions } from "./traffic-policy-parts.ts";
@@ -94,6 +94,31 @@ const originated: readonly Feature[] = [
     check: async (row) => {
       assert.ok(await tlsOf(row, "right"));
       await failsAt(row, "wrong");
+    },
+  },
+  {
+    name: "the server of an entry has to have one of the entry's names",
+    fields: ["ServiceEntry.subjectAltNames"],
+    service: false,
+    manifests: (row) =>
+      ["named", "other"].flatMap((name) => {
+        const host = `${name}.${row.publicHost}`;
+        const { address, port } = row.workload("reviews", "v1");
+        const settings = { mode: "SIMPLE", caCertificates: root(row), sni: "named.example.com" };
+        return [
+          serviceEntry(row.named(name), {
+            hosts: [host],
+            ports: [{ number: row.port, name: "http", protocol: "HTTP" }],
+            resolution: "STATIC",
+            endpoints: [{ address, ports: { http: port } }],
+            subjectAltNames: [`${name}.example.com`],
+          }),
+          row.destinationRule({ host, trafficPolicy: { tls: settings } }, name),
+        ];
+      }),
+    check: async (row) => {
+      assert.ok((await row.answer({ host: `named.${row.publicHost}` })).tls);
+      assert.equal((await row.ask({ host: `other.${row.publicHost}` })).status, 503);
     },
   },
   {

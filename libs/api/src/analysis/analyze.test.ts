@@ -57,6 +57,9 @@ const gateway = (name: string): string =>
 const serverOf = (name: string, rest: string): string =>
   `${head("Gateway", name)}spec: {selector: {app: reviews}, servers: [{port: {number: 9000, name: a, ${rest}}]}\n---\n`;
 
+const serviceEntry = (name: string, protocol: string): string =>
+  `${head("ServiceEntry", name)}spec: {hosts: [a.com], resolution: DNS, ports: [{number: 80, name: p, protocol: ${protocol}}]}\n---\n`;
+
 const envoyFilter = (name: string, patches: string, more = ""): string =>
   `apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: ${name}}\nspec: {configPatches: [${patches}]${more}}\n---\n`;
 const removal = "{applyTo: CLUSTER, match: {proxy: {proxyVersion: x}}, patch: {operation: REMOVE, value: {name: n}}}";
@@ -93,6 +96,11 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
       ", workloadSelector: {labels: {app: none}}",
     ),
     /^warning IST0127 a spec\.workloadSelector: no workload in namespace default has the labels app=none/,
+  ],
+  [
+    "entries that want one port of one host for different protocols",
+    serviceEntry("a", "HTTP") + serviceEntry("b", "TCP") + serviceEntry("c", "http"),
+    /^warning IST0177 b a\.com:80 is TCP here and HTTP in ServiceEntry default\/a/,
   ],
   [
     "what fits together says nothing",

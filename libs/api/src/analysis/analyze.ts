@@ -4,6 +4,7 @@ import { analyzeEnvoyFilters } from "./envoy-filters.ts";
 import { analyzeGateways } from "./gateways.ts";
 import { analyzePolicies } from "./policies.ts";
 import { analyzeSidecars } from "./sidecars.ts";
+import { analyzeServiceEntries } from "./service-entries.ts";
 import { analyzeVirtualServices } from "./virtual-services.ts";
 import { createWorld, finding } from "./world.ts";
 import type { AnalysisInput, World } from "./world.ts";
@@ -16,6 +17,7 @@ const analyzers: readonly ((world: World) => Finding[])[] = [
   analyzePolicies,
   analyzeSidecars,
   analyzeEnvoyFilters,
+  analyzeServiceEntries,
   analyzeServices,
 ];
 
