@@ -27,6 +27,7 @@ export { createRegistry } from "./registry.ts";
 export type { App, AppContext } from "./run-main.ts";
 export { exitCodes, runMain } from "./run-main.ts";
 export type { ServiceOptions } from "./run-service.ts";
+export { giveBackStartupGarbage } from "./startup-garbage.ts";
 export { runService } from "./run-service.ts";
 export { Secret } from "./secret.ts";
 export type { SpanAttributes, Tracing } from "./tracing.ts";

@@ -9,6 +9,7 @@ import { httpServer } from "./http-server.ts";
 import { aborted, runTasks } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import { onProcessEvents } from "./process-events.ts";
+import { giveBackStartupGarbage } from "./startup-garbage.ts";
 
 export interface ServiceOptions {
   readonly name: string;
@@ -53,6 +54,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const adminWork = runTasks([adminServer(options, health)], stopAdmin, logger);
   adminWork.ended.catch(onFault); // it could not listen
   logger.info({ [fields.component]: options.components.map((component) => component.name) }, "service started");
+  giveBackStartupGarbage();
   try {
     await Promise.race([
       aborted(request.signal),

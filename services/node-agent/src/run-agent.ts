@@ -5,6 +5,7 @@ import {
   createLogger,
   exitCodes,
   fields,
+  giveBackStartupGarbage,
   type Logger,
   MeshError,
   runTasks,
@@ -55,6 +56,7 @@ async function runUntilStopped(
   const work = runTasks([...components, ...sockets], stop, logger);
   work.ended.catch(onFault);
   logger.info({ [fields.component]: components.map((component) => component.name) }, "service started");
+  giveBackStartupGarbage();
   await aborted(stop.signal);
   health.startDraining();
   logger.info({ [fields.reason]: fault === undefined ? "requested" : "failure" }, "service stopping");
