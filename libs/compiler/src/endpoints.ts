@@ -4,6 +4,8 @@ import type { Workload } from "@lateen/model";
 import { usableAddresses } from "./addressing.ts";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
 import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
+import { acrossNetworks } from "./networks/across.ts";
+import type { NetworkIndex } from "./networks/index-networks.ts";
 import { serviceKey } from "./index/service-record.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import type { ProxyScope } from "./scope.ts";
@@ -25,6 +27,7 @@ export function endpointsKey({ families, vantage }: ProxyScope): string {
 interface Remembered {
   readonly policies: MeshSnapshot["peerAuthentications"];
   readonly service: ServiceRecord | undefined;
+  readonly networks: NetworkIndex;
   readonly sets: Map<string, ir.EndpointSet>;
   /** As `sets`, for queries met before, by `endpointsKey`. */
   readonly byQuery: Map<string, WeakMap<ir.EndpointQuery, ir.EndpointSet>>;
@@ -40,22 +43,27 @@ const remembered = new WeakMap<EndpointGroup, Remembered>();
 export function compileEndpoints(snapshot: MeshSnapshot, scope: ProxyScope, query: ir.EndpointQuery): ir.EndpointSet {
   const group = snapshot.endpoints.groups.get(serviceKey(query.namespace, query.cluster.host));
   if (group === undefined) return { cluster: query.cluster, localities: [] };
-  const service = snapshot.services.byKey.get(group.key);
-  let memory = remembered.get(group);
-  if (memory === undefined || memory.policies !== snapshot.peerAuthentications || memory.service !== service) {
-    memory = { policies: snapshot.peerAuthentications, service, sets: new Map(), byQuery: new Map() };
-    remembered.set(group, memory);
-  }
+  const memory = memoryOf(snapshot, group);
   const asked = endpointsKey(scope);
   const known = memory.byQuery.get(asked)?.get(query);
   if (known !== undefined) return known;
   // Only a query that asks for it depends on where the proxy is.
-  const key = `${query.spread === undefined ? scope.families : asked} ${JSON.stringify(query)}`;
+  const anywhere = query.spread === undefined && !snapshot.networks.divided;
+  const key = `${anywhere ? scope.families : asked} ${JSON.stringify(query)}`;
   const set = memory.sets.get(key) ?? endpointSet(snapshot, group, { query, scope });
   memory.sets.set(key, set);
   const byQuery = memory.byQuery.get(asked) ?? new WeakMap<ir.EndpointQuery, ir.EndpointSet>();
   memory.byQuery.set(asked, byQuery.set(query, set));
   return set;
+}
+
+function memoryOf({ services, peerAuthentications, networks }: MeshSnapshot, group: EndpointGroup): Remembered {
+  const service = services.byKey.get(group.key);
+  const known = remembered.get(group);
+  if (known?.policies === peerAuthentications && known.service === service && known.networks === networks) return known;
+  const memory = { policies: peerAuthentications, service, networks, sets: new Map(), byQuery: new Map() };
+  remembered.set(group, memory);
+  return memory;
 }
 
 function endpointSet(
@@ -76,7 +84,12 @@ function endpointSet(
     if (query.onlyMutualTls && !endpoint.mutualTls) continue;
     members.push({ record, endpoint });
   }
-  return { cluster: query.cluster, localities: localitiesOf(inPlaces(members), query.spread, scope.vantage) };
+  const { networks } = snapshot;
+  const { vantage = {} } = scope;
+  const reached = networks.divided
+    ? acrossNetworks(members, { networks, vantage, stays: query.stays === true })
+    : members;
+  return { cluster: query.cluster, localities: localitiesOf(inPlaces(reached), query.spread, vantage) };
 }
 
 /** Names are for clusters that resolve them. */

@@ -60,6 +60,8 @@ export interface ProxyScope {
   readonly gateways: readonly string[];
   /** Where it is, as far as any endpoints are chosen by that. */
   readonly vantage?: Vantage;
+  /** Some networks are reached through gateways. */
+  readonly dividedNetworks?: true;
   /** The Sidecar it is under, as `Sidecar/namespace/name`. */
   readonly sidecar?: string;
   /** TrafficExtensions and WasmPlugins in the order in which they run, as `Kind/namespace/name`; absent without any. */
@@ -76,7 +78,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
   const labels = { ...node.labels, ...workload?.labels };
   const sidecar = node.type === "sidecar" ? snapshot.sidecars.select(node.namespace, labels) : undefined;
-  const vantage = vantageOf(snapshot.vantage, node, workload);
+  const vantage = vantageOf(snapshot, node, workload);
   const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key) || matters(node, key));
   const serves = servedPorts(snapshot, node, labels, workload?.ports ?? {});
   const ownAddress = node.dataPlane === "grpc" ? serves.length > 0 : node.interception === "none";
@@ -105,6 +107,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
             .sort()
         : [],
     ...(vantage === undefined ? {} : { vantage }),
+    ...(snapshot.networks.divided ? { dividedNetworks: true } : {}),
     ...(sidecar === undefined ? {} : { sidecar: formatRef(sidecar.origin) }),
     ...selectedExtensions(snapshot, node, labels),
     ...selectedPatches(snapshot, node, labels),

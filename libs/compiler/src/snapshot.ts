@@ -25,6 +25,7 @@ import type {
   EnvoyFilter,
   Gateway,
   MeshConfig,
+  MeshNetworks,
   PeerAuthentication,
   RateLimit,
   ServiceEntry,
@@ -37,6 +38,8 @@ import type {
 } from "./istio.ts";
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
+import { indexNetworks } from "./networks/index-networks.ts";
+import type { NetworkIndex } from "./networks/index-networks.ts";
 import { vantageKeys } from "./spread/vantage.ts";
 import type { VantageKeys } from "./spread/vantage.ts";
 import { createViews } from "./view/caller-view.ts";
@@ -75,6 +78,7 @@ export interface ConfigIndexes {
   readonly labelKeys: ReadonlySet<string>;
   /** What about a proxy's place may matter to its endpoints. */
   readonly vantage: VantageKeys;
+  readonly networks: NetworkIndex;
 }
 
 /** An immutable, indexed view of the mesh. */
@@ -145,7 +149,7 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
   const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters, extensions } = from;
-  const { findings, labelKeys, vantage } = from;
+  const { findings, labelKeys, vantage, networks } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
@@ -160,6 +164,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     findings,
     labelKeys,
     vantage,
+    networks,
   };
 }
 
@@ -177,6 +182,7 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
   const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
   const rules = of<VirtualService>("VirtualService");
   const virtualServices = kept.virtualServices(settings, rules);
+  const networks = indexNetworks(of<MeshNetworks>("MeshNetworks"), state.services);
   const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
   const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings);
   return {
@@ -192,7 +198,8 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     extensions: kept.extensions(settings, of<TrafficExtension>("TrafficExtension"))(of<WasmPlugin>("WasmPlugin")),
     envoyFilters: kept.envoyFilters(settings, of<EnvoyFilter>("EnvoyFilter")),
     virtualServices,
-    findings: [services, destinationRules, sidecars, virtualServices].flatMap((index) => index.findings),
+    networks,
+    findings: [services, destinationRules, sidecars, virtualServices, networks].flatMap((index) => index.findings),
     vantage: vantageKeys(settings, of<DestinationRule>("DestinationRule"), services.all),
     labelKeys: new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),
   };

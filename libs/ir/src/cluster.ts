@@ -79,6 +79,8 @@ export interface EndpointQuery {
   /** Leaves out endpoints that do not speak mutual TLS. */
   readonly onlyMutualTls?: true;
   readonly spread?: Spread;
+  /** Connections are no mutual TLS of the mesh, so gateways between networks cannot pass them on. */
+  readonly stays?: true;
 }
 
 /** How endpoints are told apart by where they are, seen from the proxy. Places are `region/zone/subzone`. */

@@ -45,3 +45,37 @@ export function parseCidr(text: string): Cidr | undefined {
   const length = Number(digits);
   return /^\d{1,3}$/.test(digits) && length <= full ? { address, length } : undefined;
 }
+
+/** Whether `address` is in the range; never for one of the other family. */
+export function cidrContains({ address: base, length }: Cidr, address: string): boolean {
+  const width = isIpv4(base) ? 32 : 128;
+  const [first, second] = [bitsOf(base), bitsOf(address)];
+  if (first === undefined || second === undefined || isIpv4(base) !== isIpv4(address)) return false;
+  const rest = BigInt(width - length);
+  return first >> rest === second >> rest;
+}
+
+/** Whether some address is in both. */
+export function cidrsOverlap(left: Cidr, right: Cidr): boolean {
+  return left.length < right.length ? cidrContains(left, right.address) : cidrContains(right, left.address);
+}
+
+/** The address as a number; undefined when it is none. */
+function bitsOf(address: string): bigint | undefined {
+  if (isIpv4(address)) return address.split(".").reduce((bits, part) => bits * 256n + BigInt(part), 0n);
+  if (!isIpv6(address)) return undefined;
+  const embedded = /[\d.]+\.\d+$/.exec(address)?.[0];
+  const written =
+    embedded === undefined
+      ? address
+      : `${address.slice(0, -embedded.length)}${hex(bitsOf(embedded) ?? 0n, 16n)}:${hex(bitsOf(embedded) ?? 0n, 0n)}`;
+  const [head = "", tail] = written.split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array<string>(8 - before.length - after.length).fill("0");
+  return [...before, ...zeros, ...after].reduce((bits, group) => bits * 65_536n + BigInt(`0x${group}`), 0n);
+}
+
+function hex(bits: bigint, shift: bigint): string {
+  return ((bits >> shift) & 0xffffn).toString(16);
+}

@@ -7,7 +7,7 @@
  * Next: `libs/api` (how configuration becomes these), `libs/compiler` (what is decided from them).
  */
 export type { Cidr } from "./address.ts";
-export { isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
+export { cidrContains, cidrsOverlap, isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
 export { giveAddresses, isGivenAddress } from "./given-addresses.ts";
 export { grpcStatusNames } from "./grpc-status.ts";
 export {

@@ -14,6 +14,8 @@ export interface ApplicationSpec {
   readonly host?: string;
   readonly exportTo?: readonly string[];
   readonly annotations?: Labels;
+  readonly labels?: Labels;
+  readonly externalAddresses?: readonly string[];
   readonly externalName?: string;
   readonly ports: readonly {
     readonly name?: string;
@@ -64,7 +66,8 @@ export function application(spec: ApplicationSpec): Application {
       targetPort: port.targetPort ?? port.number,
       targetPortName: "",
     })),
-    labels: {},
+    labels: spec.labels ?? {},
+    ...(spec.externalAddresses === undefined ? {} : { externalAddresses: spec.externalAddresses }),
     annotations: spec.annotations ?? {},
     selector: spec.externalName === undefined ? { app: name } : {},
     createdAtMs: spec.createdAtMs ?? 0,

@@ -13,6 +13,7 @@ import { destinationRuleRows } from "./destination-rule.rows.ts";
 import { loadBalancingRows } from "./load-balancing.rows.ts";
 import { localityRows } from "./locality.rows.ts";
 import { meshTlsRows } from "./mesh-tls.rows.ts";
+import { networkRows } from "./networks.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
 import { capturedServiceRows } from "./services-captured.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
@@ -39,6 +40,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "load-balancing": loadBalancingRows,
   locality: localityRows,
   "mesh-tls": meshTlsRows,
+  networks: networkRows,
   "outlier-detection": outlierDetectionRows,
   proxies: proxiesRows,
   "traffic-extension": trafficExtensionRows,

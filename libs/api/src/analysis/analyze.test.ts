@@ -171,6 +171,11 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
     `${head("Sidecar", "a")}spec: {workloadSelector: {labels: {app: none}}, egress: [{hosts: ["*/*"]}]}\n`,
     /^warning IST0127 a /,
   ],
+  [
+    "a network of nothing",
+    "apiVersion: mesh.istio.io/v1alpha1\nkind: MeshNetworks\nmetadata: {name: a, namespace: istio-system}\nspec: {networks: {east: {endpoints: [{fromRegistry: elsewhere}, {fromRegistry: Kubernetes}]}}}\n",
+    /^error IST0126 a .*elsewhere.*Kubernetes/,
+  ],
   ["a rule for no host", `${head("DestinationRule", "a")}spec: {host: nowhere}\n`, /^warning IST0174 a /],
   [
     "a subset of nobody",

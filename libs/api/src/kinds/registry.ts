@@ -5,6 +5,7 @@ import { destinationRule } from "./destination-rule.ts";
 import { envoyFilter } from "./envoy-filter.ts";
 import { gateway } from "./gateway.ts";
 import { meshConfig } from "./mesh-config.ts";
+import { meshNetworks } from "./mesh-networks.ts";
 import { unbuiltKinds } from "./not-built.ts";
 import { peerAuthentication } from "./peer-authentication.ts";
 import { proxyConfig } from "./proxy-config.ts";
@@ -36,6 +37,7 @@ export const kinds: readonly KindDefinition[] = [
   trafficExtension,
   rateLimit,
   meshConfig,
+  meshNetworks,
 ];
 
 /** What an `apiVersion` and `kind` name. */

@@ -14,6 +14,7 @@ export function decodeSpec(kind: string, spec: string): DecodeResult {
   const groups: Record<string, string> = {
     PeerAuthentication: "security.istio.io/v1",
     AuthorizationPolicy: "security.istio.io/v1",
+    MeshNetworks: "mesh.istio.io/v1alpha1",
     Telemetry: "telemetry.istio.io/v1",
     RateLimit: "policy.lateen.dev/v1alpha1",
     EnvoyFilter: "networking.istio.io/v1alpha3",

@@ -42,11 +42,16 @@ function sniCluster(cluster: ir.Cluster, { host, port, subset }: ir.OutboundClus
   const { discovery } = cluster;
   const secured: ir.Discovery =
     discovery.kind === "endpoints"
-      ? { kind: "endpoints", query: { ...discovery.query, cluster: ref, onlyMutualTls: true } }
+      ? { kind: "endpoints", query: { ...withoutStay(discovery.query), cluster: ref, onlyMutualTls: true } }
       : discovery.kind === "dns" || discovery.kind === "static"
         ? { ...discovery, localities: discovery.localities.flatMap(withMutualTls) }
         : discovery;
   return { ...cluster, ref, discovery: secured, http: { protocol: "tcp" }, tls: { mode: "none" } };
+}
+
+/** What passes through is the callers' mutual TLS, whatever this proxy would speak itself. */
+function withoutStay({ stays: _own, ...query }: ir.EndpointQuery): ir.EndpointQuery {
+  return query;
 }
 
 function withMutualTls(locality: ir.FixedLocality): readonly ir.FixedLocality[] {
@@ -83,10 +88,11 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   const owner = policy?.origin ?? service.origin;
   const places = localityPolicy(settings, asked, service.preference);
   const question = { ...destination, cluster: ref, places, passthrough: isPassthrough(loadBalancer) };
-  const discovery = discoveryOf(context, question);
+  const found = discoveryOf(context, question);
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
-  const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery };
+  const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery: found };
   const tls = upstreamTls(context, security);
+  const discovery = withinReach(context, found, tls);
   return {
     ref,
     discovery,
@@ -104,6 +110,13 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     ...(subset === undefined ? {} : { subset: subset.name }),
     origin: formatRef(owner),
   };
+}
+
+/** Gateways between networks tell connections apart by the server name of the mesh's mutual TLS. */
+function withinReach(context: Context, discovery: ir.Discovery, tls: ir.UpstreamTls): ir.Discovery {
+  if (discovery.kind !== "endpoints" || !context.scope.dividedNetworks) return discovery;
+  const crosses = tls.mode === "workload-identity" && typeof tls.sni !== "string";
+  return crosses ? discovery : { ...discovery, query: { ...discovery.query, stays: true } };
 }
 
 const byUtilization = "envoy.load_balancing_policies.client_side_weighted_round_robin";

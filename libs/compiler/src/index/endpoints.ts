@@ -21,6 +21,9 @@ export interface EndpointRecord {
   readonly locality: Locality;
   readonly serviceAccount: string;
   readonly namespace: string;
+  readonly registry: string;
+  /** As it says itself; empty where its address or registry tells. */
+  readonly network: string;
   readonly mutualTls: boolean;
   readonly workload?: Workload;
   /** What `portFor` knows besides the service's own ports. */
@@ -270,6 +273,8 @@ function recordOfSliceEndpoint(
     locality: workload?.locality ?? { region: "", zone: endpoint.zone, subzone: "" },
     serviceAccount: workload?.serviceAccount ?? "",
     namespace: workload?.namespace ?? slice.namespace,
+    registry: slice.registry,
+    network: workload?.network ?? "",
     mutualTls: workload?.mutualTls ?? false,
     ...(workload === undefined ? {} : { workload }),
     ports: slice.ports,
@@ -291,6 +296,8 @@ function recordOfWorkload(workload: Workload, service: ServiceRecord | undefined
     locality: workload.locality,
     serviceAccount: workload.serviceAccount,
     namespace: workload.namespace,
+    registry: workload.registry,
+    network: workload.network,
     mutualTls: workload.mutualTls,
     workload,
     ports: workload.ports,
@@ -317,6 +324,8 @@ function recordOfEntryEndpoint(endpoint: EntryEndpoint, namespace: string, workl
     locality: localityOf(endpoint.locality),
     serviceAccount: endpoint.serviceAccount || (workload?.serviceAccount ?? ""),
     namespace,
+    registry: workload?.registry ?? "",
+    network: endpoint.network || (workload?.network ?? ""),
     mutualTls:
       speaksMutualTls(endpoint.labels, endpoint.serviceAccount) ||
       (endpoint.labels["security.istio.io/tlsMode"] === undefined && (workload?.mutualTls ?? false)),

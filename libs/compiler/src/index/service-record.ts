@@ -60,6 +60,7 @@ export interface EntryEndpoint {
   readonly locality: string;
   readonly weight: number;
   readonly serviceAccount: string;
+  readonly network: string;
 }
 
 export function serviceKey(namespace: string, host: string): string {
@@ -90,7 +91,17 @@ function serviceRecord(service: Service): ServiceRecord {
     entryEndpoints:
       service.externalName === ""
         ? []
-        : [{ address: service.externalName, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }],
+        : [
+            {
+              address: service.externalName,
+              ports: {},
+              labels: {},
+              locality: "",
+              weight: 0,
+              serviceAccount: "",
+              network: "",
+            },
+          ],
     subjectAltNames: [],
     exportTo: service.exportTo,
     createdAtMs: service.createdAtMs,
@@ -134,7 +145,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       // A DNS entry without endpoints resolves its own host.
       entryEndpoints:
         endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
-          ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "" }]
+          ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "", network: "" }]
           : endpoints,
       subjectAltNames: [...spec.subjectAltNames].sort(),
       exportTo: spec.exportTo,
@@ -179,13 +190,14 @@ function resolutionOf(spec: ServiceEntry): Resolution {
 
 function entryEndpoints(spec: ServiceEntry): readonly EntryEndpoint[] {
   return spec.endpoints
-    .map(({ address, ports, labels, locality, weight, serviceAccount }) => ({
+    .map(({ address, ports, labels, locality, weight, serviceAccount, network }) => ({
       address,
       ports,
       labels,
       locality,
       weight,
       serviceAccount,
+      network: network || (labels["topology.istio.io/network"] ?? ""),
     }))
     .sort(
       (left, right) =>

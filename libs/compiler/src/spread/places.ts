@@ -10,7 +10,10 @@ import type { Vantage } from "./vantage.ts";
 
 /** Endpoints by locality, localities sorted. */
 export function inPlaces<Endpoint>(
-  members: readonly { readonly record: EndpointRecord; readonly endpoint: Endpoint }[],
+  members: readonly {
+    readonly record: Pick<EndpointRecord, "labels" | "locality" | "network" | "workload">;
+    readonly endpoint: Endpoint;
+  }[],
 ): readonly Placed<Endpoint>[] {
   const places = new Map<string, Placed<Endpoint> & { endpoints: Endpoint[]; labels: Labels[] }>();
   for (const { record, endpoint } of members) {

@@ -5,7 +5,9 @@ import { nowhere } from "../index/locality.ts";
 import type { ServiceRecord } from "../index/service-record.ts";
 import type { DestinationRule, LoadBalancer, Outliers } from "../istio.ts";
 import type { MeshObject } from "@lateen/model";
+import type { NetworkIndex } from "../networks/index-networks.ts";
 import type { MeshSettings } from "../settings.ts";
+import type { MeshSnapshot } from "../snapshot.ts";
 import { localityPolicy } from "./setting.ts";
 
 /** Where a proxy is, as far as that matters to its endpoints; plain JSON. Proxies of one place share their endpoints. */
@@ -13,6 +15,10 @@ export interface Vantage {
   readonly locality?: Locality;
   /** Labels that endpoints are compared by, topology's among them. */
   readonly labels?: Labels;
+  /** Empty: reaches all. */
+  readonly network?: string;
+  /** The only networks whose endpoints it wants. */
+  readonly networkView?: readonly string[];
 }
 
 /** What about a proxy's place may matter, in the whole mesh. */
@@ -70,14 +76,36 @@ function askedBy({ spec }: MeshObject<DestinationRule>): readonly Asked[] {
 }
 
 /** Undefined where nothing about the place matters. */
-export function vantageOf(keys: VantageKeys, node: ProxyNode, workload: Workload | undefined): Vantage | undefined {
-  if (!keys.locality && keys.labels.size === 0) return undefined;
+export function vantageOf(
+  { vantage: keys, networks }: Pick<MeshSnapshot, "vantage" | "networks">,
+  node: ProxyNode,
+  workload: Workload | undefined,
+): Vantage | undefined {
+  if (!keys.locality && keys.labels.size === 0 && !networks.divided) return undefined;
   const locality = localityAt(node, workload);
-  const labels = { ...node.labels, ...workload?.labels, ...topology(placeOf(node, workload, locality)) };
+  const inside = inNetworks(networks, node, workload);
+  const place = placeOf(node, workload, { locality, network: inside.network });
+  const labels = { ...node.labels, ...workload?.labels, ...topology(place) };
   const compared = Object.entries(labels).filter(([name]) => keys.labels.has(name));
   return {
+    ...(networks.divided ? inside : {}),
     ...(keys.locality ? { locality } : {}),
     ...(keys.labels.size === 0 ? {} : { labels: sortedRecord(Object.fromEntries(compared)) }),
+  };
+}
+
+function inNetworks(
+  networks: NetworkIndex,
+  node: ProxyNode,
+  workload: Workload | undefined,
+): { readonly network: string; readonly networkView?: readonly string[] } {
+  const own = node.network || (workload?.network ?? "");
+  const [address = ""] = node.addresses;
+  const owners = [node.cluster, workload?.registry ?? "", workload?.cluster ?? ""].filter((owner) => owner !== "");
+  const view = (node.metadata["REQUESTED_NETWORK_VIEW"] ?? "").split(",").filter((network) => network !== "");
+  return {
+    network: own || networks.networkAt(address, owners),
+    ...(view.length === 0 ? {} : { networkView: view }),
   };
 }
 
@@ -94,18 +122,22 @@ interface Place {
   readonly machine: string;
 }
 
-function placeOf(node: ProxyNode, workload: Workload | undefined, locality: Locality): Place {
+function placeOf(node: ProxyNode, workload: Workload | undefined, where: Pick<Place, "locality" | "network">): Place {
   return {
-    locality,
-    network: node.network || (workload?.network ?? ""),
+    ...where,
     cluster: node.cluster || (workload?.cluster ?? ""),
     machine: workload?.node || (node.metadata["NODE_NAME"] ?? ""),
   };
 }
 
 /** An endpoint's labels, as `failoverPriority` compares them. */
-export function comparedLabels({ labels, locality, workload }: EndpointRecord): Labels {
-  const { network = "", cluster = "", node: machine = "" } = workload ?? {};
+export function comparedLabels({
+  labels,
+  locality,
+  network,
+  workload,
+}: Pick<EndpointRecord, "labels" | "locality" | "network" | "workload">): Labels {
+  const { cluster = "", node: machine = "" } = workload ?? {};
   return { ...labels, ...topology({ locality, network, cluster, machine }) };
 }
 

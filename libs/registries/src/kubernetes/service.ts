@@ -37,6 +37,7 @@ export function convertService(
     selector: spec.labels("selector"),
     createdAtMs,
     externalName,
+    ...externalAddresses(spec, root),
     headless: !external && spec.string("clusterIP") === "None",
     ...(spec.boolean("publishNotReadyAddresses") === true ? { publishNotReady: true as const } : {}),
     exportTo: (annotations[exportToAnnotation] ?? "")
@@ -45,6 +46,13 @@ export function convertService(
       .filter((each) => each !== ""),
     origin: { kind: "Service", namespace, name, ...place },
   });
+}
+
+/** Where a load balancer was given to it, and addresses that lead to the cluster's nodes. */
+function externalAddresses(spec: Reader, root: Reader): Pick<Service, "externalAddresses"> {
+  const ingress = root.object("status").object("loadBalancer").objects("ingress");
+  const found = [...ingress.map((each) => each.string("ip")), ...spec.strings("externalIPs")].filter((ip) => ip !== "");
+  return found.length === 0 ? {} : { externalAddresses: [...new Set(found)].sort() };
 }
 
 /** What the spec says counts more than Istio's annotation for the same. */

@@ -25,11 +25,23 @@ const protocols: ReadonlySet<string> = new Set<Protocol>([
 
 /** Equal services give equal entries: maps are sorted where they are made. */
 export function serviceToEntry(service: Service): Entry {
-  const { origin, createdAtMs, addresses, exportTo, ports, labels, annotations, selector, ...plain } = service;
+  const {
+    origin,
+    createdAtMs,
+    addresses,
+    externalAddresses = [],
+    exportTo,
+    ports,
+    labels,
+    annotations,
+    ...rest
+  } = service;
+  const { selector, ...plain } = rest;
   const value = {
     ...plain,
     createdAtMs: BigInt(createdAtMs),
     addresses: [...addresses],
+    externalAddresses: [...externalAddresses],
     exportTo: [...exportTo],
     ports: ports.map((port) => ({ ...port })),
     labels: { ...labels },
@@ -50,6 +62,7 @@ export function serviceFromEntry(entry: Entry): Service | undefined {
     ports,
     createdAtMs,
     publishNotReady,
+    externalAddresses,
     ...plain
   }: StoredService = entry.value.value;
   const file = origin?.file ?? "";
@@ -58,6 +71,7 @@ export function serviceFromEntry(entry: Entry): Service | undefined {
     ...plain,
     createdAtMs: Number(createdAtMs),
     ...(publishNotReady ? { publishNotReady } : {}),
+    ...(externalAddresses.length > 0 ? { externalAddresses } : {}),
     ports: ports.map(({ name, number, protocol, targetPort, targetPortName }) => ({
       name,
       number,

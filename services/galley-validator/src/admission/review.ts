@@ -1,5 +1,5 @@
-import { decodeMeshConfigMap, decodeObject, isMeshConfigMap, resolveKind } from "@lateen/api";
-import type { DecodeResult } from "@lateen/api";
+import { decodeMeshConfigMap, decodeMeshNetworksMap, decodeObject, isMeshConfigMap, resolveKind } from "@lateen/api";
+import type { DecodeContext, DecodeResult } from "@lateen/api";
 import type { Violation } from "@lateen/model";
 import { isDeepStrictEqual } from "node:util";
 
@@ -88,10 +88,19 @@ export function review(request: AdmissionRequest, rootNamespace: string): Verdic
 function judge({ object, namespace, name, kind }: AdmissionRequest, rootNamespace: string): DecodeResult | undefined {
   const origin = { kind: kind.kind, namespace, name };
   if (kind.kind === "ConfigMap")
-    return isMeshConfigMap(object, rootNamespace) ? decodeMeshConfigMap(object, { origin }) : undefined;
+    return isMeshConfigMap(object, rootNamespace) ? judgeMesh(object, { origin }) : undefined;
   const apiVersion = kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
   if (resolveKind(apiVersion, kind.kind).is === "foreign") return undefined;
   return decodeObject(withName(object, name), { origin, defaultNamespace: namespace || "default" });
+}
+
+/** Both parts of the mesh's ConfigMap. */
+function judgeMesh(object: unknown, context: DecodeContext): DecodeResult {
+  const mesh = decodeMeshConfigMap(object, context);
+  const networks = decodeMeshNetworksMap(object, context);
+  if (networks === undefined) return mesh;
+  const said = [mesh, networks].flatMap((result) => (result.ok ? result.warnings : result.violations));
+  return mesh.ok && networks.ok ? { ...mesh, warnings: said } : { ok: false, violations: said };
 }
 
 /** An object with `generateName` has no name yet. */

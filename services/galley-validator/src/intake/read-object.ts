@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   decodeMeshConfigMap,
+  decodeMeshNetworksMap,
   decodeObject,
   formatPath,
   isMeshConfigMap,
@@ -44,15 +45,21 @@ export function readObject(object: RawObject, options: IntakeOptions): Intake {
   if (apiVersion === undefined && kind === undefined) return notAnObject(object);
   if (apiVersion === undefined || kind === undefined) return unreadable(decodeObject(object.raw, object));
   if (isMeshConfigMap(object.raw, options.rootNamespace)) {
-    return fromDecode(
-      decodeMeshConfigMap(object.raw, object),
-      keys.config("MeshConfig", options.rootNamespace, "istio"),
-      object.origin,
-    );
+    return fromMeshConfigMap(object, options);
   }
   const conversion = conversions[`${apiVersion}/${kind}`];
   if (conversion) return conversion(object, nameOf(metadata, object.origin, options), options);
   return readConfig(object, apiVersion, kind, metadata, options);
+}
+
+/** One ConfigMap, two objects: what the mesh is like, and its networks where it says any. */
+function fromMeshConfigMap(object: RawObject, { rootNamespace }: IntakeOptions): Intake {
+  const { raw, origin } = object;
+  const mesh = fromDecode(decodeMeshConfigMap(raw, object), keys.config("MeshConfig", rootNamespace, "istio"), origin);
+  const networks = decodeMeshNetworksMap(raw, object);
+  if (networks === undefined) return mesh;
+  const { claims } = fromDecode(networks, keys.config("MeshNetworks", rootNamespace, "istio"), origin);
+  return { ...mesh, claims: [...mesh.claims, ...claims] };
 }
 
 function readConfig(

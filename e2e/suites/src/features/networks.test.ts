@@ -1,0 +1,4 @@
+import { featureSuite } from "./feature-suite.ts";
+import { networkRows, networksMesh } from "./networks.rows.ts";
+
+featureSuite("Networks", networksMesh, networkRows);
