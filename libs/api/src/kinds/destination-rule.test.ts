@@ -90,6 +90,7 @@ subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simpl
     "localities in two ways, zones by label",
     "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}, zoneAwareLbSetting: {failoverPriority: [topology.kubernetes.io/zone], minClusterSize: 0}}}",
     "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting conflict",
+    "warning spec.trafficPolicy.loadBalancer.zoneAwareLbSetting partly-built",
     "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.failoverPriority[0] conflict",
     "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.minClusterSize range",
   ],

@@ -111,6 +111,8 @@ const zoneLabels: readonly string[] = [
 
 export function checkZoneAware(setting: ZoneAwareLoadBalancerSetting | undefined, at: Cursor): void {
   if (!setting) return;
+  if (setting.enabled !== false)
+    at.warning("partly-built", "keeps requests in the caller's region; zones inside it are not told apart yet");
   checkFailovers(setting.failover as unknown as Failovers, at.at("failover"));
   checkPriorityLabels(setting.failoverPriority, at.at("failoverPriority"));
   for (const [index, label] of setting.failoverPriority.entries())
