@@ -36,7 +36,8 @@ export async function goldenResources(scenario: Case, credentials: Credentials):
     ),
   );
   const all = golden.flatMap((file) => file?.resources ?? []);
-  const served = all.map((resource) => withFiles(withoutBinding(resource), credentials));
+  const run = `${process.pid}-${++runs}`;
+  const served = all.map((resource) => withOwnSockets(withFiles(withoutBinding(resource), credentials), run));
   const secrets = secretsOf(served, credentials.certificate);
   const text = JSON.stringify(served);
   const types = new Set(
@@ -61,6 +62,13 @@ function withoutBinding(resource: JsonObject): JsonObject {
   if (!String(resource["@type"]).endsWith(".Listener")) return resource;
   const { transparent: _socketOption, ...listener } = resource;
   return { ...listener, bind_to_port: false };
+}
+
+let runs = 0;
+
+/** Abstract sockets are one name space for the whole machine, and several Envoys are served the same case at once. */
+function withOwnSockets(resource: JsonObject, run: string): JsonObject {
+  return JSON.parse(JSON.stringify(resource).replace(/("path":"@[^"]*)"/g, `$1-${run}"`)) as JsonObject;
 }
 
 function withFiles(resource: JsonObject, { files }: Credentials): JsonObject {
