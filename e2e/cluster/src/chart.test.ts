@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { before, describe, test } from "node:test";
 import { repository } from "@lateen/e2e-harness";
+import { readerPermissions } from "@lateen/mesh-store";
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "./cluster.ts";
 import { lintChart, renderChart } from "./release.ts";
@@ -13,6 +14,7 @@ const hasHelm = spawnSync("helm", ["version", "--short"]).status === 0;
 interface Container {
   readonly name: string;
   readonly image: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly resources?: { readonly requests?: object; readonly limits?: object };
   readonly securityContext?: Readonly<Record<string, unknown>>;
   readonly livenessProbe?: object;
@@ -129,12 +131,25 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
     }
   });
 
-  test("each NATS user may write just its keys", () => {
+  test("replicas of pilot hand proxies over at the rate that is asked for", async () => {
+    const rateOf = (rendered: readonly KubeObject[]) => {
+      const pilot = rendered.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "lateen-pilot");
+      assert.ok(pilot);
+      return templateOf(pilot).spec.containers[0]?.env?.find(({ name }) => name === "HAND_OFF_PER_SECOND")?.value;
+    };
+    assert.equal(rateOf(objects), "10");
+    assert.equal(rateOf(await render("--set", "pilot.handOffPerSecond=0")), "0");
+    assert.equal(rateOf(await render("--set", "pilot.handOffPerSecond=2500")), "2500");
+  });
+
+  test("each NATS user may write just its keys, and read them all", () => {
     const [config] = ofKind("ConfigMap").filter(({ metadata }) => metadata.name === "lateen-nats");
     const text = (config?.["data"] as Record<string, string> | undefined)?.["nats.conf"] ?? "";
     const users = [...text.matchAll(/user: (\S+)[^}]*?publish: (\[.*\])/g)].map(
       ([, user = "", subjects = "[]"]) => [user, JSON.parse(subjects) as string[]] as const,
     );
+    for (const [user, subjects] of users)
+      for (const subject of readerPermissions("mesh")) assert.ok(subjects.includes(subject), `${user} ${subject}`);
     const writers = (prefix: string) =>
       users
         .filter(([, subjects]) => subjects.some((subject) => subject.startsWith(`$KV.mesh.${prefix}`)))
@@ -146,6 +161,8 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
     for (const prefix of ["config", "service", "endpoint", "workload"])
       assert.deepEqual(writers(prefix), ["galley-validator"]);
     assert.deepEqual(writers("trust"), ["citadel"]);
+    assert.deepEqual(writers("status.pilot"), ["pilot"]);
+    assert.deepEqual(writers("registration"), ["galley-validator", "pilot"]);
     assert.match(text, /max_payload: 8MB/);
   });
 
@@ -177,6 +194,7 @@ describe("the chart", { skip: hasHelm ? false : "helm is not installed" }, () =>
     ["an unknown service", "pilots.replicas=3", /pilots.*not allowed/],
     ["a text for a number", "pilot.replicas=many", /\/pilot\/replicas.*want integer/],
     ["too few replicas", "citadel.replicas=0", /\/citadel\/replicas/],
+    ["a rate below none", "pilot.handOffPerSecond=-1", /\/pilot\/handOffPerSecond/],
     ["an unknown choice", "injector.failurePolicy=Maybe", /\/injector\/failurePolicy.*'Fail', 'Ignore'/],
     ["no URL", "nats.url=localhost", /\/nats\/url/],
     ["a port out of range", "gateways.ingress.service.ports[0].port=99999", /port.*65,?535/],
