@@ -183,6 +183,56 @@ export const envoyFilterListenerRows: readonly Feature[] = [
       assert.equal(await talkOwn(row, "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nhello"), "reviews-v1:hello"),
   },
   {
+    name: "a listener filter is removed by its name, and another is not",
+    fields: [`${patches}.match.listener.listenerFilter`],
+    service: false,
+    manifests: (row) => {
+      const typed_config = { "@type": `${types}/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol` };
+      const value = { name: "envoy.filters.listener.proxy_protocol", typed_config };
+      const patched = (index: number, patch: object, more: object = {}): object => ({
+        applyTo: "LISTENER_FILTER",
+        match: { context: "SIDECAR_OUTBOUND", listener: { portNumber: row.ports(index), ...more } },
+        patch,
+      });
+      const insert = { operation: "INSERT_FIRST", value };
+      const remove = { operation: "REMOVE" };
+      return [
+        ...ownService(row, "tcp"),
+        ...row.service({
+          ...{ suffix: "kept", port: row.ports(1), portName: "tcp", clusterIp: row.address(8) },
+          to: [row.workload("reviews", "v1")],
+        }),
+        envoyFilter(row, [
+          patched(0, insert),
+          patched(1, insert),
+          patched(0, remove, { listenerFilter: value.name }),
+          patched(1, remove, { listenerFilter: "envoy.filters.listener.other" }),
+        ]),
+      ];
+    },
+    check: async (row) => {
+      const kept = {
+        address: row.address(8),
+        port: row.ports(1),
+        payload: "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nhello",
+      };
+      assert.equal(await talkOwn(row), "reviews-v1:hello");
+      assert.equal(await row.talk(kept), "reviews-v1:hello");
+    },
+  },
+  {
+    name: "a listener's port name is warned of and picks nothing",
+    fields: [`${patches}.match.listener.portName`],
+    service: false,
+    complains: /portName.*portNumber/,
+    manifests: (row) => {
+      const match = { context: "SIDECAR_OUTBOUND", listener: { portNumber: row.ports(0), portName: "of-nobody" } };
+      const patch = { operation: "INSERT_FIRST", value: marker("whatever-its-name") };
+      return [...ownService(row), envoyFilter(row, [{ applyTo: "HTTP_FILTER", match, patch }])];
+    },
+    check: async (row) => assert.equal((await askOwn(row)).headers["x-row"], "whatever-its-name"),
+  },
+  {
     name: "a listener is added on a free port",
     fields: [`${patches}.applyTo`],
     service: false,

@@ -1,4 +1,5 @@
 import { envoyFilterRows } from "./envoy-filter.rows.ts";
+import { envoyFilterInboundRows } from "./envoy-filter-inbound.rows.ts";
 import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { dnsRows } from "./dns.rows.ts";
@@ -32,6 +33,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "services-captured": capturedServiceRows,
   "workload-group": workloadGroupRows,
   "envoy-filter": envoyFilterRows,
+  "envoy-filter-inbound": envoyFilterInboundRows,
   "connection-routes": connectionRouteRows,
   gateway: gatewayRows,
   capture: captureRows,
