@@ -1,3 +1,4 @@
+import type * as ir from "@lateen/ir";
 import { compareText, formatRef, isEmptyRecord, isIpv4, isIpv6, selects, sortedRecord } from "@lateen/model";
 import type { Interception, Labels, MeshObject, Protocol, ProxyNode } from "@lateen/model";
 import { featuresOf } from "./envoy-features.ts";
@@ -136,6 +137,16 @@ function selectedPatches(
     ...(patches.length === 0 ? {} : { patches: patches.map(({ ref }) => ref) }),
     ...(unloadable.length === 0 ? {} : { unloadable: unloadable.map(({ ref }) => ref) }),
   };
+}
+
+/** What EnvoyFilters change of what `node` is started with, each by its `EnvoyFilter/namespace/name#0`; in order. */
+export function bootstrapPatchesOf(
+  snapshot: MeshSnapshot,
+  node: ProxyNode,
+): readonly { readonly ref: string; readonly patch: ir.Patch }[] {
+  const [address = ""] = node.addresses;
+  const workload = workloadAt(snapshot.endpoints.workloads, address, node.namespace);
+  return snapshot.envoyFilters.forBootstrap(node, { ...node.labels, ...workload?.labels });
 }
 
 function familiesOf({ addresses }: ProxyNode): ProxyScope["families"] {

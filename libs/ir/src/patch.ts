@@ -32,7 +32,9 @@ export type PatchTarget =
   | "virtual-host"
   | "route"
   | "cluster"
-  | "extension";
+  | "extension"
+  /** What Envoy is started with. Never in a ProxyIr: it is asked for before there is a proxy. */
+  | "bootstrap";
 
 /** `merge` appends to lists, `merge-replacing-lists` puts its own in their place. */
 export type PatchOperation =

@@ -8,6 +8,8 @@
  * Next: `naming.ts` (all names, made and parsed), `resources.ts`, `http-filters.ts` (the order), `libs/compiler`.
  */
 export { buildProxy, createBuilder } from "./builder.ts";
+export { mergeBootstrap } from "./patches/bootstrap.ts";
+export type { MergedBootstrap } from "./patches/bootstrap.ts";
 export type { Beside } from "./patches/additions.ts";
 export type { Builder, BuiltProxy } from "./builder.ts";
 export {

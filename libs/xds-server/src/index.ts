@@ -15,6 +15,7 @@ export type { PushReport, RejectionReport, XdsObserver } from "./observer.ts";
 export type { OnDemandSource } from "./on-demand.ts";
 export type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
 export { emptyResources } from "./resource.ts";
+export { queriesOf } from "./queries.ts";
 export type { Answer, Query, QuerySource } from "./queries.ts";
 export type { Resource, ResourceMap, ResourceSet } from "./resource.ts";
 export { createXdsServer } from "./server.ts";
@@ -22,6 +23,7 @@ export type { XdsLoad, XdsServer, XdsServerOptions } from "./server.ts";
 export type { TypeState, TypeStatus } from "./session.ts";
 export type { ResourceSource } from "./stream.ts";
 export {
+  bootstrapPatchesType,
   clusterType,
   endpointType,
   extensionConfigType,

@@ -6,12 +6,14 @@ import {
 } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import type { ConnectedProxy } from "./proxy.ts";
 
-/** A question about the control plane itself, asked as if it were a resource. */
+/** A question that is answered once, asked as if it were a resource: about the control plane itself, or before a proxy runs. */
 export interface Query {
   readonly typeUrl: string;
   readonly names: readonly string[];
   /** Who asks; not necessarily a proxy. */
   readonly asker: ConnectedProxy;
+  /** What the asker has against an answer it got. */
+  readonly problem?: string;
 }
 
 export interface Answer {
@@ -32,6 +34,18 @@ export interface QueryRequest {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly names: readonly string[];
+  readonly problem?: string;
+}
+
+/** Each of `sources` for its own types; they answer under the name of the first. */
+export function queriesOf(first: QuerySource, ...others: readonly QuerySource[]): QuerySource {
+  const sourceOf = (typeUrl: string): QuerySource | undefined =>
+    [first, ...others].find((source) => source.handles(typeUrl));
+  return {
+    identifier: first.identifier,
+    handles: (typeUrl) => sourceOf(typeUrl) !== undefined,
+    answer: async (query) => (await sourceOf(query.typeUrl)?.answer(query)) ?? [],
+  };
 }
 
 /** The questions of one stream. Each is answered once, with what is so now; an acknowledgement asks nothing. */
@@ -46,9 +60,10 @@ export class QueryAnswerer {
     this.#asker = asker;
   }
 
-  async answer({ typeUrl, nonce, names }: QueryRequest): Promise<Buffer | undefined> {
+  async answer({ typeUrl, nonce, names, problem }: QueryRequest): Promise<Buffer | undefined> {
     if (nonce !== "" && this.#nonces.get(typeUrl) === nonce) return undefined;
-    const answers = await this.#source.answer({ typeUrl, names, asker: this.#asker });
+    const query = { typeUrl, names, asker: this.#asker, ...(problem !== undefined && { problem }) };
+    const answers = await this.#source.answer(query);
     const answerNonce = `${this.#asker.connectionId}-q${++this.#count}`;
     this.#nonces.set(typeUrl, answerNonce);
     return this.#encode(typeUrl, answerNonce, answers);

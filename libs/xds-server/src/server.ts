@@ -27,7 +27,7 @@ export interface XdsServerOptions {
   readonly firstAnswers?: FirstAnswersOptions;
   /** Lets large route tables travel host by host; without it they are always whole. */
   readonly virtualHosts?: VirtualHostSource;
-  /** Types that are questions about the control plane itself. */
+  /** Types that are questions. */
   readonly queries?: QuerySource;
   /** How long to hold back what should follow an acknowledgement that does not come. */
   readonly ackWaitMs?: number;

@@ -55,12 +55,12 @@ export function streamHandler(host: StreamHost, { delta }: { delta: boolean }): 
     const requests = decodeAll(host, messages, delta);
     const first = await requests.next();
     if (first.done === true) return;
-    if (host.firstAnswers.full) throw new RpcError(RpcCode.UNAVAILABLE, "too many proxies are waiting, try again");
     const proxy = identify(first.value, host.nextConnectionId(), context);
     if (host.queries?.handles(first.value.request.typeUrl) === true) {
       yield* answerQueries(host.queries, proxy, first.value, requests);
       return;
     }
+    if (host.firstAnswers.full) throw new RpcError(RpcCode.UNAVAILABLE, "too many proxies are waiting, try again");
     await host.authorize?.(proxy);
     const stream = new Stream(host, proxy, () => context.retireConnection?.());
     let fault: unknown;
@@ -87,7 +87,7 @@ async function* answerQueries(
   if (firstAnswer !== undefined) yield firstAnswer;
   for await (const request of requests) {
     if (!source.handles(request.request.typeUrl)) {
-      const message = `this stream asks about the control plane; ask for ${request.request.typeUrl} on another`;
+      const message = `this stream asks questions; ask for ${request.request.typeUrl} on another`;
       throw new RpcError(RpcCode.INVALID_ARGUMENT, message);
     }
     const answer = await answerer.answer(queryOf(request));
@@ -96,8 +96,9 @@ async function* answerQueries(
 }
 
 function queryOf({ request, delta }: Request): QueryRequest {
-  const { typeUrl, nonce } = request;
-  return { typeUrl, nonce, names: delta ? request.subscribe : request.names };
+  const { typeUrl, nonce, error } = request;
+  const names = delta ? request.subscribe : request.names;
+  return { typeUrl, nonce, names, ...(error !== undefined && { problem: error }) };
 }
 
 async function* decodeAll(host: StreamHost, messages: AsyncIterable<Buffer>, delta: boolean): AsyncGenerator<Request> {

@@ -8,6 +8,8 @@ export const virtualHostType = `${prefix}envoy.config.route.v3.VirtualHost`;
 export const secretType = `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`;
 export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtensionConfig`;
 export const nameTableType = `${prefix}istio.networking.nds.v1.NameTable`;
+/** A question: what goes over the bootstrap of the asker's proxy. Envoy itself never asks it. */
+export const bootstrapPatchesType = "lateen.io/bootstrap-patches";
 /** The agent's report of its workload's health: it travels to the control plane only and is not answered. */
 export const healthInformationType = `${prefix}istio.v1.HealthInformation`;
 
@@ -21,6 +23,7 @@ const shortNames: ReadonlyMap<string, string> = new Map([
   [extensionConfigType, "ECDS"],
   [nameTableType, "NDS"],
   [`${prefix}istio.mesh.v1alpha1.ProxyConfig`, "PCDS"],
+  [bootstrapPatchesType, "BDS"],
 ]);
 
 /** `CDS` for the cluster type; a type without a short name keeps its own. */

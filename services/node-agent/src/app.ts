@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
 import { type Config, parseJson } from "./config.ts";
 import type { DnsProxy } from "./dns/proxy.ts";
 import type { DnsObserver } from "./dns/server.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
-import { bootstrapOf } from "./envoy/bootstrap.ts";
-import { createEnvoy } from "./envoy/process.ts";
+import { bootstrapOf, envoyNode } from "./envoy/bootstrap.ts";
+import type { ProxyIdentity } from "./envoy/bootstrap.ts";
+import { bootstrapFile, createEnvoy } from "./envoy/process.ts";
+import { judgeWith, StartPatches } from "./envoy/start-patches.ts";
+import type { PatchSource } from "./envoy/start-patches.ts";
 import { createAgentMetrics } from "./metrics.ts";
 import { parseLabels } from "./pod-labels.ts";
 import { readProxyConfig } from "./proxy-config.ts";
@@ -37,7 +41,9 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const dnsDomain = config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`;
   const reports = proxyConfig.readinessProbe && (await healthReports(proxyConfig.readinessProbe));
   const dns = config.dnsCapture ? await dnsProxy(config, dnsDomain, metrics) : undefined;
+  const node = await identityOf(config, proxyConfig.raw, dnsDomain);
   const workload = createWorkloadAgent({
+    node: envoyNode(node) as { id: string; cluster: string; metadata: JsonObject },
     caAddress: config.CA_ADDR ?? pilotAddress,
     pilotAddress,
     roots: () => readFileSync(config.CA_ROOT_CA, "utf8"),
@@ -53,7 +59,6 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ...(config.CA_SERVER_NAME !== undefined && { caServerName: config.CA_SERVER_NAME }),
     ...(config.XDS_SERVER_NAME !== undefined && { pilotServerName: config.XDS_SERVER_NAME }),
   });
-  const labels = await readFile(config.LABELS_FILE, "utf8").then(parseLabels, () => undefined);
   const envoy = createEnvoy({
     binary: config.ENVOY,
     directory: config.PROXY_DIR,
@@ -65,25 +70,9 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     logger,
     onStarted: metrics.envoyStarted,
     ...(config.ENVOY_COMPONENT_LOG_LEVEL !== undefined && { componentLogLevel: config.ENVOY_COMPONENT_LOG_LEVEL }),
+    patches: startPatches(config, workload.patches, logger),
     bootstrap: bootstrapOf({
-      node: {
-        type: config.proxyType,
-        address: config.INSTANCE_IP,
-        name: config.POD_NAME,
-        namespace: config.POD_NAMESPACE,
-        dnsDomain,
-        metadata: {
-          NAME: config.POD_NAME,
-          NAMESPACE: config.POD_NAMESPACE,
-          SERVICE_ACCOUNT: config.SERVICE_ACCOUNT,
-          INSTANCE_IPS: config.INSTANCE_IP,
-          CLUSTER_ID: "Kubernetes",
-          ISTIO_VERSION: "1.32.0",
-          PROXY_CONFIG: proxyConfig.raw,
-          ...(labels && { LABELS: labels }),
-          ...config.metadata,
-        },
-      },
+      node,
       runtimeValues: proxyConfig.runtimeValues,
       xdsSocket,
       sdsSocket: config.SDS_SOCKET,
@@ -108,6 +97,34 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   });
   const sockets = [workload.sockets, ...(dns ? [dns.server] : [])];
   return { components, sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
+}
+
+async function identityOf(config: Config, proxyConfig: object, dnsDomain: string): Promise<ProxyIdentity> {
+  const labels = await readFile(config.LABELS_FILE, "utf8").then(parseLabels, () => undefined);
+  return {
+    type: config.proxyType,
+    address: config.INSTANCE_IP,
+    name: config.POD_NAME,
+    namespace: config.POD_NAMESPACE,
+    dnsDomain,
+    metadata: {
+      NAME: config.POD_NAME,
+      NAMESPACE: config.POD_NAMESPACE,
+      SERVICE_ACCOUNT: config.SERVICE_ACCOUNT,
+      INSTANCE_IPS: config.INSTANCE_IP,
+      CLUSTER_ID: "Kubernetes",
+      ISTIO_VERSION: "1.32.0",
+      PROXY_CONFIG: proxyConfig,
+      ...(labels && { LABELS: labels }),
+      ...config.metadata,
+    },
+  };
+}
+
+function startPatches(config: Config, source: PatchSource, logger: Logger): StartPatches | undefined {
+  if (/^(false|0)$/i.test(config.BOOTSTRAP_XDS_AGENT)) return undefined;
+  const judge = judgeWith(config.ENVOY, join(config.PROXY_DIR, bootstrapFile));
+  return new StartPatches({ source, judge, file: join(config.PROXY_DIR, "bootstrap-patches.json"), logger });
 }
 
 async function healthReports(probe: ReadinessProbe): Promise<HealthReports> {

@@ -37,6 +37,8 @@ const environment = z.object({
   PROXY_DIR: z._default(text(), "/etc/istio/proxy"),
   SDS_SOCKET: z._default(text(), "/var/run/secrets/workload-spiffe-uds/socket"),
   LABELS_FILE: z._default(text(), "/etc/istio/pod/labels"),
+  /** Whether pilot is asked for patches of the bootstrap; Istio's agent does so only when it is told to. */
+  BOOTSTRAP_XDS_AGENT: z._default(text(), "true"),
   /** An Envoy binary; a bare name is looked for on the PATH. */
   ENVOY: z._default(text(), "envoy"),
   /** Worker threads, 0 for one a core; without it the ProxyConfig's `concurrency`, or 2. */

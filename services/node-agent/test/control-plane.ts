@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
+import { create, fromJson } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { anyPack, StructSchema } from "@bufbuild/protobuf/wkt";
 import {
   type CertificateAuthority,
   createKeyAndCsr,
@@ -39,6 +41,8 @@ export interface ControlPlaneOptions {
   readonly resources?: readonly EnvoyResource[];
   /** Lifetime of what the CA issues, whatever is asked for; default an hour. */
   readonly ttlSeconds?: number;
+  /** What pilot has to say of bootstraps, by name; default nothing. */
+  readonly bootstrapPatches?: Readonly<Record<string, JsonObject>>;
   /** The CA is not there until `startCa`. */
   readonly withoutCa?: boolean;
 }
@@ -67,7 +71,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   await writeFile(files.rootFile, authority.material.rootsPem);
   await writeFile(files.tokenFile, `${token}\n`, { mode: 0o600 });
   const serving = new TlsSource(await issue(authority, "pilot", ["localhost"]));
-  const seen: Seen = { callers: [], refusals: [], acknowledgedMs: [] };
+  const patches = (names: readonly string[]) => mergedPatches(options.bootstrapPatches ?? {}, names);
+  const seen: Seen = { callers: [], refusals: [], acknowledgedMs: [], patches };
   const pilot = createGrpcServer({ services: [discovery(options.resources ?? [], seen)] });
   const { port } = await pilot.listen({ address: "127.0.0.1:0", tls: serving });
   const ca = createGrpcServer({ services: [certificates(authority, options.ttlSeconds ?? 3600)] });
@@ -114,7 +119,18 @@ function certificates(authority: CertificateAuthority, ttlSeconds: number): RpcS
   });
 }
 
+const questionType = "lateen.io/bootstrap-patches";
+
+/** Patches of which the later ones come over the earlier; enough as long as they set different fields. */
+function mergedPatches(patches: Readonly<Record<string, JsonObject>>, wanted: readonly string[]) {
+  const names = Object.keys(patches).filter((name) => wanted.length === 0 || wanted.includes(name));
+  if (names.length === 0) return [];
+  const value = Object.assign({}, ...names.map((name) => patches[name])) as JsonObject;
+  return [{ name: names.join(","), resource: anyPack(StructSchema, fromJson(StructSchema, value)) }];
+}
+
 interface Seen {
+  readonly patches: (names: readonly string[]) => ReturnType<typeof mergedPatches>;
   readonly callers: (string | undefined)[];
   readonly refusals: string[];
   readonly acknowledgedMs: number[];
@@ -128,8 +144,8 @@ function discovery(resources: readonly EnvoyResource[], seen: Seen): RpcService 
       throw new RpcError(RpcCode.UNIMPLEMENTED, "the agent's bootstrap asks for delta xDS");
     },
     async *deltaAggregatedResources(requests, { peer, signal }) {
-      seen.callers.push(peer.kind === "tls" ? peer.spiffeId : undefined);
-      yield* answers(requests, resources, seen);
+      const caller = peer.kind === "tls" ? peer.spiffeId : undefined;
+      yield* answers(requests, resources, { ...seen, opened: () => seen.callers.push(caller) });
       await sleep(2 ** 30, undefined, { signal });
     },
   });
@@ -138,11 +154,20 @@ function discovery(resources: readonly EnvoyResource[], seen: Seen): RpcService 
 async function* answers(
   requests: AsyncIterable<DeltaDiscoveryRequest>,
   resources: readonly EnvoyResource[],
-  seen: Seen,
+  seen: Seen & { readonly opened: () => void },
 ): AsyncIterable<DeltaDiscoveryResponse> {
   const sentAt = new Map<string, number>();
-  for await (const { typeUrl, errorDetail, responseNonce } of requests) {
+  for await (const { typeUrl, errorDetail, responseNonce, resourceNamesSubscribe } of requests) {
     if (errorDetail !== undefined) seen.refusals.push(errorDetail.message);
+    if (typeUrl === questionType) {
+      yield create(DeltaDiscoveryResponseSchema, {
+        typeUrl,
+        nonce: "q1",
+        resources: seen.patches(resourceNamesSubscribe),
+      });
+      continue;
+    }
+    if (sentAt.size === 0) seen.opened();
     if (responseNonce !== "") seen.acknowledgedMs.push(Date.now() - (sentAt.get(typeUrl) ?? 0));
     if (sentAt.has(typeUrl)) continue;
     sentAt.set(typeUrl, Date.now());

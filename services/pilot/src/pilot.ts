@@ -6,7 +6,7 @@ import type { MeshObject } from "@lateen/model";
 import type { RpcService } from "@lateen/rpc";
 import { fields, runTasks } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
-import { createXdsServer } from "@lateen/xds-server";
+import { createXdsServer, queriesOf } from "@lateen/xds-server";
 import type { ProxyStatus, XdsServer } from "@lateen/xds-server";
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
@@ -25,6 +25,7 @@ import { reportStatus } from "./progress/status-reporter.ts";
 import type { StatusContent } from "./progress/status-reporter.ts";
 import { Admission } from "./proxies/admission.ts";
 import type { AuthenticateToken } from "./proxies/admission.ts";
+import { bootstrapQueries } from "./proxies/bootstrap-patches.ts";
 import { nodeOf } from "./proxies/connected-node.ts";
 import { keepBalance } from "./proxies/balance.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
@@ -181,7 +182,10 @@ function createParts(options: PilotOptions): Parts {
     identityOf: (proxy) => admission.identityOf(proxy),
   });
   const xds = createXdsServer({
-    queries: debugQueries(debug, access),
+    queries: queriesOf(
+      debugQueries(debug, access),
+      bootstrapQueries({ snapshot: () => feed.published.current?.snapshot, admission, logger, metrics }),
+    ),
     source: meshResources(feed.published, library),
     authorize: async (proxy) => {
       await admission.admit(proxy);

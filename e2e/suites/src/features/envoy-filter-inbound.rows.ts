@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { endpointSlice, namespacesMissing, service } from "@lateen/e2e-harness";
-import { envoyFilter, luaOnResponse } from "./envoy-filter.ts";
+import { directResponse, envoyFilter, luaOnResponse } from "./envoy-filter.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { at, policy, versions } from "./traffic-policy-parts.ts";
 
@@ -51,8 +51,46 @@ function ofPod(row: FeatureContext, name: string, port: number): readonly object
   ];
 }
 
-/** Chains of the listener that takes calls to an application, one for each way in. */
+const bootstrapRow: Feature = {
+  name: "a patch of the bootstrap is in what a proxy starts with, before any configuration",
+  fields: ["EnvoyFilter.configPatches.applyTo"],
+  service: false,
+  manifests: (row) => {
+    const listener = (index: number, text: string): object => ({
+      name: `${row.slug}-${index}`,
+      address: { socket_address: { address: row.address(1), port_value: row.ports(index) } },
+      filter_chains: [{ filters: [directResponse(text)] }],
+    });
+    const patched = (value: object): object => ({ applyTo: "BOOTSTRAP", patch: { operation: "MERGE", value } });
+    const ofReviews = { workloadSelector: { labels: { app: "reviews" } } };
+    return [
+      envoyFilter(
+        row,
+        [
+          patched({ static_resources: { listeners: [listener(0, "from the start")] } }),
+          patched({ static_resources: { clusters: [{ name: "bad", type: "EDS", connect_timeout: "1s" }] } }),
+        ],
+        ofReviews,
+      ),
+      envoyFilter(
+        row,
+        [patched({ static_resources: { listeners: [listener(1, "this one, too")] } })],
+        ofReviews,
+        "two",
+      ),
+    ];
+  },
+  check: async (row) => {
+    const at = (index: number): Promise<string> => row.talk({ address: row.address(1), port: row.ports(index) });
+    assert.deepEqual([await at(0), await at(1)], ["from the start", "this one, too"]);
+    assert.match(row.proxy("reviews").output, /filter#1"\].*cannot create an EDS cluster/, "what is wrong is named");
+    assert.doesNotMatch(await row.proxy("frontend").admin.get("/listeners"), new RegExp(row.slug));
+  },
+};
+
+/** Chains of the listener that takes calls to an application, one for each way in; and what an agent starts with. */
 export const envoyFilterInboundRows: readonly Feature[] = [
+  bootstrapRow,
   {
     name: "a transport protocol picks the chains for calls without TLS",
     fields: [`${chainMatch}.transportProtocol`],

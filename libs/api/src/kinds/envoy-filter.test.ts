@@ -32,7 +32,22 @@ const cases: readonly SpecCase[] = [
   ["no operation", patch("applyTo: CLUSTER\npatch: {value: {}}"), `${at}.patch.operation required`],
   ["no value", patch("applyTo: CLUSTER\npatch: {operation: MERGE}"), `${at}.patch.value required`],
   ["a target that is none", patch("applyTo: CLUSTERS\npatch: {operation: REMOVE}"), `${at}.applyTo enum`],
-  ["the bootstrap", value("BOOTSTRAP", "{}"), `${at}.applyTo not-built`],
+  ["the bootstrap", patch("applyTo: BOOTSTRAP\npatch: {operation: MERGE, value: {stats_flush_interval: 1s}}")],
+  [
+    "an unknown field of the bootstrap",
+    patch("applyTo: BOOTSTRAP\npatch: {operation: MERGE, value: {stats_flush: 1s}}"),
+    `${at}.patch.value.stats_flush unknown-field`,
+  ],
+  [
+    "an addition to the bootstrap",
+    value("BOOTSTRAP", "{stats_flush_interval: 1s}"),
+    `warning ${at}.patch.operation no-effect`,
+  ],
+  [
+    "a match of something in the bootstrap",
+    patch("applyTo: BOOTSTRAP\nmatch: {cluster: {name: a}}\npatch: {operation: MERGE, value: {}}"),
+    `${at}.match.cluster conflict`,
+  ],
   [
     "waypoints",
     patch("applyTo: CLUSTER\nmatch: {context: WAYPOINT}\npatch: {operation: REMOVE}"),

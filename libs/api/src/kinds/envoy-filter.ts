@@ -15,7 +15,6 @@ import { checkLabels } from "../rules/labels.ts";
 import { checkRegex } from "../rules/values.ts";
 import { ageColumn, defineKind } from "./definition.ts";
 
-const bootstrap = "Envoy reads its bootstrap before it asks for configuration; node-agent writes it";
 const waypoints = "there are no waypoints yet; use GATEWAY, SIDECAR_INBOUND or SIDECAR_OUTBOUND";
 
 export const envoyFilter = defineKind({
@@ -33,7 +32,6 @@ export const envoyFilter = defineKind({
       severity: "error",
       reason: "it would apply to the whole namespace; use workloadSelector",
     },
-    { path: "configPatches[].applyTo=BOOTSTRAP", severity: "error", reason: bootstrap },
     { path: "configPatches[].match.context=WAYPOINT", severity: "error", reason: waypoints },
     { path: "configPatches[].match.waypoint", severity: "error", reason: waypoints },
     { path: "configPatches[].match.listener.portName", reason: "Istio ignores it, too; use portNumber" },
@@ -127,6 +125,7 @@ const targets: Partial<Record<ApplyTo, Target>> = {
     extension: true,
     named: true,
   },
+  [ApplyTo.BOOTSTRAP]: { message: "envoy.config.bootstrap.v3.Bootstrap", operations: [MERGE] },
 };
 
 const configured = ["typed_config", "typedConfig", "config_discovery", "configDiscovery"];

@@ -19,8 +19,10 @@ export interface PreparedPatch {
 
 /** EnvoyFilters by whom they are for. */
 export interface EnvoyFilterIndex {
-  /** Every patch that is meant for `node`, in the order of application. */
+  /** Every patch of configuration that is meant for `node`, in the order of application. */
   forProxy(node: ProxyNode, labels: Labels): readonly PreparedPatch[];
+  /** The same for patches of what `node` is started with. */
+  forBootstrap(node: ProxyNode, labels: Labels): readonly PreparedPatch[];
   find(ref: string): PreparedPatch | undefined;
 }
 
@@ -28,6 +30,7 @@ interface PreparedFilter {
   readonly object: MeshObject<EnvoyFilter>;
   readonly labels: Labels;
   readonly patches: readonly PreparedPatch[];
+  readonly bootstrap: readonly PreparedPatch[];
 }
 
 /** Kept with the object: a patch that did not change is the same in every snapshot, and so is what is made of it. */
@@ -51,12 +54,14 @@ export function indexEnvoyFilters(
     ordered.set(namespace, list);
     return list;
   };
+  const selected = (node: ProxyNode, labels: Labels): readonly PreparedFilter[] =>
+    meantFor(node.namespace).filter((filter) => selects(filter.labels, labels));
   return {
     find: (ref) => byRef.get(ref),
     forProxy: (node, labels) =>
-      meantFor(node.namespace)
-        .filter((filter) => selects(filter.labels, labels))
-        .flatMap(({ patches }) => patches.filter((patch) => patch.matches(node))),
+      selected(node, labels).flatMap(({ patches }) => patches.filter((patch) => patch.matches(node))),
+    forBootstrap: (node, labels) =>
+      selected(node, labels).flatMap(({ bootstrap }) => bootstrap.filter((patch) => patch.matches(node))),
   };
 }
 
@@ -77,10 +82,12 @@ function inOrder(rootNamespace: string): (left: PreparedFilter, right: PreparedF
 function prepare(object: MeshObject<EnvoyFilter>): PreparedFilter {
   const known = prepared.get(object);
   if (known !== undefined) return known;
+  const all = object.spec.configPatches.flatMap((_patch, index) => preparePatch(object, index));
   const filter = {
     object,
     labels: object.spec.workloadSelector?.labels ?? {},
-    patches: object.spec.configPatches.flatMap((_patch, index) => preparePatch(object, index)),
+    patches: all.filter(({ patch }) => patch.target !== "bootstrap"),
+    bootstrap: all.filter(({ patch }) => patch.target === "bootstrap"),
   };
   prepared.set(object, filter);
   return filter;

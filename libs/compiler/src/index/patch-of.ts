@@ -3,7 +3,7 @@ import { formatRef } from "@lateen/model";
 import type { MeshObject } from "@lateen/model";
 import type { EnvoyFilter, EnvoyFilterMatch } from "../istio.ts";
 
-/** By the number of the enum: Istio's ApplyTo. BOOTSTRAP is refused on entry. */
+/** By the number of the enum: Istio's ApplyTo. */
 const targets: Readonly<Record<number, ir.PatchTarget>> = {
   1: "listener",
   2: "filter-chain",
@@ -14,6 +14,7 @@ const targets: Readonly<Record<number, ir.PatchTarget>> = {
   7: "route",
   8: "cluster",
   9: "extension",
+  10: "bootstrap",
   11: "listener-filter",
 };
 const operations: Readonly<Record<number, ir.PatchOperation>> = {

@@ -32,11 +32,7 @@ export interface Address {
 export function bootstrapOf(options: BootstrapOptions): object {
   const { node, admin, agent } = options;
   return {
-    node: {
-      id: `${node.type}~${node.address}~${node.name}.${node.namespace}~${node.dnsDomain}`,
-      cluster: `${node.name}.${node.namespace}`,
-      metadata: node.metadata,
-    },
+    node: envoyNode(node),
     dynamic_resources: {
       ads_config: {
         api_type: "DELTA_GRPC",
@@ -91,6 +87,15 @@ export function bootstrapOf(options: BootstrapOptions): object {
         { name: "admin", admin_layer: {} },
       ],
     },
+  };
+}
+
+/** Who this proxy is, in Envoy's words. */
+export function envoyNode({ type, address, name, namespace, dnsDomain, metadata }: ProxyIdentity) {
+  return {
+    id: `${type}~${address}~${name}.${namespace}~${dnsDomain}`,
+    cluster: `${name}.${namespace}`,
+    metadata,
   };
 }
 

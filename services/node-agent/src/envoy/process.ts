@@ -5,13 +5,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Component, HealthCheck, Logger } from "@lateen/runtime";
 import type { EnvoyAdmin } from "./admin.ts";
 import { adoptEnvoy, type RunningEnvoy, startEnvoy } from "./running.ts";
+import { noPatches, patchedArguments } from "./start-patches.ts";
+import type { BootstrapPatches, StartPatches } from "./start-patches.ts";
 
 export interface EnvoyOptions {
   /** Path or name of the binary. */
   readonly binary: string;
   readonly bootstrap: object;
-  /** Where the bootstrap is written. */
+  /** Where the bootstrap is written, as `bootstrapFile`. */
   readonly directory: string;
+  /** What goes over the bootstrap at each start; without it nothing does. */
+  readonly patches?: Pick<StartPatches, "next" | "ended"> | undefined;
   /** Worker threads; 0: one a core. */
   readonly concurrency: number;
   readonly logLevel: string;
@@ -25,10 +29,15 @@ export interface EnvoyOptions {
   readonly onStarted?: (starts: number) => void;
 }
 
+/** In its directory. */
+export const bootstrapFile = "envoy-bootstrap.json";
+
 /** Attempts in a row that may end before Envoy was ready; then the agent gives up, for someone to look. */
 const attemptsUntilReady = 10;
 const firstBackoffMs = 100;
 const maxBackoffMs = 5_000;
+/** An Envoy that ends sooner, and not ready, has most likely been started wrong. */
+const soonMs = 10_000;
 const pollMs = 100;
 
 /**
@@ -52,17 +61,22 @@ interface State {
 async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSignal): Promise<void> {
   const { logger } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
-  const file = join(options.directory, "envoy-bootstrap.json");
+  const file = join(options.directory, bootstrapFile);
   const pidFile = join(options.directory, "envoy.pid");
   await writeFile(file, JSON.stringify(options.bootstrap), { mode: 0o600 });
   let envoy = await adoptEnvoy(pidFile, file);
   if (envoy !== undefined) logger.info({ pid: envoy.pid }, "adopted a running envoy");
   let failures = 0;
   for (let starts = 1; !signal.aborted; starts += 1) {
-    envoy ??= await startEnvoy(options.binary, argumentsOf(options, file), pidFile);
+    const adopted = envoy !== undefined;
+    envoy ??= await startPatched(options, { file, pidFile, signal });
+    if (envoy === undefined) return;
     options.onStarted?.(starts);
+    const startedAt = performance.now();
     const wasReady = await supervise(envoy, options, state, signal);
     const reason = await envoy.exited;
+    const soon = !wasReady && performance.now() - startedAt < soonMs;
+    if (!adopted && !signal.aborted) await options.patches?.ended({ soon, reason });
     envoy = undefined;
     state.ready = false;
     state.detail = "envoy has ended";
@@ -74,6 +88,17 @@ async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSig
     logger.error({ reason, backoff_ms: backoffMs }, "envoy ended, starting it again");
     await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Undefined when the agent is told to stop while it still asks what to start with. */
+async function startPatched(
+  options: EnvoyOptions,
+  { file, pidFile, signal }: { readonly file: string; readonly pidFile: string; readonly signal: AbortSignal },
+): Promise<RunningEnvoy | undefined> {
+  const patches = (await options.patches?.next(signal)) ?? noPatches;
+  if (signal.aborted) return undefined;
+  if (patches.names.length > 0) options.logger.info({ origin: patches.names }, "the bootstrap is patched");
+  return await startEnvoy(options.binary, argumentsOf(options, file, patches), pidFile);
 }
 
 /** Resolves when the process is gone: true if it had been ready. */
@@ -118,9 +143,9 @@ async function stop(envoy: RunningEnvoy, options: EnvoyOptions, ended: AbortSign
   if (!ended.aborted) envoy.kill("SIGKILL");
 }
 
-function argumentsOf(options: EnvoyOptions, file: string): string[] {
+function argumentsOf(options: EnvoyOptions, file: string, { value }: BootstrapPatches): string[] {
   return [
-    ...["-c", file, "--disable-hot-restart", "--drain-strategy", "immediate"],
+    ...[...patchedArguments(file, value), "--disable-hot-restart", "--drain-strategy", "immediate"],
     ...["--drain-time-s", String(Math.ceil(options.listenerDrainMs / 1000) || 1)],
     ...["-l", options.logLevel, "--file-flush-interval-msec", "1000"],
     // Without the flag one a core; Envoy would take 0 for 1.

@@ -5,6 +5,8 @@ import { createGrpcServer, openChannel, type RpcLogger, TlsSource } from "@latee
 import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
 import type { OwnTraffic } from "./own-types.ts";
+import { askForPatches } from "./bootstrap-patches.ts";
+import type { PatchQuestions } from "./bootstrap-patches.ts";
 import { createRelay } from "./relay.ts";
 import type { RelayOptions } from "./relay.ts";
 import { createSds } from "./sds.ts";
@@ -27,6 +29,7 @@ export interface WorkloadOptions {
   readonly moduleDirectory: string;
   /** What the agent itself asks pilot. */
   readonly own: OwnTraffic;
+  readonly node: PatchQuestions["node"];
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
 }
@@ -34,6 +37,8 @@ export interface WorkloadOptions {
 export interface WorkloadAgent {
   readonly identity: Component;
   readonly sockets: Server;
+  /** What pilot says of Envoy's bootstrap, before there is an Envoy. */
+  readonly patches: ReturnType<typeof askForPatches>;
 }
 
 /** Built without I/O. The sockets answer at once; Envoy gets its secrets when the first certificate is there. */
@@ -62,6 +67,7 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
     closed: metrics.streamClosed,
   });
   return {
+    patches: askForPatches(pilot, { node: options.node, identified: () => firstOf(tls) }),
     identity: identityComponent(options, tls),
     sockets: {
       name: "sockets",
