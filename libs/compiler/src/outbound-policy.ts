@@ -2,15 +2,21 @@ import type * as ir from "@lateen/ir";
 import { resolveHost } from "@lateen/model";
 import { clusterKey } from "./context.ts";
 import type { Context } from "./context.ts";
+import { looksUpUnknown } from "./lookups.ts";
 
 /** What becomes of calls to places nothing is known of: sent on through a cluster, or refused. */
 export type UnknownTraffic = { readonly kind: "refuse" } | { readonly kind: "send"; readonly cluster: ir.ClusterRef };
 
+/** Requests to hosts nobody knows. */
+export function unknownRequests(context: Context): UnknownTraffic {
+  return looksUpUnknown(context) ? { kind: "send", cluster: { kind: "any-host" } } : unknownTraffic(context);
+}
+
 /** A Sidecar's word counts before the mesh's. */
-export function unknownTraffic(context: Context): UnknownTraffic {
+function unknownTraffic(context: Context): UnknownTraffic {
   const allowAny = 1;
   const own = context.view.sidecar?.spec.outboundTrafficPolicy;
-  const allowed = own === undefined ? context.settings.outboundPolicy === "allow-any" : own.mode === allowAny;
+  const allowed = own === undefined ? context.settings.outboundPolicy !== "registry-only" : own.mode === allowAny;
   if (!allowed) return { kind: "refuse" };
   if (own?.egressProxy !== undefined) return { kind: "send", cluster: egressProxy(context, own.egressProxy) };
   // Without capture there is no original destination to go to.

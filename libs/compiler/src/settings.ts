@@ -2,6 +2,7 @@ import type * as ir from "@lateen/ir";
 import { isEmptyRecord } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
 import type {
+  ClientTls,
   ConnectionPool,
   ExtensionProvider,
   HttpRetry,
@@ -25,7 +26,9 @@ export interface MeshSettings {
   readonly connectTimeoutMs: number;
   readonly protocolDetectionTimeoutMs: number;
   readonly dnsRefreshMs: number;
-  readonly outboundPolicy: "allow-any" | "registry-only";
+  /** `look-up`: requests go to where DNS says, everything else as with `allow-any`. */
+  readonly outboundPolicy: "allow-any" | "registry-only" | "look-up";
+  readonly unknownHostTls?: ClientTls;
   /** Calls that come in go on to where they were going, or to 127.0.0.1. */
   readonly inboundPolicy: "passthrough" | "localhost";
   readonly autoMtls: boolean;
@@ -131,7 +134,6 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
 
 /** `base` as changed by a MeshConfig; what it does not set keeps its value. */
 export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSettings {
-  const registryOnly = 0;
   return {
     ...base,
     rootNamespace: config.rootNamespace || base.rootNamespace,
@@ -143,12 +145,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     connectTimeoutMs: duration(config.connectTimeout, base.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, base.protocolDetectionTimeoutMs),
     dnsRefreshMs: duration(config.dnsRefreshRate, base.dnsRefreshMs),
-    outboundPolicy:
-      config.outboundTrafficPolicy === undefined
-        ? base.outboundPolicy
-        : config.outboundTrafficPolicy.mode === registryOnly
-          ? "registry-only"
-          : "allow-any",
+    ...outboundPolicyOf(base, config),
     inboundPolicy: config.inboundTrafficPolicy?.mode === 1 ? "localhost" : base.inboundPolicy,
     autoMtls: config.enableAutoMtls ?? base.autoMtls,
     accessLogFile: config.accessLogFile || base.accessLogFile,
@@ -179,6 +176,17 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
       ? {}
       : { keepalive: config.tcpKeepalive }),
   };
+}
+
+function outboundPolicyOf(
+  base: MeshSettings,
+  { outboundTrafficPolicy: policy }: MeshConfig,
+): Pick<MeshSettings, "outboundPolicy" | "unknownHostTls"> {
+  const [registryOnly, lookUp] = [0, 3];
+  if (policy === undefined) return { outboundPolicy: base.outboundPolicy };
+  if (policy.mode === lookUp)
+    return { outboundPolicy: "look-up", ...(policy.tls === undefined ? {} : { unknownHostTls: policy.tls }) };
+  return { outboundPolicy: policy.mode === registryOnly ? "registry-only" : "allow-any" };
 }
 
 function defaultPolicyOf({ defaultTrafficPolicy }: MeshConfig): MeshSettings["defaultPolicy"] {

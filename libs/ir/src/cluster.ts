@@ -44,7 +44,16 @@ export type Discovery =
   | { readonly kind: "static"; readonly localities: readonly FixedLocality[] }
   /** Where the caller was going, on `port` instead of its own if there is one. */
   | { readonly kind: "original-destination"; readonly sourceAddress?: string; readonly port?: number }
+  /** The host that a request or connection names, looked up when it comes. */
+  | { readonly kind: "by-request"; readonly cache: DnsCache }
   | { readonly kind: "none" };
+
+/** Names looked up for one service. Clusters and listeners that share it must say the same of it, so it holds nothing that changes. */
+export interface DnsCache {
+  /** `*.example.com`, or `*` for hosts nobody knows. */
+  readonly host: string;
+  readonly family: "v4" | "v6" | "all";
+}
 
 /** Endpoints of one place. */
 export interface FixedLocality {

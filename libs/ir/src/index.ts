@@ -13,6 +13,7 @@ export type {
   Cluster,
   ConnectionLimits,
   Discovery,
+  DnsCache,
   EndpointQuery,
   DistributeRule,
   FixedEndpoint,

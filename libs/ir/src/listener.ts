@@ -1,4 +1,5 @@
 import type { AccessLog } from "./access-log.ts";
+import type { DnsCache } from "./cluster.ts";
 import type { PlacedExtension } from "./extension.ts";
 import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
 import type { ClusterRef, ListenerRef, RouteTableRef, SniClusterRef } from "./refs.ts";
@@ -126,6 +127,8 @@ export interface HttpHandler {
   readonly acceptHttp10?: true;
   /** Ends a connection on which nothing happens. */
   readonly idleTimeoutMs?: number;
+  /** Where the hosts of requests are looked up on the way to clusters of the same cache. */
+  readonly lookups?: readonly DnsCache[];
 }
 
 export interface TcpHandler {
@@ -144,6 +147,8 @@ export interface TcpHandler {
   readonly maxConnectionMs?: number;
   /** Connections of one client address go to one endpoint. */
   readonly hashSourceIp?: boolean;
+  /** The server name that the client asks for is looked up, and reached at `port`. */
+  readonly lookup?: { readonly cache: DnsCache; readonly port: number };
   /** Bytes travel inside an HTTP request to the target, which goes on to `host`. */
   readonly tunnel?: { readonly host: string; readonly port: number; readonly method: "CONNECT" | "POST" };
 }

@@ -8,7 +8,9 @@ export type ClusterRef =
   /** The workload's own application on `port`. */
   | { readonly kind: "inbound"; readonly port: number }
   /** Refuses, forwards to where the client wanted to go, forwards to where the caller wanted to go. */
-  | { readonly kind: "black-hole" | "passthrough" | "inbound-passthrough" };
+  | { readonly kind: "black-hole" | "passthrough" | "inbound-passthrough" }
+  /** The host that a request names, whatever it is. */
+  | { readonly kind: "any-host" };
 
 export interface OutboundClusterRef {
   readonly kind: "outbound";

@@ -58,6 +58,8 @@ export interface Forward {
     | { readonly kind: "prefix"; readonly value: string }
     | { readonly kind: "regex"; readonly pattern: string; readonly substitution: string };
   readonly hostRewrite?: string;
+  /** What is looked up, instead of the host of the request. */
+  readonly lookupHost?: string;
   readonly mirrors?: readonly Mirror[];
   readonly hash?: readonly HashPolicy[];
   /** Tells a sniffing server inside the mesh that the bytes under TLS are HTTP. */

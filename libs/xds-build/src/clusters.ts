@@ -5,7 +5,6 @@ import type { CircuitBreakers } from "@lateen/protos/envoy/config/cluster/v3/cir
 import {
   Cluster_DiscoveryType,
   type Cluster_CommonLbConfigSchema,
-  Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
   ClusterSchema,
 } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
@@ -19,6 +18,7 @@ import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_p
 import { ClientSideWeightedRoundRobinSchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
 import { WrrLocalitySchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { fixedEndpoints } from "./endpoints.ts";
+import { lookupCluster, lookupFamilies } from "./lookups.ts";
 import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
 import { clusterName, configPath } from "./naming.ts";
@@ -27,7 +27,7 @@ import { plaintextSocket, proxyProtocolSocket, upstreamSocket } from "./transpor
 type Fields = Init<typeof ClusterSchema>;
 
 const unlimited = 4_294_967_295;
-const http = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /** Everything an Envoy cluster depends on is in `cluster`, which makes it the cache key. */
 export function buildCluster(cluster: ir.Cluster): Cluster {
@@ -47,13 +47,7 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
   });
 }
 
-const lookupFamilies = {
-  v4: Cluster_DnsLookupFamily.V4_ONLY,
-  v6: Cluster_DnsLookupFamily.V6_ONLY,
-  all: Cluster_DnsLookupFamily.ALL,
-} as const;
-
-function discovery({ ref, discovery: from }: ir.Cluster): Fields {
+function discovery({ ref, discovery: from, http }: ir.Cluster): Fields {
   switch (from.kind) {
     case "none":
       return { clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC } };
@@ -78,6 +72,8 @@ function discovery({ ref, discovery: from }: ir.Cluster): Fields {
         respectDnsTtl: true,
         loadAssignment: fixedEndpoints(clusterName(ref), from.localities),
       };
+    case "by-request":
+      return { clusterDiscoveryType: { case: "clusterType", value: lookupCluster(from.cache, http) } };
     case "original-destination":
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
@@ -274,7 +270,7 @@ function protocolOptions(options: ir.UpstreamHttp, errorCodes: readonly number[]
     ...(errorCodes === undefined ? {} : { outlierDetection: { errorMatcher: statusMatcher(errorCodes) } }),
     ...upstreamProtocol(options),
   });
-  return { typedExtensionProtocolOptions: { [http]: value } };
+  return { typedExtensionProtocolOptions: { [httpOptions]: value } };
 }
 
 function statusMatcher(codes: readonly number[]): MatchPredicate {

@@ -14,9 +14,10 @@ import { HttpFilterSchema } from "@lateen/protos/envoy/extensions/filters/networ
 import type { HttpFilter } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { httpExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
 import { discovered } from "./extensions.ts";
+import { requestLookup } from "./lookups.ts";
 import { duration, grpcService, typed } from "./messages.ts";
 import { buildRules } from "./rbac.ts";
-import { alpnFilter, corsFilter, faultFilter } from "./route-filters.ts";
+import { alpnFilter, corsFilter, faultFilter, lookupFilter } from "./route-filters.ts";
 
 type FilterBuilder = (handler: ir.HttpHandler) => readonly HttpFilter[];
 
@@ -78,6 +79,8 @@ const grpcStats = routeFilter("grpc-stats", () =>
 const alpn = routeFilter("alpn", () => filter(alpnFilter, typed(SetFilterStateSchema, {})));
 const fault = routeFilter("fault", () => filter(faultFilter, typed(HTTPFaultSchema, {})));
 const cors = routeFilter("cors", () => filter(corsFilter, typed(CorsSchema, {})));
+const lookups: FilterBuilder = ({ lookups: caches = [] }) =>
+  caches.map((cache) => filter(lookupFilter, requestLookup(cache)));
 const router: FilterBuilder = () => [filter("envoy.filters.http.router", typed(RouterSchema, {}))];
 
 const extensions =
@@ -106,5 +109,6 @@ export const httpFilters: readonly FilterBuilder[] = [
   alpn,
   fault,
   cors,
+  lookups,
   router,
 ];

@@ -8,6 +8,7 @@ const fixedClusters = {
   "black-hole": "BlackHoleCluster",
   passthrough: "PassthroughCluster",
   "inbound-passthrough": "InboundPassthroughCluster",
+  "any-host": "AllowAnyDynamicDNSCluster",
 } as const;
 
 export function clusterName(ref: ir.ClusterRef): string {
@@ -25,7 +26,7 @@ export function clusterName(ref: ir.ClusterRef): string {
 
 /** Undefined for a name that `clusterName` does not make. */
 export function parseClusterName(name: string): ir.ClusterRef | undefined {
-  for (const kind of ["black-hole", "passthrough", "inbound-passthrough"] as const)
+  for (const kind of ["black-hole", "passthrough", "inbound-passthrough", "any-host"] as const)
     if (fixedClusters[kind] === name) return { kind };
   const passed = parseSniName(name);
   if (passed !== undefined) return { ...passed, kind: "sni" };
@@ -34,6 +35,11 @@ export function parseClusterName(name: string): ir.ClusterRef | undefined {
   if (port === undefined || subset === undefined || host === undefined || rest.length > 0) return undefined;
   if (direction === "outbound" && host !== "") return { kind: "outbound", host, port, subset };
   return direction === "inbound" && subset === "" && host === "" ? { kind: "inbound", port } : undefined;
+}
+
+/** Envoy knows caches of looked up names by it, in every listener and cluster of a proxy. */
+export function dnsCacheName({ host }: ir.DnsCache): string {
+  return `${host === "*" ? fixedClusters["any-host"] : host}_dfp_dns_cache`;
 }
 
 /** The server name a client asks for under mutual TLS; gateways between networks route by it. */

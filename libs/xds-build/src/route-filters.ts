@@ -1,6 +1,7 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type * as ir from "@lateen/ir";
 import { CorsPolicySchema } from "@lateen/protos/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { PerRouteConfigSchema } from "@lateen/protos/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "@lateen/protos/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { ConfigSchema as SetFilterStateSchema } from "@lateen/protos/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
 import { duration, fraction, typed } from "./messages.ts";
@@ -10,15 +11,23 @@ import { stringMatcher } from "./matchers.ts";
 /** Names under which a route configures filters of its listener. */
 export const faultFilter = "envoy.filters.http.fault";
 export const corsFilter = "envoy.filters.http.cors";
+export const lookupFilter = "envoy.filters.http.dynamic_forward_proxy";
 export const alpnFilter = "envoy.filters.http.set_filter_state";
 
 /** In name order, so that equal routes have equal bytes. */
 export function perRouteFilters(route: ir.Route): { [filter: string]: Any } {
   return {
     ...(route.cors === undefined ? {} : { [corsFilter]: cors(route.cors) }),
+    ...lookup(route.action),
     ...(route.fault === undefined ? {} : { [faultFilter]: fault(route.fault) }),
     ...(route.action.kind === "forward" && route.action.announceHttp ? { [alpnFilter]: httpAnnouncement } : {}),
   };
+}
+
+function lookup(action: ir.RouteAction): { [filter: string]: Any } {
+  if (action.kind !== "forward" || action.lookupHost === undefined) return {};
+  const hostRewriteSpecifier = { case: "hostRewriteLiteral" as const, value: action.lookupHost };
+  return { [lookupFilter]: typed(PerRouteConfigSchema, { hostRewriteSpecifier }) };
 }
 
 function fault({ delay, abort }: ir.Fault): Any {

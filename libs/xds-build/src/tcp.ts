@@ -11,6 +11,7 @@ import { TcpProxySchema } from "@lateen/protos/envoy/extensions/filters/network/
 import { buildAccessLog } from "./access-logs.ts";
 import { discovered } from "./extensions.ts";
 import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
+import { connectionLookup } from "./lookups.ts";
 import { duration, optionalDuration, typed } from "./messages.ts";
 import { clusterName } from "./naming.ts";
 import { buildRules } from "./rbac.ts";
@@ -27,6 +28,9 @@ export function tcpFilters(handler: ir.TcpHandler): Filter[] {
     ...authorization(handler),
     ...extensions(handler, "telemetry"),
     ...extensions(handler, "last"),
+    ...(handler.lookup === undefined
+      ? []
+      : [filter("envoy.filters.network.sni_dynamic_forward_proxy", connectionLookup(handler.lookup))]),
     ...terminal(handler),
   ];
 }

@@ -3,6 +3,7 @@ import { envoyFilterInboundRows } from "./envoy-filter-inbound.rows.ts";
 import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { dnsRows } from "./dns.rows.ts";
+import { dynamicDnsRows } from "./dynamic-dns.rows.ts";
 import { proxiesRows } from "./proxies.rows.ts";
 import { dualStackRows } from "./dual-stack.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
@@ -28,6 +29,7 @@ import { workloadGroupRows } from "./workload-group.rows.ts";
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
   dns: dnsRows,
   "dual-stack": dualStackRows,
+  "dynamic-dns": dynamicDnsRows,
   "service-entry": serviceEntryRows,
   services: serviceRows,
   "services-captured": capturedServiceRows,

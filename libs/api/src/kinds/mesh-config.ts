@@ -1,4 +1,4 @@
-import { MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
+import { MeshConfig_OutboundTrafficPolicy_Mode, MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import type { MeshConfig, MeshConfig_ExtensionProvider } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import { ProxyConfigSchema } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import type { Cursor } from "../report.ts";
@@ -8,7 +8,7 @@ import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { defineKind } from "./definition.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
-import { checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
+import { checkClientTls, checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
 /** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
 const built: ReadonlySet<string> = new Set([
@@ -131,8 +131,6 @@ const notBuilt: readonly NotBuiltField[] = [
     reason: "logs hold what they hold by default",
   })),
   { path: "extensionProviders[].envoyTcpAls.filterStateObjectsToLog", reason: "logs hold what they hold by default" },
-  { path: "outboundTrafficPolicy.mode=ALLOW_ANY_DYNAMIC_DNS", reason: "use ALLOW_ANY" },
-  { path: "outboundTrafficPolicy.tls", reason: "traffic to unknown hosts is passed through as it is" },
   { path: "defaultProviders.tracing", reason: "proxies send no spans" },
 ];
 
@@ -159,6 +157,7 @@ export const meshConfig = defineKind({
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
     if (spec.rootNamespace !== "" && !isDnsLabel(spec.rootNamespace))
       at.at("rootNamespace").error("namespace", `${JSON.stringify(spec.rootNamespace)} is not a namespace's name`);
+    checkOutboundTls(spec, at.at("outboundTrafficPolicy", "tls"));
     checkDuration(spec.connectTimeout, at.at("connectTimeout"));
     const { connectionPool, outlierDetection } = spec.defaultTrafficPolicy ?? {};
     checkConnectionPool(connectionPool, at.at("defaultTrafficPolicy", "connectionPool"));
@@ -168,6 +167,15 @@ export const meshConfig = defineKind({
     checkProviders(spec, at.at("extensionProviders"));
   },
 });
+
+function checkOutboundTls({ outboundTrafficPolicy: policy }: MeshConfig, at: Cursor): void {
+  if (policy?.tls === undefined) return;
+  checkClientTls(policy.tls, at);
+  if (policy.mode !== MeshConfig_OutboundTrafficPolicy_Mode.ALLOW_ANY_DYNAMIC_DNS)
+    at.warning("no-effect", "has no effect without mode ALLOW_ANY_DYNAMIC_DNS: unknown traffic goes on as it is");
+  if (policy.tls.credentialName !== "")
+    at.at("credentialName").error("conflict", "is for gateways; give sidecars files, as in caCertificates");
+}
 
 function checkProviders(spec: MeshConfig, at: Cursor): void {
   for (const [index, provider] of spec.extensionProviders.entries()) {

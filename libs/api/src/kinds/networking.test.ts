@@ -220,6 +220,18 @@ servers:
       "spec.hosts[0] host",
     ],
     [
+      "hosts that are looked up",
+      'hosts: ["*.a.com"]\nports: [{number: 80, name: a, protocol: HTTP}, {number: 443, name: b, protocol: TLS}]\nresolution: DYNAMIC_DNS',
+    ],
+    [
+      "looked up without a name",
+      'hosts: ["*.a.com", b.com]\nports: [{number: 1, name: a, protocol: TCP}, {number: 2, name: b}]\nresolution: DYNAMIC_DNS\nendpoints: [{address: 10.0.0.1}]',
+      "spec.hosts[1] host",
+      "spec.ports[0].protocol conflict",
+      "spec.ports[1].protocol conflict",
+      "warning spec.endpoints no-effect",
+    ],
+    [
       "endpoints and a selector",
       "hosts: [a.com]\nports: [{number: 1, name: a}]\nresolution: STATIC\nworkloadSelector: {labels: {a: b}}\nendpoints: [{address: 10.0.0.1}]",
       "spec.workloadSelector conflict",

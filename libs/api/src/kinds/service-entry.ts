@@ -1,6 +1,7 @@
 import { ServiceEntry_Resolution, ServiceEntrySchema } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
 import type { ServiceEntry, ServicePort } from "@lateen/protos/networking/v1alpha3/service_entry_pb.js";
 import type { WorkloadEntry } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
+import { isWildcard } from "@lateen/model";
 import type { HostAddress } from "@lateen/model";
 import type { Cursor } from "../report.ts";
 import { isCidr, isIpAddress, isIpOrCidr } from "../rules/addresses.ts";
@@ -26,7 +27,6 @@ export const serviceEntry = defineKind({
     { name: "Resolution", type: "string", jsonPath: ".spec.resolution", description: "How its addresses are found" },
     ageColumn,
   ],
-  notBuilt: [{ path: "resolution=DYNAMIC_DNS", reason: "use DNS and name the hosts" }],
   check(spec, at, meta) {
     checkHosts(spec, at);
     checkAddresses(spec, at.at("addresses"));
@@ -111,6 +111,7 @@ function checkResolution(spec: ServiceEntry, at: Cursor): void {
         at.at("endpoints").error("required", "is required for resolution STATIC: the addresses to send to");
       return;
     case ServiceEntry_Resolution.DYNAMIC_DNS:
+      checkLookup(spec, at);
       return;
     case ServiceEntry_Resolution.DNS:
       break;
@@ -129,6 +130,31 @@ function checkResolution(spec: ServiceEntry, at: Cursor): void {
         `${JSON.stringify(host)} cannot be resolved; with resolution ${resolution} and no endpoints write full names`,
       );
     }
+  }
+}
+
+/** Without a Host header or server name nobody knows where to, and below a single host there is nothing to look up. */
+function checkLookup(spec: ServiceEntry, at: Cursor): void {
+  for (const [index, host] of spec.hosts.entries()) {
+    if (!isWildcard(host))
+      at.at("hosts", index).error(
+        "host",
+        `${JSON.stringify(host)} is a single host; resolution DYNAMIC_DNS is for wildcards such as "*.example.com", use DNS`,
+      );
+  }
+  for (const [index, { protocol }] of spec.ports.entries()) {
+    if (isHttpProtocol(protocol) || isTlsProtocol(protocol)) continue;
+    at.at("ports", index, "protocol").error(
+      "conflict",
+      `${protocol === "" ? "must be said" : `${protocol} does not name the host that is meant`} with resolution DYNAMIC_DNS: one of HTTP, HTTP2, GRPC, GRPC-WEB, TLS, HTTPS`,
+    );
+  }
+  for (const field of ["endpoints", "workloadSelector"] as const) {
+    if (spec[field] === undefined || (field === "endpoints" && spec.endpoints.length === 0)) continue;
+    at.at(field).warning(
+      "no-effect",
+      "has no effect with resolution DYNAMIC_DNS, which sends to the host that is asked for",
+    );
   }
 }
 

@@ -1,10 +1,9 @@
 import { VirtualServiceSchema } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Destination, HTTPRoute, VirtualService } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Cursor } from "../report.ts";
-import { isIpAddress } from "../rules/addresses.ts";
 import { checkGatewayNames } from "../rules/gateway-names.ts";
 import { checkDistinct } from "../rules/distinct.ts";
-import { checkFqdn, checkServedHost, isDnsLabel } from "../rules/hosts.ts";
+import { checkServedHost, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkNotNegative, checkPort } from "../rules/values.ts";
 import { checkVisibleRoutes } from "../rules/route-order.ts";
 import { checkExportTo } from "../rules/visibility.ts";
@@ -112,7 +111,7 @@ function checkDestinations(route: HTTPRoute, at: Cursor): void {
 export function checkDestination(destination: Destination, at: Cursor): void {
   const { host, subset, port } = destination;
   if (host === "*") at.at("host").error("host", "must name one host, not every host");
-  else if (!isIpAddress(host)) checkFqdn(host, at.at("host"));
+  else checkServedHost(host, at.at("host"));
   if (subset !== "" && !isDnsLabel(subset))
     at.at("subset").error(
       "subset",

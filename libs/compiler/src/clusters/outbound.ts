@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { Subset } from "../istio.ts";
+import { lookupDiscovery, lookupFamily } from "../lookups.ts";
 import { rememberedStep } from "../remembered-step.ts";
 import {
   balancingOf,
@@ -93,23 +94,38 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery: found };
   const tls = upstreamTls(context, security);
   const discovery = withinReach(context, found, tls);
+  if (discovery.kind === "by-request" && loadBalancer !== undefined) tellOfNoChoice(context, ref.host, owner);
   return {
     ref,
     discovery,
     tls,
     connectTimeoutMs: connectTimeoutOf(connectionPool, settings),
-    balancing: discovery.kind === "original-destination" ? { kind: "by-cluster" } : balancing(context, asked, owner),
-    ...betweenLocalities(context, places, { asked, owner }),
+    ...(hasChoice(discovery)
+      ? { balancing: balancing(context, asked, owner), ...betweenLocalities(context, places, { asked, owner }) }
+      : { balancing: { kind: "by-cluster" } }),
     limits: limits(context, asked, owner),
     ...keepaliveOf(connectionPool, settings),
     ...outlierDetectionOf(asked.outlierDetection),
-    http: { ...http, ...followsHost(tls) },
+    http: { ...http, ...followsHost(tls, discovery) },
     ...proxyProtocol(context, asked, owner),
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
     ...(policy === undefined ? {} : { rule: formatRef(policy.origin) }),
     ...(subset === undefined ? {} : { subset: subset.name }),
     origin: formatRef(owner),
   };
+}
+
+/** The connection or request says who gets it. */
+function hasChoice({ kind }: ir.Discovery): boolean {
+  return kind !== "original-destination" && kind !== "by-request";
+}
+
+function tellOfNoChoice(context: Context, host: string, owner: ObjectRef): void {
+  context.findings.warn(
+    owner,
+    "no-load-balancing",
+    `balances load for "${host}", but with resolution DYNAMIC_DNS each request says who gets it; the loadBalancer has no effect`,
+  );
 }
 
 /** Gateways between networks tell connections apart by the server name of the mesh's mutual TLS. */
@@ -175,6 +191,7 @@ interface DiscoveryQuestion extends Destination {
 function discoveryOf(context: Context, question: DiscoveryQuestion): ir.Discovery {
   const { service, port, subset, cluster, places, passthrough } = question;
   const intercepted = context.scope.interception !== "none";
+  if (service.resolution === "by-request") return lookupDiscovery(context, service);
   // A gateway's clients mean the gateway, so it has no destination to go back to.
   if (service.resolution === "none" && context.scope.type !== "router")
     return { kind: "original-destination", ...(port.targetPort > 0 ? { port: port.targetPort } : {}) };
@@ -199,11 +216,6 @@ function discoveryOf(context: Context, question: DiscoveryQuestion): ir.Discover
     family: lookupFamily(context),
     localities,
   };
-}
-
-function lookupFamily({ scope, settings }: Context): "v4" | "v6" | "all" {
-  if (scope.families !== "dual") return scope.families;
-  return settings.dualStack ? "all" : "v4";
 }
 
 /** What a service that resolves names sends to: its own endpoints, or the workloads it selects. */

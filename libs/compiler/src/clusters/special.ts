@@ -2,6 +2,8 @@ import type * as ir from "@lateen/ir";
 import type { Context } from "../context.ts";
 import { discoveryOf, inboundPorts } from "../inbound-ports.ts";
 import type { InboundPort } from "../inbound-ports.ts";
+import { followsHost, tlsToUnknown } from "./tls.ts";
+import { looksUpUnknown, unknownHostDiscovery } from "../lookups.ts";
 import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./settings-of-policy.ts";
 
 /**
@@ -32,14 +34,27 @@ export function builtInClusters(context: Context): readonly ir.Cluster[] {
     ...plainCluster(context, { kind: "black-hole" }, { kind: "none" }),
     http: { protocol: "tcp" },
   };
-  if (context.scope.interception === "none") return [blackHole];
+  const anyHost = looksUpUnknown(context) ? [anyHostCluster(context)] : [];
+  if (context.scope.interception === "none") return [blackHole, ...anyHost];
   const passthrough = plainCluster(context, { kind: "passthrough" }, { kind: "original-destination" });
   const inbound = plainCluster(
     context,
     { kind: "inbound-passthrough" },
     { kind: "original-destination", ...inboundSource(context) },
   );
-  return [blackHole, passthrough, inbound];
+  return [blackHole, ...anyHost, passthrough, inbound];
+}
+
+/** For requests to hosts nobody knows. Connections go on to where they were going. */
+function anyHostCluster(context: Context): ir.Cluster {
+  const discovery = unknownHostDiscovery(context);
+  const tls = tlsToUnknown(context, context.settings.unknownHostTls);
+  return {
+    ...plainCluster(context, { kind: "any-host" }, discovery),
+    balancing: { kind: "by-cluster" },
+    http: { protocol: "downstream", ...followsHost(tls, discovery) },
+    tls,
+  };
 }
 
 /** One cluster for each port on which calls come in. */

@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import { formatRef, isEmptyRecord } from "@lateen/model";
+import type { ObjectRef } from "@lateen/model";
 import type { Context } from "../context.ts";
 import { proxyRef, requires } from "../context.ts";
 import type { DestinationPolicy } from "../index/destination-rules.ts";
@@ -30,10 +31,24 @@ export function upstreamTls(context: Context, question: TlsQuestion): ir.Upstrea
     case "istio-mutual":
       return meshMutualTls(context, question, settings);
     case "simple":
-      return originate(context, question, settings, false);
     case "mutual":
-      return originate(context, question, settings, true);
+      return originate(context, question, settings);
   }
+}
+
+/** As MeshConfig says of connections to hosts nobody knows. A sidecar gets no credentials for these. */
+export function tlsToUnknown(context: Context, settings: ClientTls | undefined): ir.UpstreamTls {
+  const mode = tlsModes[settings?.mode ?? 0] ?? "disable";
+  if (settings === undefined || mode === "disable") return { mode: "none" };
+  if (mode !== "istio-mutual")
+    return tlsWith(context, settings, {
+      owner: proxyRef(context),
+      names: settings.subjectAltNames,
+      protocol: "downstream",
+    });
+  if (!context.scope.agent) return { mode: "none" };
+  const acceptedPeers = [...settings.subjectAltNames].sort();
+  return { mode: "workload-identity", when: "always", sni: settings.sni, acceptedPeers, alpn: ["istio"] };
 }
 
 /**
@@ -56,6 +71,7 @@ function withheld(context: Context, { cluster, policy }: TlsQuestion, settings: 
 function autoMutualTls(context: Context, question: TlsQuestion): ir.UpstreamTls {
   const { service, discovery } = question;
   if (!context.settings.autoMtls || !context.scope.agent || service.external) return { mode: "none" };
+  if (discovery.kind === "by-request") return { mode: "none" }; // nothing is known of who answers
   if (discovery.kind === "original-destination") {
     // No endpoint metadata to decide by: only when every endpoint speaks it.
     return context.endpointsOf(service)?.allMutualTls ? identity(context, question, "always") : { mode: "none" };
@@ -82,7 +98,7 @@ function meshMutualTls(context: Context, question: TlsQuestion, settings: Client
 
 function identity(
   context: Context,
-  { service, cluster, protocol }: TlsQuestion,
+  { service, cluster, protocol, discovery }: TlsQuestion,
   when: "always" | "endpoint-decides",
 ): Extract<ir.UpstreamTls, { mode: "workload-identity" }> {
   const accounts = context.endpointsOf(service)?.accounts ?? [];
@@ -94,23 +110,32 @@ function identity(
   return {
     mode: "workload-identity",
     when,
-    sni: cluster,
+    sni: discovery.kind === "by-request" ? "" : cluster,
     acceptedPeers: [...new Set([...peers, ...service.subjectAltNames])].sort(),
     alpn: protocol === "http2" ? ["istio", "h2"] : ["istio"],
   };
 }
 
-function originate(context: Context, question: TlsQuestion, settings: ClientTls, mutual: boolean): ir.UpstreamTls {
+function originate(context: Context, question: TlsQuestion, settings: ClientTls): ir.UpstreamTls {
   const { service, policy, protocol } = question;
-  const owner = policy?.origin ?? service.origin;
-  if (!requires(context, tlsSocket, owner, "connections are made in plaintext")) return { mode: "none" };
   const names = settings.subjectAltNames.length > 0 ? settings.subjectAltNames : service.subjectAltNames;
+  return tlsWith(context, settings, { owner: policy?.origin ?? service.origin, names, protocol });
+}
+
+interface Origination {
+  readonly owner: ObjectRef;
+  readonly names: readonly string[];
+  readonly protocol: ir.UpstreamHttp["protocol"];
+}
+
+function tlsWith(context: Context, settings: ClientTls, { owner, names, protocol }: Origination): ir.UpstreamTls {
+  if (!requires(context, tlsSocket, owner, "connections are made in plaintext")) return { mode: "none" };
   return {
     mode: "originate",
     sni: settings.sni,
     acceptedNames: [...names].sort(),
     trust: trustOf(context, settings, owner),
-    ...(mutual ? { client: clientCertificate(settings) } : {}),
+    ...(tlsModes[settings.mode] === "mutual" ? { client: clientCertificate(settings) } : {}),
     alpn: protocol === "http2" ? ["h2"] : [],
     ...cryptography(context.settings.otherTls),
   };
@@ -153,9 +178,17 @@ function trustOf(
   return { kind: "unverified" };
 }
 
-/** Server name and names to verify follow each request's host where the rule names neither. */
-export function followsHost(tls: ir.UpstreamTls): { readonly autoSni?: true; readonly autoSanValidation?: true } {
-  if (tls.mode !== "originate" || tls.sni !== "") return {};
+/**
+ * Server name and names to verify follow each request's host where the rule names neither. Certificates of the mesh hold
+ * no host names. For what is looked up Envoy wants both, also in plaintext, where neither means anything.
+ */
+export function followsHost(
+  tls: ir.UpstreamTls,
+  { kind }: ir.Discovery,
+): { readonly autoSni?: true; readonly autoSanValidation?: true } {
+  if (tls.mode === "none") return kind === "by-request" ? { autoSni: true, autoSanValidation: true } : {};
+  if (tls.sni !== "") return {};
+  if (tls.mode === "workload-identity") return { autoSni: true };
   return {
     autoSni: true,
     ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" ? { autoSanValidation: true } : {}),

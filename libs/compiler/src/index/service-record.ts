@@ -5,8 +5,8 @@ import type { ServiceEntry } from "../istio.ts";
 import type { MeshObject } from "@lateen/model";
 import { byIdentity } from "./remember.ts";
 
-/** How a client finds a service's addresses. `none`: wherever the caller was going. */
-export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "none";
+/** How a client finds a service's addresses. `by-request`: what each names; `none`: wherever the caller was going. */
+export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "by-request" | "none";
 
 export interface RecordPort {
   readonly name: string;
@@ -114,10 +114,12 @@ export const recordsOfEntry = byIdentity(entryRecords);
 
 function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[] {
   const { spec, meta, state } = object;
-  const endpoints = entryEndpoints(spec);
+  const resolution = resolutionOf(spec);
+  // What requests name counts, so there is nobody else to send to.
+  const looksUp = resolution === "by-request";
+  const endpoints = looksUp ? [] : entryEndpoints(spec);
   return spec.hosts.map((written) => {
     const host = written.toLowerCase();
-    const resolution = resolutionOf(spec);
     return {
       key: serviceKey(meta.namespace, host),
       host,
@@ -141,7 +143,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
         .filter((port) => port.protocol !== "udp"),
       selector: {},
       externalName: "",
-      ...(spec.workloadSelector === undefined ? {} : { workloadSelector: spec.workloadSelector.labels }),
+      ...(spec.workloadSelector === undefined || looksUp ? {} : { workloadSelector: spec.workloadSelector.labels }),
       // A DNS entry without endpoints resolves its own host.
       entryEndpoints:
         endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
@@ -183,6 +185,8 @@ function resolutionOf(spec: ServiceEntry): Resolution {
       return "dns";
     case "dns-round-robin":
       return "dns-round-robin";
+    case "dynamic-dns":
+      return "by-request";
     default:
       return "none";
   }

@@ -27,7 +27,8 @@ export function tcpChains(
     return [];
   }
   for (const { record } of others) reportShadowed(context, server, record, first.record);
-  const plan = ruledPlan(context, first.record, first.rule.route, siteOf(server));
+  const site: ConnectionSite = { ...siteOf(server), ...(tls === undefined ? {} : { terminated: true }) };
+  const plan = ruledPlan(context, first.record, first.rule.route, site);
   const match = tls === undefined ? {} : serverNameMatch(server.hosts.map((host) => host.host));
   return [chainOf(gatewayConnections(parts, plan, true), match, plan.rule)];
 }

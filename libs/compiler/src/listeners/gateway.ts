@@ -3,6 +3,7 @@ import { formatRef } from "@lateen/model";
 import { accessLogsFor } from "../access-logs.ts";
 import type { Context } from "../context.ts";
 import { gatewayTable } from "../routes/gateway-tables.ts";
+import { requestLookups } from "../lookups.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
 import { claim } from "./chain-matches.ts";
 import { autoPassthroughChains, passthroughChains, tcpChains } from "./gateway-connections.ts";
@@ -148,6 +149,7 @@ function gatewayHttp(
     routeFilters: routeFilters(context, true),
     accessLogs: accessLogsFor(context, "gateway", {}, true),
     forwardPeer: true,
+    ...requestLookups(context, ref),
     ...httpConnection(context),
   };
 }

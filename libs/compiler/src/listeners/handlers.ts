@@ -11,6 +11,7 @@ import type { Context } from "../context.ts";
 import type { ConnectionPlan } from "../routes/connection-rules.ts";
 import { setFilterState } from "../routes/destination.ts";
 import { corsFilter, faultFilter } from "../routes/http-rules.ts";
+import { connectionLookup, requestLookups } from "../lookups.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
 import { inboundRetry } from "../routes/resilience.ts";
 import { httpConnection, tcpConnection } from "../proxy-wishes.ts";
@@ -57,6 +58,7 @@ export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef
     routeFilters: routeFilters(context, true, carriesGrpcWeb(context, table)),
     accessLogs: accessLogsFor(context, "outbound", {}, true),
     forwardPeer: false,
+    ...requestLookups(context, table),
     ...httpConnection(context),
   };
 }
@@ -126,7 +128,7 @@ function planned(
   const handler = tcp(context, authorization, { cluster: first?.cluster ?? { kind: "black-hole" }, role, tags });
   return {
     ...handler,
-    ...(authorization.refuse || first === undefined ? {} : { targets }),
+    ...(authorization.refuse || first === undefined ? {} : { targets, ...connectionLookup(context, targets) }),
     ...networkProtocol(context, protocol),
     ...(statName === undefined ? {} : { statName }),
   };

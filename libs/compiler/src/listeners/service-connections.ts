@@ -74,7 +74,8 @@ function tlsChains(parts: ListenerParts, to: ConnectionsTo, { site, rules }: Rul
   if (chains.length > 0) return { chains };
   const { service } = to;
   const plan = ownPlan(parts, to, site);
-  const named = (to.ranges.length > 0 || to.byName) && service.host !== "*";
+  // What is looked up is the server name, and not any one will do.
+  const named = (to.ranges.length > 0 || to.byName || service.resolution === "by-request") && service.host !== "*";
   return named
     ? { chains: [chainOf(parts, plan, tlsMatch([service.host], to.ranges))] }
     : everything(parts, plan, to.ranges);

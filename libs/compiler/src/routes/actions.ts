@@ -4,6 +4,7 @@ import type { ObjectRef } from "@lateen/model";
 import type { Context } from "../context.ts";
 import { milliseconds } from "../durations.ts";
 import type { DirectResponse, HttpDestination, HttpRedirect, HttpRule } from "../istio.ts";
+import { isLookedUp } from "../lookups.ts";
 import { resolveDestination } from "./destination.ts";
 import { compileHeaders } from "./headers.ts";
 import { compileRetry } from "./resilience.ts";
@@ -47,6 +48,7 @@ function compileForward(context: Context, rule: HttpRule, site: RoutingSite): ir
     ...(retry === undefined ? {} : { retry }),
     ...compileRewrite(rule),
     ...(hostRewrite === undefined || hostRewrite === "" ? {} : { hostRewrite }),
+    ...(hostRewrite && resolved.some(({ cluster }) => isLookedUp(context, cluster)) ? { lookupHost: hostRewrite } : {}),
     ...(mirrors.length > 0 ? { mirrors } : {}),
     ...(hash.length > 0 ? { hash } : {}),
     ...(resolved.length > 0 && resolved.every((target) => target.announceHttp) ? { announceHttp: true } : {}),
@@ -79,6 +81,14 @@ function compileMirrors(context: Context, rule: HttpRule, site: RoutingSite): re
   const several = rule.mirrors.map(({ destination, percentage }) => ({ destination, percent: percentage?.value }));
   return [...single, ...several].flatMap(({ destination, percent = 100 }) => {
     const { cluster } = resolveDestination(context, destination, site);
+    if (isLookedUp(context, cluster)) {
+      context.findings.warn(
+        site.owner,
+        "mirror-not-looked-up",
+        `mirrors to "${destination?.host ?? ""}" (resolution DYNAMIC_DNS), but only the host of the request itself is looked up; it is not mirrored there`,
+      );
+      return [];
+    }
     return percent > 0 && cluster.kind === "outbound" ? [{ cluster, percent }] : [];
   });
 }

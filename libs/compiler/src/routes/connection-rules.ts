@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { gatewayName } from "../index/gateway-name.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import type { ConnectionMatch, RouteTarget } from "../istio.ts";
+import { withoutName } from "../lookups.ts";
 import { resolveDestination } from "./destination.ts";
 
 /** The port a connection came to, as its service or Gateway numbers it, and the gateways it came through. */
@@ -12,6 +13,8 @@ export interface ConnectionSite {
   readonly port: number;
   readonly protocol: Protocol;
   readonly gateways: ReadonlySet<string>;
+  /** The client's TLS ends here. */
+  readonly terminated?: true;
 }
 
 /** Where connections go, and what is true of each of them. */
@@ -54,8 +57,9 @@ export function ruledPlan(
   const resolved = weighted.map((route) =>
     resolveDestination(context, route.destination, { port: site.port, owner, carries: "connections" }),
   );
+  const alone = weighted.length <= 1;
   const targets = resolved.map(({ cluster }, index) => ({
-    cluster,
+    cluster: withoutName(context, cluster, { site, alone, owner }) ? ({ kind: "black-hole" } as const) : cluster,
     weight: weighted.length > 1 ? (weighted[index]?.weight ?? 1) : 1,
   }));
   const [only, ...others] = resolved;

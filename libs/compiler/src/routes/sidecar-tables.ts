@@ -6,7 +6,7 @@ import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
 import { rememberedStep } from "../remembered-step.ts";
-import { unknownTraffic } from "../outbound-policy.ts";
+import { unknownRequests } from "../outbound-policy.ts";
 import { alternateDomains, shortNames } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
 import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
@@ -43,7 +43,7 @@ export function openTable(context: Context, ref: ir.RouteTableRef): ir.RouteTabl
 
 function tableOf(context: Context, ref: ir.RouteTableRef, hosts: readonly ir.VirtualHost[]): ir.RouteTable {
   const port = ref.kind === "port" ? ref.port : 0;
-  const virtualHosts = [...hosts, fallbackHost(unknownTraffic(context), port)];
+  const virtualHosts = [...hosts, fallbackHost(unknownRequests(context), port)];
   return { ref, virtualHosts, origins: originsOf(virtualHosts) };
 }
 
