@@ -19,19 +19,25 @@ export class EnvoyAdmin {
   }
 
   async get(path: string): Promise<string> {
-    const response = await fetch(`${this.#origin}${path}`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`${this.#origin}${path}`, { signal: AbortSignal.timeout(30_000) });
     const body = await response.text();
     if (!response.ok) throw new Error(`Envoy admin ${path} answered ${response.status}: ${body}`);
     return body;
   }
 
   async post(path: string): Promise<void> {
-    await fetch(`${this.#origin}${path}`, { method: "POST", signal: AbortSignal.timeout(5_000) });
+    await fetch(`${this.#origin}${path}`, { method: "POST", signal: AbortSignal.timeout(30_000) });
   }
 
   /** Whether it is live: initial clusters and listeners are there. */
   async isReady(): Promise<boolean> {
     return (await this.get("/ready")).startsWith("LIVE");
+  }
+
+  /** Live, and its workers take connections: they begin a moment later. */
+  async isServing(): Promise<boolean> {
+    if (!(await this.isReady())) return false;
+    return (await this.stats(/^listener_manager\.workers_started$/)).get("listener_manager.workers_started") === 1;
   }
 
   /** Numeric stats whose name matches, unused ones too. */

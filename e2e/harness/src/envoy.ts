@@ -10,7 +10,7 @@ export interface EnvoyOptions {
   readonly bootstrap: object;
   /** Envoy's own log goes to the output from this level on; default `warning`. Access logs are there too. */
   readonly logLevel?: "debug" | "info" | "warning" | "error";
-  /** Wait until it is live; default true. Off for a control plane that does not answer at first. */
+  /** Wait until it is live and its workers take connections; default true. Off for a control plane that does not answer at first. */
   readonly waitUntilLive?: boolean;
   /** Another release than the usual one. */
   readonly version?: string;
@@ -24,7 +24,7 @@ export interface Envoy extends AsyncDisposable {
   readonly process: RunningProcess;
 }
 
-/** Starts Envoy and resolves when its admin port answers and, by default, it is live. */
+/** Starts Envoy and resolves when its admin port answers and, by default, it serves. */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   await using cleanup = new AsyncDisposableStack();
   const directory = cleanup.use(await TempDir.create());
@@ -48,7 +48,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     const address = (await readFile(adminFile, "utf8")).trim();
     return address !== "" && new EnvoyAdmin(`http://${address}`);
   });
-  if (options.waitUntilLive ?? true) await process.until("live", () => admin.isReady(), 30_000);
+  if (options.waitUntilLive ?? true) await process.until("live", () => admin.isServing());
   const owned = cleanup.move();
   return { admin, process, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

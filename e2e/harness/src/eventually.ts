@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface EventuallyOptions {
-  /** Default 15 s. */
+  /** Default 60 s: a wait that ends well costs nothing, however long it may be. */
   readonly timeoutMs?: number;
   readonly intervalMs?: number;
   /** What is waited for, for the message when it does not come. */
@@ -16,7 +16,7 @@ export async function eventually<T>(
   attempt: () => Promise<T | undefined | false> | T | undefined | false,
   options: EventuallyOptions = {},
 ): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 15_000;
+  const timeoutMs = options.timeoutMs ?? 60_000;
   const deadline = Date.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -19,7 +19,7 @@ export interface HttpRequest {
     readonly certificate?: string;
     readonly privateKey?: string;
   };
-  /** Default 10 s. */
+  /** Default 60 s. */
   readonly timeoutMs?: number;
 }
 
@@ -51,7 +51,7 @@ export class HttpClient implements Disposable {
       path: wanted.path ?? "/",
       method: wanted.method ?? "GET",
       headers: { ...(wanted.host !== undefined && { host: wanted.host }), ...wanted.headers },
-      timeout: wanted.timeoutMs ?? 10_000,
+      timeout: wanted.timeoutMs ?? 60_000,
     };
     const call =
       wanted.tls === undefined

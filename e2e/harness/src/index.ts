@@ -54,7 +54,7 @@ export {
 } from "./manifests.ts";
 export type { Name, PodSpec, SliceSpec } from "./manifests.ts";
 export { NatsServer } from "./nats.ts";
-export { namespacesMissing, NetworkNamespace, reserveLink } from "./network-namespace.ts";
+export { namespacesMissing, NetworkNamespace, linkOf } from "./network-namespace.ts";
 export type { Inside, Link } from "./network-namespace.ts";
 export { FakeResolver } from "./fake-resolver.ts";
 export { Sidecar, startSidecars } from "./node-agent.ts";
@@ -69,7 +69,7 @@ export type { Program, ServiceOptions } from "./service-process.ts";
 export { RunningProcess } from "./running-process.ts";
 export type { ProcessExit, ProcessOptions } from "./running-process.ts";
 export { SampleApp } from "./sample-app.ts";
-export type { SampleAnswer, SampleOptions, SampleTls } from "./sample-app.ts";
+export type { Held, SampleAnswer, SampleOptions, SampleTls } from "./sample-app.ts";
 export { assertShare, median, quantile } from "./statistics.ts";
 export { talkTcp } from "./tcp-client.ts";
 export type { TcpTalk } from "./tcp-client.ts";

@@ -63,12 +63,12 @@ export async function startLateenUp(options: LateenUpOptions): Promise<LateenUp>
 }
 
 /** Resolves when the plane answers ready on both of its HTTP ports. */
-export async function waitForPlane(process: RunningProcess, ports: PlanePorts, timeoutMs = 20_000): Promise<void> {
+export async function waitForPlane(process: RunningProcess, ports: PlanePorts): Promise<void> {
   const isReady = async (): Promise<boolean> => {
     await page(ports.http, "/ready");
     return (await page(ports.monitoring, "/readyz")) !== "";
   };
-  await process.until("ready", isReady, timeoutMs);
+  await process.until("ready", isReady);
 }
 
 export function upArguments(config: string, state: string, ports: PlanePorts): readonly string[] {
@@ -129,7 +129,7 @@ export async function runLateen(args: readonly string[]): Promise<ProcessExit & 
 }
 
 async function page(port: number, path: string): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(30_000) });
   const body = await response.text();
   if (!response.ok) throw new Error(`${path} on port ${port} answered ${response.status}: ${body}`);
   return body;

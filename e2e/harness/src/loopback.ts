@@ -3,21 +3,39 @@ import { createServer, type Server } from "node:net";
 
 /** Below the range the system takes client ports from, so that no connection of the tests sits on a port they listen on. */
 const lowestPort = 20_500;
-const highestPort = 32_000;
-const handedOut = new Set<number>();
+const blocks = 115;
+const blockSize = 100;
 
-/** A port nothing listens on, on any address of this machine; never the same twice in one process. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const port = randomInt(lowestPort, highestPort);
-    if (handedOut.has(port)) continue;
-    const server = await listen("0.0.0.0", port);
-    if (server === undefined) continue;
-    await close(server);
-    handedOut.add(port);
-    return port;
+/** Where a block's first port is held while its process runs: the mark that other test processes see. */
+const blockMark = "127.63.0.1";
+
+/** Ports in blocks that no other process of the harness has, so that none is taken between its choice and its use. */
+async function* ownPorts(): AsyncGenerator<number, never> {
+  for (let attempt = 0; attempt < 2_000; attempt++) {
+    const first = lowestPort + blockSize * randomInt(blocks);
+    const mark = await listen(blockMark, first);
+    if (mark === undefined) continue;
+    mark.unref();
+    for (let port = first + 1; port < first + blockSize; port++) {
+      const server = await listen("0.0.0.0", port);
+      if (server === undefined) continue;
+      await close(server);
+      yield port;
+    }
   }
-  throw new Error(`no free port between ${lowestPort} and ${highestPort}`);
+  throw new Error(`no free port between ${lowestPort} and ${lowestPort + blocks * blockSize}`);
+}
+
+const own = ownPorts();
+
+/** A port nothing listens on, on any address of this machine; never the same twice, in this process or another that runs. */
+export async function freePort(): Promise<number> {
+  return (await own.next()).value;
+}
+
+/** A number below 16 000 that is as much this process's own as the port is. */
+export function numberOf(port: number): number {
+  return port - lowestPort;
 }
 
 export async function freePorts(count: number): Promise<readonly number[]> {

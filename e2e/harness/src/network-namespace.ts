@@ -4,6 +4,7 @@ import { access } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { numberOf } from "./loopback.ts";
 import { repository } from "./repository.ts";
 import { RunningProcess } from "./running-process.ts";
 
@@ -33,11 +34,9 @@ export interface Link {
   readonly gateway: string;
 }
 
-let reserved = 0;
-
-/** Two addresses that no other namespace of this process has. */
-export function reserveLink(): Link {
-  const block = ((process.pid + reserved++ * 37) % 16_000) * 4;
+/** Two addresses that belong to a port of `freePort`, and as it to this process alone. */
+export function linkOf(port: number): Link {
+  const block = numberOf(port) * 4;
   const at = (host: number): string => `198.18.${(block >> 8) & 255}.${(block & 255) + host}`;
   return { gateway: at(1), address: at(2) };
 }
@@ -84,7 +83,7 @@ export class NetworkNamespace implements AsyncDisposable, Link {
   /** Runs a command to its end; resolves with what it wrote. */
   async exec(command: string, args: readonly string[]): Promise<string> {
     const [ip = "ip", ...rest] = this.prefix;
-    const { stdout } = await run(ip, [...rest, command, ...args], { timeout: 20_000 });
+    const { stdout } = await run(ip, [...rest, command, ...args], { timeout: 60_000 });
     return stdout;
   }
 

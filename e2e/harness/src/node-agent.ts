@@ -90,10 +90,10 @@ export class Sidecar<Workload extends AgentWorkload = MeshWorkload> implements A
     return this.#earlierOutput + this.#process.output;
   }
 
-  async ready(timeoutMs = 30_000): Promise<void> {
+  async ready(): Promise<void> {
     const url = `http://${this.workload.address}:${this.readinessPort}/healthz/ready`;
-    const isReady = async (): Promise<boolean> => (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
-    await this.#process.until("ready", isReady, timeoutMs);
+    const isReady = async (): Promise<boolean> => (await fetch(url, { signal: AbortSignal.timeout(10_000) })).ok;
+    await this.#process.until("ready", isReady);
   }
 
   /** kill -9 of the agent alone: its Envoy stays. */

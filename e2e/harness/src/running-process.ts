@@ -47,8 +47,11 @@ export class RunningProcess implements AsyncDisposable {
       this.#notify();
     };
     child.on("close", finish);
-    // A child of the child may hold the pipes open for longer: give the rest of the output a moment, not for ever.
-    child.on("exit", (code, signal) => setTimeout(() => finish(code, signal), 200));
+    // A child of the child may hold the pipes open for longer: give the rest of the output a moment, not for ever. What is
+    // in the pipes by then is read, however late the timer is.
+    child.on("exit", (code, signal) =>
+      setTimeout(() => setImmediate(() => setImmediate(() => finish(code, signal))), 200),
+    );
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8");
       stream?.on("data", (chunk: string) => {
@@ -87,7 +90,7 @@ export class RunningProcess implements AsyncDisposable {
   }
 
   /** Waits until the output holds `pattern`. Rejects when the process ends first or after the time, with the last output. */
-  async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp, timeoutMs = 60_000): Promise<RegExpExecArray> {
     const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
     const fail = (why: string): void =>
       reject(new Error(`${this.name} ${why} without writing ${String(pattern)}; its last output:\n${this.tail()}`));
@@ -106,7 +109,7 @@ export class RunningProcess implements AsyncDisposable {
   }
 
   /** Polls until `attempt` answers, as `eventually`. Rejects at once when the process ends, and always with its last output. */
-  async until<T>(what: string, attempt: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> {
+  async until<T>(what: string, attempt: () => Promise<T | undefined | false>, timeoutMs = 120_000): Promise<T> {
     const polled = await eventually(async () => (this.#ended ? { ended: true as const } : wrap(await attempt())), {
       what: `${this.name} ${what}`,
       timeoutMs,

@@ -35,6 +35,18 @@ export interface SampleOptions {
   readonly tls?: SampleTls;
 }
 
+/** Requests that wait in a sample. */
+export interface Held {
+  /** How many came so far. */
+  readonly count: number;
+  release(): void;
+}
+
+interface Gate {
+  count: number;
+  readonly open: Promise<void>;
+}
+
 interface SampleRequest {
   readonly url?: string | undefined;
   readonly method?: string | undefined;
@@ -57,7 +69,8 @@ const kept = 500;
  *
  * HTTP: 200 with a SampleAnswer, except where the request asks for something else. By path: `/status/503` for a status,
  * `/delay/300` for milliseconds of thought. By header, for any path: `x-sample-status: 503`, `x-sample-delay: 300`,
- * `x-sample-reset: yes` for an end without an answer; with ` v1` behind the value only that version obeys.
+ * `x-sample-reset: yes` for an end without an answer, `x-sample-hold: yes` to wait for `hold`'s release; with ` v1` behind
+ * the value only that version obeys.
  */
 export class SampleApp implements AsyncDisposable {
   readonly options: SampleOptions;
@@ -70,6 +83,7 @@ export class SampleApp implements AsyncDisposable {
   #requests = 0;
   #connections = 0;
   #forced: number | undefined;
+  #gate: Gate | undefined;
 
   private constructor(options: SampleOptions) {
     this.options = options;
@@ -110,6 +124,19 @@ export class SampleApp implements AsyncDisposable {
     this.#forced = status;
   }
 
+  /** From now on requests that ask for it wait until they are released, all at once, and later ones do not wait. */
+  hold(): Held {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const gate: Gate = { count: 0, open: promise };
+    this.#gate = gate;
+    return {
+      get count() {
+        return gate.count;
+      },
+      release: resolve,
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
@@ -141,6 +168,12 @@ export class SampleApp implements AsyncDisposable {
     return `${this.options.app}-${this.options.version}`;
   }
 
+  async #pass(): Promise<void> {
+    if (this.#gate === undefined) return;
+    this.#gate.count += 1;
+    await this.#gate.open;
+  }
+
   async #answer(request: SampleRequest, response: SampleResponse): Promise<void> {
     this.#requests += 1;
     const path = request.url ?? "/";
@@ -151,7 +184,8 @@ export class SampleApp implements AsyncDisposable {
     if (this.#received.length > kept) this.#received.shift();
     const wish = (name: string): string | undefined => wishOf(headers[`x-sample-${name}`], version);
     if (wish("reset") !== undefined) return void (request.socket as Socket).destroy();
-    await sleep(Number(wish("delay") ?? /^\/delay\/(\d+)/.exec(path)?.[1] ?? 0));
+    if (wish("hold") !== undefined) await this.#pass();
+    await sleep(Number(wish("delay") ?? /^\/delay\/(\d+)/.exec(path)?.[1] ?? 0), undefined, { ref: false });
     const status = this.#forced ?? Number(wish("status") ?? /^\/status\/(\d{3})/.exec(path)?.[1] ?? 200);
     response.writeHead(status, { "content-type": "application/json", "x-sample": this.#name });
     response.end(`${JSON.stringify(answer)}\n`);

@@ -57,13 +57,13 @@ export class ServiceProcess implements AsyncDisposable {
     await this.ready();
   }
 
-  async ready(timeoutMs = 20_000): Promise<void> {
-    await this.#process.until("ready", async () => (await this.page("/readyz")) !== "", timeoutMs);
+  async ready(): Promise<void> {
+    await this.#process.until("ready", async () => (await this.page("/readyz")) !== "");
   }
 
   /** A page of the admin port. Rejects unless it answers 200. */
   async page(path: string): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, { signal: AbortSignal.timeout(30_000) });
     const body = await response.text();
     if (!response.ok) throw new Error(`${path} of ${this.name} answered ${response.status}: ${body}`);
     return body;

@@ -5,12 +5,12 @@ export interface TcpTalk {
   readonly address: string;
   readonly port: number;
   readonly payload: string;
-  /** Default 5 s. */
+  /** Default 30 s. */
   readonly timeoutMs?: number;
 }
 
 /** Connects, sends the payload and returns the first bytes that come back. Rejects when the other end closes before. */
-export async function talkTcp({ address, port, payload, timeoutMs = 5_000 }: TcpTalk): Promise<string> {
+export async function talkTcp({ address, port, payload, timeoutMs = 30_000 }: TcpTalk): Promise<string> {
   const socket = connect({ host: address, port });
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer in ${timeoutMs} ms`)));
   try {

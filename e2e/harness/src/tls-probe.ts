@@ -45,10 +45,10 @@ export async function probeTls(probe: TlsProbe): Promise<TlsResult> {
     const ended = once(socket, "close").then(() => {
       throw new Error("the server closed the connection without an answer");
     });
-    const timedOut = AbortSignal.timeout(5_000);
+    const timedOut = AbortSignal.timeout(30_000);
     const failed = Promise.race([
       ended,
-      once(timedOut, "abort").then(() => Promise.reject(new Error("no answer in 5 s"))),
+      once(timedOut, "abort").then(() => Promise.reject(new Error("no answer in 30 s"))),
     ]);
     failed.catch(() => undefined);
     await Promise.race([once(socket, "secureConnect"), failed]);

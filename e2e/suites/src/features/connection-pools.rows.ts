@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpAnswer } from "@lateen/e2e-harness";
-import type { Feature, FeatureContext } from "./feature.ts";
+import type { Asked, Feature, FeatureContext } from "./feature.ts";
 import { fullSocket } from "./full-socket.ts";
 import { at, hostOf, listen, noRetries, overOwn, policy, versions } from "./traffic-policy-parts.ts";
 
@@ -16,9 +16,28 @@ function oneEndpoint(row: FeatureContext, connectionPool: object, portName = "ht
   return [...row.service({ portName, to: versions(row, "v1") }), policy(row, { connectionPool })];
 }
 
-async function atOnce(row: FeatureContext, count: number, delayMs: number): Promise<readonly HttpAnswer[]> {
-  const headers = { "x-sample-delay": String(delayMs) };
-  return await Promise.all(Array.from({ length: count }, () => row.ask({ headers })));
+/** `count` requests under way at one time: none that reaches v1 is answered before `settled` says so. */
+async function atOnce(
+  row: FeatureContext,
+  count: number,
+  settled: (now: { readonly answered: number; readonly held: number }) => boolean,
+  asked: Asked = {},
+): Promise<readonly HttpAnswer[]> {
+  const held = row.workload("reviews", "v1").sample.hold();
+  let answered = 0;
+  const headers = { ...asked.headers, "x-sample-hold": "yes" };
+  const one = async (): Promise<HttpAnswer> => {
+    const answer = await row.ask({ ...asked, headers });
+    answered += 1;
+    return answer;
+  };
+  const answers = Promise.all(Array.from({ length: count }, one));
+  try {
+    await Promise.race([answers, row.eventually(async () => settled({ answered, held: held.count }))]);
+  } finally {
+    held.release();
+  }
+  return await answers;
 }
 
 function refused(answers: readonly HttpAnswer[]): number {
@@ -35,10 +54,13 @@ async function opened(row: FeatureContext, requests: () => Promise<unknown>): Pr
   return sample.connections - before;
 }
 
-async function pairApart(row: FeatureContext, pauseMs: number): Promise<void> {
-  await row.answer();
-  await sleep(pauseMs);
-  await row.answer();
+/** Connections for two requests with a pause between: two only where the first is closed meanwhile. */
+async function openedByPair(row: FeatureContext, pauseMs: number): Promise<number> {
+  return await opened(row, async () => {
+    await row.answer();
+    await sleep(pauseMs);
+    await row.answer();
+  });
 }
 
 const limits: readonly Feature[] = [
@@ -49,7 +71,7 @@ const limits: readonly Feature[] = [
     manifests: (row) => oneEndpoint(row, { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } }),
     check: async (row) => {
       await row.answer(); // until there is a connection, the one that waits for it is all there can be
-      assert.equal(refused(await atOnce(row, 6, 150)), 4);
+      assert.equal(refused(await atOnce(row, 6, ({ answered }) => answered === 4)), 4);
     },
   },
   {
@@ -57,7 +79,7 @@ const limits: readonly Feature[] = [
     fields: [`${http}.http2MaxRequests`],
     service: false,
     manifests: (row) => oneEndpoint(row, { http: { http2MaxRequests: 2 } }),
-    check: async (row) => assert.equal(refused(await atOnce(row, 6, 150)), 4),
+    check: async (row) => assert.equal(refused(await atOnce(row, 6, ({ answered }) => answered === 4)), 4),
   },
   {
     name: "retries at one time are limited",
@@ -65,15 +87,11 @@ const limits: readonly Feature[] = [
     service: false,
     manifests: (row) => [
       ...oneEndpoint(row, { http: { maxRetries: 1 } }),
-      row.http({ retries: { attempts: 3, retryOn: "5xx", backoff: "100ms" }, route: [row.to()] }),
+      row.http({ retries: oneRetry, route: [row.to()] }),
     ],
     check: async (row) => {
-      const { sample } = row.workload("reviews", "v1");
-      const before = sample.requests;
-      const headers = { "x-sample-status": "503" };
-      await Promise.all(Array.from({ length: 10 }, () => row.ask({ headers })));
-      const retries = sample.requests - before - 10;
-      assert.ok(retries >= 1 && retries <= 6, `${retries} retries, 30 without a limit`);
+      const retries = await retriesOf(row);
+      assert.ok(retries >= 1 && retries <= 5, `${retries} retries, 10 without a limit`);
     },
   },
   {
@@ -115,8 +133,8 @@ const lifetimes: readonly Feature[] = [
     service: false,
     manifests: (row) => oneEndpoint(row, { http: { idleTimeout: "200ms" } }),
     check: async (row) => {
-      assert.equal(await opened(row, () => pairApart(row, 600)), 2);
-      assert.equal(await opened(row, () => pairApart(row, 0)), 1 - 1, "the last one is still warm");
+      await row.eventually(async () => (await openedByPair(row, 600)) === 2);
+      await row.eventually(async () => (await openedByPair(row, 0)) === 0); // the last one is still warm
     },
   },
   {
@@ -124,7 +142,7 @@ const lifetimes: readonly Feature[] = [
     fields: [`${tcp}.maxConnectionDuration`],
     service: false,
     manifests: (row) => oneEndpoint(row, { tcp: { maxConnectionDuration: "300ms" } }),
-    check: async (row) => assert.equal(await opened(row, () => pairApart(row, 700)), 2),
+    check: async (row) => row.eventually(async () => (await openedByPair(row, 700)) === 2),
   },
   {
     name: "an idle TCP connection is closed",
@@ -135,9 +153,7 @@ const lifetimes: readonly Feature[] = [
       const socket = connect({ host: row.address(9), port: row.port });
       socket.write("hello");
       await once(socket, "data");
-      const idleSince = performance.now();
-      await once(socket, "close");
-      assert.ok(performance.now() - idleSince < 3_000);
+      await once(socket, "close", { signal: AbortSignal.timeout(60_000) }); // an hour without the rule
     },
   },
   {
@@ -153,7 +169,7 @@ const lifetimes: readonly Feature[] = [
       await using _full = await fullSocket(row.address(0), row.ports(0));
       const { status, tookMs } = await row.ask();
       assert.equal(status, 503);
-      assert.ok(tookMs > 350 && tookMs < 3_000, `${tookMs} ms`);
+      assert.ok(tookMs > 350 && tookMs < 9_500, `${tookMs} ms, 10 s without the rule`);
     },
   },
   {
@@ -192,7 +208,7 @@ const protocols: readonly Feature[] = [
     fields: [`${http}.maxConcurrentStreams`],
     service: false,
     manifests: (row) => oneEndpoint(row, { http: { h2UpgradePolicy: "UPGRADE", maxConcurrentStreams: 1 } }),
-    check: async (row) => assert.equal(await opened(row, () => atOnce(row, 4, 150)), 4),
+    check: async (row) => assert.equal(await opened(row, () => atOnce(row, 4, ({ held }) => held === 4)), 4),
   },
   {
     name: "an HTTP/2 connection is pinged",
@@ -230,14 +246,14 @@ async function protocolOfHttp2Call(row: FeatureContext): Promise<string> {
 }
 
 const budget = "DestinationRule.trafficPolicy.retryBudget";
-const manyRetries = { attempts: 3, retryOn: "5xx", backoff: "100ms" };
+/** Of ten calls that fail at one time, none is retried before the last has failed, but by a chance of a few in a hundred. */
+const oneRetry = { attempts: 1, retryOn: "5xx", backoff: "1s" };
 
-/** How many retries ten failing calls at once make. */
-async function retriesOf(row: FeatureContext, suffix: string): Promise<number> {
+/** How many retries ten calls make that fail at once. */
+async function retriesOf(row: FeatureContext, asked: Asked = {}): Promise<number> {
   const { sample } = row.workload("reviews", "v1");
   const before = sample.requests;
-  const asked = { ...at(row, suffix), headers: { "x-sample-status": "503", "x-sample-delay": "50" } };
-  await Promise.all(Array.from({ length: 10 }, () => row.ask(asked)));
+  await atOnce(row, 10, ({ held }) => held === 10, { ...asked, headers: { "x-sample-status": "503" } });
   return sample.requests - before - 10;
 }
 
@@ -252,7 +268,7 @@ const budgets: Feature = {
       large: { percent: 100, minRetryConcurrency: 10 },
     }).flatMap(([suffix, retryBudget]) => {
       const host = hostOf(row, suffix);
-      const http = [{ retries: manyRetries, route: [{ destination: { host } }] }];
+      const http = [{ retries: oneRetry, route: [{ destination: { host } }] }];
       return [
         ...row.service({ suffix, to: versions(row, "v1") }),
         row.virtualService({ hosts: [host], http }, suffix),
@@ -260,10 +276,10 @@ const budgets: Feature = {
       ];
     }),
   check: async (row) => {
-    assert.equal(await retriesOf(row, "none"), 30);
-    const small = await retriesOf(row, "small");
-    assert.ok(small >= 1 && small <= 8, `${small} retries`);
-    assert.equal(await retriesOf(row, "large"), 30);
+    assert.equal(await retriesOf(row, at(row, "none")), 10);
+    const small = await retriesOf(row, at(row, "small"));
+    assert.ok(small >= 1 && small <= 5, `${small} retries`);
+    assert.equal(await retriesOf(row, at(row, "large")), 10);
   },
 };
 
@@ -272,9 +288,9 @@ const memory: Feature = {
   fields: [`${budget}.budgetInterval`],
   service: false,
   manifests: (row) =>
-    Object.entries({ forgets: {}, remembers: { budgetInterval: "20s" } }).flatMap(([suffix, more]) => {
+    Object.entries({ forgets: {}, remembers: { budgetInterval: "60s" } }).flatMap(([suffix, more]) => {
       const host = hostOf(row, suffix);
-      const http = [{ retries: manyRetries, route: [{ destination: { host } }] }];
+      const http = [{ retries: oneRetry, route: [{ destination: { host } }] }];
       return [
         ...row.service({ suffix, to: versions(row, "v1") }),
         row.virtualService({ hosts: [host], http }, suffix),
@@ -284,10 +300,10 @@ const memory: Feature = {
   check: async (row) => {
     const after = async (suffix: string): Promise<number> => {
       await row.sendMany(80, at(row, suffix));
-      return await retriesOf(row, suffix);
+      return await retriesOf(row, at(row, suffix));
     };
     const [forgets, remembers] = [await after("forgets"), await after("remembers")];
-    assert.ok(remembers > 20 && forgets < 15, `${forgets} and ${remembers} retries`);
+    assert.ok(remembers === 10 && forgets < 8, `${forgets} and ${remembers} retries`);
   },
 };
 

@@ -140,21 +140,24 @@ export class FeatureMesh implements AsyncDisposable {
   /** Does something to the folder and waits until every proxy has acknowledged it and serves it. */
   async settle(change?: () => Promise<void>): Promise<void> {
     await change?.();
-    await eventually(() => this.#mark(), { what: "every proxy has what the folder holds" });
+    const since = this.#marks;
+    await eventually(() => this.#mark(since), { what: "every proxy has what the folder holds" });
     await this.warm();
   }
 
   /**
    * Changes are applied in the order in which files were saved, so when a Service that is new now is live everywhere, so is
-   * all before it. False when the plane did not name it: not within the time, or among too many objects to name.
+   * all before it: this one, or one from `since` on, whichever is first. False when the plane did not name it: not within
+   * the time, or among too many objects to name.
    */
-  async #mark(): Promise<boolean> {
+  async #mark(since: number): Promise<boolean> {
     const { namespace, servicePort: port } = this.mesh;
     const name = `settled-${++this.#marks}`;
+    const marks = Array.from({ length: this.#marks - since }, (_, index) => since + index + 1);
     await this.folder.replace("settled.yaml", [
       service({ namespace, name }, { clusterIp: this.#markAddress, app: name, port }),
     ]);
-    const named = new RegExp(`^live .*/${name}\\b`, "m");
+    const named = new RegExp(`^live .*/settled-(${marks.join("|")})\\b`, "m");
     return this.plane.process.waitForOutput(named, 1_000).then(
       () => true,
       () => false,

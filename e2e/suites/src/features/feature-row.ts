@@ -10,10 +10,10 @@ import {
   type HttpRequest,
   type LateenUp,
   type Link,
+  linkOf,
   type MeshWorkload,
   type Name,
   probeTls,
-  reserveLink,
   type SampleAnswer,
   send,
   sendMany,
@@ -44,7 +44,6 @@ export class FeatureRow implements FeatureContext {
   readonly #mesh: FeatureMesh;
   readonly #ports: readonly number[];
   readonly #addresses = new Map<number, string>();
-  readonly #links = new Map<number, Link>();
 
   private constructor(feature: Feature, mesh: FeatureMesh, ports: readonly number[]) {
     this.feature = feature;
@@ -180,9 +179,7 @@ export class FeatureRow implements FeatureContext {
   }
 
   podLink(index: number): Link {
-    const link = this.#links.get(index) ?? reserveLink();
-    this.#links.set(index, link);
-    return link;
+    return linkOf(this.ports(index));
   }
 
   startPod({ link = 0, ...spec }: CapturedSpec): Promise<CapturedPod> {
@@ -231,7 +228,7 @@ export class FeatureRow implements FeatureContext {
     return probeTls({ address: "127.0.0.1", payload, ...probe });
   }
 
-  async eventually(attempt: () => Promise<unknown>, timeoutMs = 10_000): Promise<void> {
+  async eventually(attempt: () => Promise<unknown>, timeoutMs = 60_000): Promise<void> {
     await eventually(async () => (await attempt()) !== false, { timeoutMs, what: this.feature.name });
   }
 
