@@ -17,7 +17,7 @@ export interface LuaCode {
 
 export interface WasmCode {
   readonly kind: "wasm";
-  /** A file beside the proxy, or a URL that its agent fetches. */
+  /** A file beside the proxy, or a URL that its agent fetches: `http://`, `https://`, or `oci://` of an image. */
   readonly module: { readonly path: string } | { readonly url: string; readonly sha256: string };
   /** JSON. */
   readonly configuration?: string;

@@ -19,6 +19,7 @@ import { readProxyConfig } from "./proxy-config.ts";
 import type { HealthReports, ReadinessProbe } from "./readiness-probe.ts";
 import { statusServer } from "./status-server.ts";
 import { createWorkloadAgent } from "./workload/agent.ts";
+import type { WorkloadOptions } from "./workload/agent.ts";
 
 export interface Agent {
   readonly components: readonly Component[];
@@ -52,7 +53,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ttlSeconds: config.SECRET_TTL_SECONDS,
     xdsSocket,
     sdsSocket: config.SDS_SOCKET,
-    moduleDirectory: join(config.PROXY_DIR, "modules"),
+    modules: modulesOf(config),
     own: { types: dns === undefined ? [] : [dns.nameTable], ...(reports && { announcements: reports }) },
     logger,
     metrics,
@@ -125,6 +126,14 @@ function startPatches(config: Config, source: PatchSource, logger: Logger): Star
   if (/^(false|0)$/i.test(config.BOOTSTRAP_XDS_AGENT)) return undefined;
   const judge = judgeWith(config.ENVOY, join(config.PROXY_DIR, bootstrapFile));
   return new StartPatches({ source, judge, file: join(config.PROXY_DIR, "bootstrap-patches.json"), logger });
+}
+
+function modulesOf({ PROXY_DIR, WASM_INSECURE_REGISTRIES, DOCKER_CONFIG }: Config): WorkloadOptions["modules"] {
+  return {
+    directory: join(PROXY_DIR, "modules"),
+    insecureRegistries: WASM_INSECURE_REGISTRIES.split(",").map((host) => host.trim()),
+    ...(DOCKER_CONFIG !== undefined && { dockerConfig: DOCKER_CONFIG }),
+  };
 }
 
 async function healthReports(probe: ReadinessProbe): Promise<HealthReports> {

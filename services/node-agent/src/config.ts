@@ -59,6 +59,10 @@ const environment = z.object({
   RESOLV_CONF: z._default(text(), "/etc/resolv.conf"),
   /** Resolvers to ask in the place of resolv.conf's: `host:port`, with commas between. */
   DNS_UPSTREAMS: z._default(text(), ""),
+  /** Registries, as `host:port` with commas between, whose certificate does not count and that need not have one; `*`: all. */
+  WASM_INSECURE_REGISTRIES: z._default(text(), ""),
+  /** A folder whose `config.json` has credentials for registries. */
+  DOCKER_CONFIG: z.optional(text()),
   LOG_LEVEL: logLevel,
 });
 

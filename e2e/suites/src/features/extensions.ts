@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import type { Server } from "node:http";
-import { headerModule } from "@lateen/testkit";
+import { ImageRegistry, headerModule, moduleArtifact, moduleImage } from "@lateen/testkit";
+import type { RegistryRules } from "@lateen/testkit";
 import type { FeatureContext } from "./feature.ts";
 
 /** A TrafficExtension of the row's. */
@@ -36,7 +36,7 @@ export function digestOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-const servers = new Map<string, Server>();
+const servers = new Map<string, { close(): unknown }>();
 
 /** Serves the row's module from now on; `close` it at the end. */
 export function serveModule(row: FeatureContext): string {
@@ -53,4 +53,28 @@ export function serveModule(row: FeatureContext): string {
 export function stopServing(row: FeatureContext): void {
   servers.get(row.slug)?.close();
   servers.delete(row.slug);
+  registries.delete(row.slug);
+}
+
+const registries = new Map<string, ImageRegistry>();
+
+/**
+ * A registry with the row's module from now on, under `team/artifact:v1` and `team/image:v1`; `stopServing` it at the
+ * end. Its host and port.
+ */
+export function serveImages(row: FeatureContext, rules: RegistryRules = {}): ImageRegistry {
+  const known = registries.get(row.slug);
+  if (known !== undefined) return known;
+  const registry = new ImageRegistry(rules);
+  registry.put("team/artifact", "v1", moduleArtifact(moduleOf(row)));
+  registry.put("team/image", "v1", moduleImage(moduleOf(row), { format: "docker" }));
+  registries.set(row.slug, registry);
+  servers.set(row.slug, registry);
+  void registry.listen(row.ports(3));
+  return registry;
+}
+
+/** The name that an image has in the row's registry. */
+export function imageOf(row: FeatureContext, name: string): string {
+  return `oci://127.0.0.1:${row.ports(3)}/team/${name}`;
 }

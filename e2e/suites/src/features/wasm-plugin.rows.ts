@@ -1,13 +1,33 @@
 import assert from "node:assert/strict";
+import { moduleArtifact } from "@lateen/testkit";
+import type { ImageRegistry } from "@lateen/testkit";
 import { askOwn, ownService } from "./envoy-filter.ts";
-import { digestOf, moduleOf, outOnOwnPort, serveModule, stopServing, wasmPlugin } from "./extensions.ts";
+import {
+  digestOf,
+  imageOf,
+  moduleOf,
+  outOnOwnPort,
+  serveImages,
+  serveModule,
+  stopServing,
+  wasmPlugin,
+} from "./extensions.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 
 const kind = "WasmPlugin";
 
 /** A row about a module that the proxy's agent fetches. */
 function fetching(row: FeatureContext, spec: (origin: string) => object): readonly object[] {
-  return [...ownService(row), wasmPlugin(row, { match: [outOnOwnPort(row)], ...spec(serveModule(row)) })];
+  return withPlugin(row, spec(serveModule(row)));
+}
+
+/** A row about an image that the proxy's agent pulls. */
+function pulling(row: FeatureContext, spec: (registry: ImageRegistry) => object): readonly object[] {
+  return withPlugin(row, spec(serveImages(row)));
+}
+
+function withPlugin(row: FeatureContext, spec: object): readonly object[] {
+  return [...ownService(row), wasmPlugin(row, { match: [outOnOwnPort(row)], ...spec })];
 }
 
 async function withServer(row: FeatureContext, check: () => Promise<void>): Promise<void> {
@@ -71,6 +91,51 @@ export const wasmPluginRows: readonly Feature[] = [
     fields: [`${kind}.failStrategy`],
     service: false,
     manifests: (row) => fetching(row, (origin) => ({ url: `${origin}/missing.wasm`, failStrategy: "FAIL_OPEN" })),
+    check: (row) =>
+      withServer(row, async () => {
+        await row.eventually(async () => (await askOwn(row)).status === 200);
+        assert.equal((await askOwn(row)).headers["x-row"], undefined);
+      }),
+  },
+  {
+    name: "the agent pulls a module from a registry of images",
+    fields: [`${kind}.url`],
+    service: false,
+    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v1") })),
+    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+  },
+  {
+    name: "an image without a scheme is pinned by the digest of its manifest",
+    fields: [`${kind}.url`, `${kind}.sha256`],
+    service: false,
+    manifests: (row) =>
+      pulling(row, (registry) => {
+        const digest = registry.put("team/pinned", "v1", moduleArtifact(moduleOf(row)));
+        registry.put("team/pinned", "v1", moduleArtifact(Buffer.from("another")));
+        const url = imageOf(row, `pinned@${digest}`).slice("oci://".length);
+        return { url, sha256: digest.slice("sha256:".length) };
+      }),
+    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+  },
+  {
+    name: "an image of Docker's has its module in a layer",
+    fields: [`${kind}.url`],
+    service: false,
+    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "image:v1") })),
+    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+  },
+  {
+    name: "an image of another digest closes the door",
+    fields: [`${kind}.sha256`],
+    service: false,
+    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v1"), sha256: "0".repeat(64) })),
+    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).status, 403)),
+  },
+  {
+    name: "an image whose tag is not there lets through where it may",
+    fields: [`${kind}.failStrategy`],
+    service: false,
+    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v2"), failStrategy: "FAIL_OPEN" })),
     check: (row) =>
       withServer(row, async () => {
         await row.eventually(async () => (await askOwn(row)).status === 200);

@@ -17,8 +17,8 @@ export function wasmNotBuilt(prefix: string): readonly NotBuiltField[] {
   return [
     {
       path: `${prefix}verificationKey`,
-      severity: "error",
-      reason: "the module would be run without a check of its signature; use sha256",
+      reason:
+        "signatures of modules are not checked, as in Istio, which does not implement it; pin the module with sha256",
     },
     { path: `${prefix}imagePullSecret`, reason: "modules are fetched without credentials" },
   ];
@@ -28,6 +28,9 @@ export function checkWasm({ url, sha256, vmConfig }: WasmModule, at: Cursor): vo
   checkUrl(url, at.at("url"));
   if (sha256 !== "" && !/^[a-f0-9]{64}$/.test(sha256))
     at.at("sha256").error("digest", "must be 64 hexadecimal digits in lower case");
+  const [, pinned = sha256] = /@sha256:([a-f0-9]{64})$/.exec(url) ?? [];
+  if (sha256 !== "" && pinned !== sha256)
+    at.at("sha256").error("conflict", `must be the digest in the url, ${pinned}, or be left out`);
   const variables = vmConfig?.env ?? [];
   for (const [index, { name, valueFrom, value }] of variables.entries()) {
     const here = at.at("vmConfig", "env", index);
@@ -44,16 +47,23 @@ export function checkWasm({ url, sha256, vmConfig }: WasmModule, at: Cursor): vo
 
 function checkUrl(url: string, at: Cursor): void {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(url)?.[1] ?? "oci";
-  if (url === "") at.error("required", "is required: https://…, http://… or file:///…");
-  else if (scheme === "oci")
-    at.error("not-built", "OCI images are not pulled yet; serve the module over https:// and name its sha256");
+  if (url === "") at.error("required", "is required: oci://…, https://…, http://… or file:///…");
+  else if (scheme === "oci" && !image.test(url))
+    at.error(
+      "url",
+      `${JSON.stringify(url)} is not the reference of an image: oci://registry/repository:tag or …@sha256:digest`,
+    );
   else if (scheme === "file" && !/^file:\/\/\/./.test(url))
     at.error("url", "must be an absolute path in the proxy's container: file:///…");
   else if ((scheme === "http" || scheme === "https") && !/^https?:\/\/[^\s/?#]+/.test(url))
     at.error("url", `${JSON.stringify(url)} is not a URL`);
-  else if (!["file", "http", "https"].includes(scheme))
-    at.error("url", `${JSON.stringify(scheme)} is not a scheme of modules; use https, http or file`);
+  else if (!["oci", "file", "http", "https"].includes(scheme))
+    at.error("url", `${JSON.stringify(scheme)} is not a scheme of modules; use oci, https, http or file`);
 }
+
+/** Registry, repository, tag and digest, as Docker writes them: all but the repository may be missing. */
+const image =
+  /^(?:oci:\/\/)?(?:(?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*|\[[0-9a-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha(?:256:[a-f0-9]{64}|512:[a-f0-9]{128}))?$/;
 
 /** Ports of a traffic selector. */
 export function checkTraffic(

@@ -126,7 +126,7 @@ function wasmCode({ meta }: Source, wasm: Wasm): ir.WasmCode {
   const own = variables.filter(({ valueFrom }) => valueFrom !== fromHost).map(({ name, value }) => [name, value]);
   return {
     kind: "wasm",
-    module: url.startsWith("file://") ? { path: url.slice("file://".length) } : { url, sha256 },
+    module: url.startsWith("file://") ? { path: url.slice("file://".length) } : { url: withScheme(url), sha256 },
     ...(pluginConfig === undefined ? {} : { configuration: JSON.stringify(pluginConfig) }),
     rootId: pluginName,
     onFailure: onFailure[failStrategy] ?? "refuse",
@@ -135,4 +135,9 @@ function wasmCode({ meta }: Source, wasm: Wasm): ir.WasmCode {
     ...(imagePullPolicy === 0 ? {} : { refetch: imagePullPolicy === 2 ? "always" : "if-absent" }),
     generation: meta.generation,
   };
+}
+
+/** Without a scheme it is an image: `registry:5000/repository` has none, though it looks as if. */
+function withScheme(url: string): string {
+  return /^[a-z]+:\/\//.test(url) ? url : `oci://${url}`;
 }

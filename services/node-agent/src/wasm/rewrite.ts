@@ -20,15 +20,21 @@ import type { ModuleStore } from "./module-store.ts";
 /** What pilot tells the agent inside a module's environment, under Istio's names; Envoy does not get it. */
 const [policy, version] = ["ISTIO_META_WASM_IMAGE_PULL_POLICY", "ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION"];
 
-interface Modules {
+export interface Modules {
   readonly store: Pick<ModuleStore, "file">;
   readonly logger: Logger;
+  /** What Envoy was given last of each extension whose module was there. */
+  readonly good: Map<string, Any>;
 }
 
-/** An answer with extensions, where files stand in for URLs. A module that cannot be had refuses or lets through. */
+/**
+ * An answer with extensions, where files stand in for URLs. Where a module cannot be had the extension stays as it was;
+ * one that never was there refuses, or lets through.
+ */
 export async function withLocalModules(response: Uint8Array, delta: boolean, modules: Modules): Promise<Buffer> {
   if (delta) {
     const message = fromBinary(DeltaDiscoveryResponseSchema, response);
+    for (const name of message.removedResources) modules.good.delete(name);
     for (const entry of message.resources)
       if (entry.resource !== undefined) entry.resource = await localized(entry.resource, modules);
     return Buffer.from(toBinary(DeltaDiscoveryResponseSchema, message));
@@ -48,6 +54,7 @@ async function localized(resource: Any, modules: Modules): Promise<Any> {
   if (plugin === undefined) return resource;
   const outcome = await fetched(extension, plugin, modules);
   if (outcome === "untouched") return resource;
+  if (outcome === "as-before") return modules.good.get(extension.name) ?? resource;
   const closed = outcome === "refuse" ? { rules: { action: RBAC_Action.ALLOW } } : {};
   if (http !== undefined) {
     extension.typedConfig =
@@ -57,15 +64,15 @@ async function localized(resource: Any, modules: Modules): Promise<Any> {
     extension.typedConfig =
       outcome === "fetched" ? anyPack(NetworkWasmSchema, network) : anyPack(NetworkRbacSchema, rbac);
   }
-  return anyPack(TypedExtensionConfigSchema, extension);
+  const changed = anyPack(TypedExtensionConfigSchema, extension);
+  if (outcome === "fetched") modules.good.set(extension.name, changed);
+  return changed;
 }
 
+type Outcome = "untouched" | "fetched" | "as-before" | "refuse" | "let-through";
+
 /** Changes `plugin` in place. */
-async function fetched(
-  { name }: TypedExtensionConfig,
-  plugin: PluginConfig,
-  { store, logger }: Modules,
-): Promise<"untouched" | "fetched" | "refuse" | "let-through"> {
+async function fetched({ name }: TypedExtensionConfig, plugin: PluginConfig, modules: Modules): Promise<Outcome> {
   const vm = plugin.vm.case === "vmConfig" ? plugin.vm.value : undefined;
   const source = vm?.code?.specifier;
   if (vm === undefined || source?.case !== "remote") return "untouched";
@@ -73,8 +80,9 @@ async function fetched(
   const { [policy]: pull, [version]: generation = "", ...own } = values;
   const { httpUri, sha256 } = source.value;
   const url = httpUri?.uri ?? "";
+  const refetch = pull === undefined ? {} : { refetch: pull === "Always" };
   try {
-    const filename = await store.file({ url, sha256, refetch: pull === "Always", generation });
+    const filename = await modules.store.file({ url, sha256, generation, ...refetch });
     vm.code = {
       $typeName: "envoy.config.core.v3.AsyncDataSource",
       specifier: { case: "local", value: fileSource(filename) },
@@ -82,12 +90,22 @@ async function fetched(
     if (vm.environmentVariables !== undefined) vm.environmentVariables.keyValues = own;
     return "fetched";
   } catch (error) {
-    const open = plugin.failurePolicy === FailurePolicy.FAIL_OPEN;
-    const fields = { extension: name, url, err: error };
-    if (open) logger.error(fields, "a module cannot be had, traffic passes without it");
-    else logger.error(fields, "a module cannot be had, what it is for is refused");
-    return open ? "let-through" : "refuse";
+    return withoutModule({ extension: name, url, err: error }, plugin, modules);
   }
+}
+
+function withoutModule(
+  fields: { readonly extension: string; readonly url: string; readonly err: unknown },
+  { failurePolicy }: PluginConfig,
+  { logger, good }: Modules,
+): Outcome {
+  const [outcome, consequence] = good.has(fields.extension)
+    ? (["as-before", "the extension stays as it was"] as const)
+    : failurePolicy === FailurePolicy.FAIL_OPEN
+      ? (["let-through", "traffic passes without it"] as const)
+      : (["refuse", "what it is for is refused"] as const);
+  logger.error(fields, `a module cannot be had, ${consequence}`);
+  return outcome;
 }
 
 function fileSource(filename: string) {

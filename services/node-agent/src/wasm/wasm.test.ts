@@ -47,7 +47,7 @@ function store(): ModuleStore {
   return new ModuleStore({ directory, logger, retryMs: 1 });
 }
 
-const wanted = { sha256: "", refetch: false, generation: "1" };
+const wanted = { sha256: "", generation: "1" };
 
 test("a module is fetched once and kept as a file", async () => {
   const modules = store();
@@ -92,7 +92,7 @@ for (const delta of [true, false]) {
           create(DeltaDiscoveryResponseSchema, { nonce: "n", resources: [{ name: "shop.a", version: "7", resource }] }),
         )
       : toBinary(DiscoveryResponseSchema, create(DiscoveryResponseSchema, { nonce: "n", resources: [resource] }));
-    const rewritten = await withLocalModules(response, delta, { store: store(), logger });
+    const rewritten = await withLocalModules(response, delta, { store: store(), logger, good: new Map() });
     const changed = delta
       ? fromBinary(DeltaDiscoveryResponseSchema, rewritten).resources[0]?.resource
       : fromBinary(DiscoveryResponseSchema, rewritten).resources[0];
@@ -113,6 +113,7 @@ for (const [name, policy, closed] of outcomes) {
     const rewritten = await withLocalModules(toBinary(DiscoveryResponseSchema, message), false, {
       store: store(),
       logger,
+      good: new Map(),
     });
     const text = Buffer.from(rewritten).toString("latin1");
     assert.match(text, /envoy\.extensions\.filters\.http\.rbac\.v3\.RBAC/);
@@ -121,3 +122,17 @@ for (const [name, policy, closed] of outcomes) {
     assert.equal((config?.value.length ?? 0) > 0, closed, "rules that allow nothing, or no rules");
   });
 }
+
+test("an extension whose new module cannot be had stays as it was, until it is removed", async () => {
+  const modules = { store: store(), logger, good: new Map() };
+  const answered = async (path: string, removedResources: string[] = []) => {
+    const resource = extension(`${origin}${path}`, FailurePolicy.FAIL_CLOSED);
+    const resources = [{ name: "shop.a", version: path, resource }];
+    const message = create(DeltaDiscoveryResponseSchema, { resources, removedResources });
+    const bytes = await withLocalModules(toBinary(DeltaDiscoveryResponseSchema, message), true, modules);
+    return fromBinary(DeltaDiscoveryResponseSchema, bytes).resources[0]?.resource?.value;
+  };
+  const good = await answered("/a");
+  assert.deepEqual(await answered("/missing"), good);
+  assert.notDeepEqual(await answered("/missing", ["shop.a"]), good);
+});

@@ -4,6 +4,7 @@ import { obtainIdentity } from "@lateen/identity";
 import { createGrpcServer, openChannel, type RpcLogger, TlsSource } from "@lateen/rpc";
 import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
+import type { ModuleStoreOptions } from "../wasm/module-store.ts";
 import type { OwnTraffic } from "./own-types.ts";
 import { askForPatches } from "./bootstrap-patches.ts";
 import type { PatchQuestions } from "./bootstrap-patches.ts";
@@ -25,8 +26,8 @@ export interface WorkloadOptions {
   readonly ttlSeconds: number;
   readonly xdsSocket: string;
   readonly sdsSocket: string;
-  /** Where modules that were fetched are kept. */
-  readonly moduleDirectory: string;
+  /** Where modules that were fetched are kept, and how registries are asked. */
+  readonly modules: Pick<ModuleStoreOptions, "directory" | "insecureRegistries" | "dockerConfig">;
   /** What the agent itself asks pilot. */
   readonly own: OwnTraffic;
   readonly node: PatchQuestions["node"];
@@ -87,12 +88,12 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
 }
 
 /** Loaded with the first extension: the agent's memory is paid for once a workload. */
-function localModules({ moduleDirectory: directory, logger }: WorkloadOptions): RelayOptions["extensions"] {
+function localModules({ modules: options, logger }: WorkloadOptions): RelayOptions["extensions"] {
   let loaded: Promise<(response: Buffer, delta: boolean) => Promise<Buffer>> | undefined;
   const load = async () => {
     const { ModuleStore } = await import("../wasm/module-store.ts");
     const { withLocalModules } = await import("../wasm/rewrite.ts");
-    const modules = { store: new ModuleStore({ directory, logger }), logger };
+    const modules = { store: new ModuleStore({ ...options, logger }), logger, good: new Map() };
     return (response: Buffer, delta: boolean) => withLocalModules(response, delta, modules);
   };
   return async (response, delta) => {
