@@ -31,7 +31,7 @@ export {
   waitForPlane,
 } from "./lateen.ts";
 export type { LateenUp, LateenUpOptions, PlanePorts } from "./lateen.ts";
-export { Load, sendMany } from "./load.ts";
+export { Load, inTurn, sendMany } from "./load.ts";
 export type { LoadFailure, LoadOptions, LoadReport } from "./load.ts";
 export { freePort, freePorts, LoopbackBlock } from "./loopback.ts";
 export { LoopbackMesh } from "./loopback-mesh.ts";

@@ -94,6 +94,17 @@ export class Load implements AsyncDisposable {
   }
 }
 
+/** Does something `count` times, at most `concurrency` at once. Rejects with the first error. */
+export async function inTurn<T>(count: number, one: (n: number) => Promise<T>, concurrency = 8): Promise<readonly T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) results.push(await one(next++));
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return results;
+}
+
 /** Sends `count` requests, at most `concurrency` at once, and returns every answer. Rejects with the first error. */
 export async function sendMany(
   count: number,
@@ -101,11 +112,5 @@ export async function sendMany(
   concurrency = 8,
 ): Promise<readonly HttpAnswer[]> {
   using client = new HttpClient();
-  const answers: HttpAnswer[] = [];
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < count) answers.push(await client.send(request(next++)));
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
-  return answers;
+  return await inTurn(count, (n) => client.send(request(n)), concurrency);
 }

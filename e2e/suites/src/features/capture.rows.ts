@@ -31,8 +31,6 @@ function ownService(row: FeatureContext, portName: string, port: number): readon
   ];
 }
 
-const fromOutside = { timeoutMs: 5_000 };
-
 const rows: readonly Feature[] = [
   {
     name: "ALLOW_ANY lets captured calls reach a server nobody knows",
@@ -152,7 +150,7 @@ const rows: readonly Feature[] = [
         await pod.serve({ name: "app", port: row.ports(1) });
         const { address, gateway } = row.podLink(0);
         await row.eventually(async () => {
-          const answer = await row.ask({ address, port: row.ports(1), host: "app", ...fromOutside });
+          const answer = await row.ask({ address, port: row.ports(1), host: "app" });
           const { from } = JSON.parse(answer.body) as { from: string };
           assert.equal(from.replace("::ffff:", ""), mode === "TPROXY" ? gateway : "127.0.0.6");
           assert.equal(answer.headers["server"], "istio-envoy");
@@ -224,7 +222,7 @@ const rows: readonly Feature[] = [
       await pod.serve({ name: "on loopback", port: row.ports(3), address: "127.0.0.1" });
       await pod.serve({ name: "on its address", port: row.ports(4), address });
       const named = async (port: number): Promise<string> =>
-        (JSON.parse((await row.ask({ address, port, host: "app", ...fromOutside })).body) as { name: string }).name;
+        (JSON.parse((await row.ask({ address, port, host: "app" })).body) as { name: string }).name;
       assert.deepEqual([await named(row.ports(1)), await named(row.ports(2))], ["on loopback", "on its address"]);
     },
   },
@@ -253,7 +251,7 @@ const rows: readonly Feature[] = [
       const { address } = row.podLink(0);
       await using pod = await row.startPod({});
       await pod.serve({ name: "unknown", port: row.ports(2) });
-      const answer = await row.ask({ address, port: row.ports(2), host: "app", ...fromOutside });
+      const answer = await row.ask({ address, port: row.ports(2), host: "app" });
       assert.match(answer.body, /"name":"unknown"/);
       assert.match(await pod.admin.configDump(), /InboundPassthroughCluster/);
     },

@@ -37,13 +37,13 @@ const r = require("node:http").request({ agent: false, ...o }, (a) => {
   let body = ""; a.on("data", (d) => (body += d));
   a.on("end", () => console.log(JSON.stringify({ status: a.statusCode, headers: a.headers, body })));
 });
-r.setTimeout(5000, () => r.destroy(new Error("timeout")));
+r.setTimeout(30000, () => r.destroy(new Error("timeout")));
 r.on("error", (e) => console.log(JSON.stringify({ error: e.code ?? e.message })));
 r.end();`;
 
 const talking = `const o = JSON.parse(process.argv[1]);
 const s = require("node:net").connect(o.port, o.host, () => o.payload && s.write(o.payload));
-s.setTimeout(4000, () => { console.log("timeout"); s.destroy(); });
+s.setTimeout(30000, () => { console.log("timeout"); s.destroy(); });
 s.once("data", (d) => { console.log(String(d)); s.destroy(); });
 s.on("end", () => console.log("closed")); s.on("error", (e) => console.log(e.code)); `;
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertShare, serviceEntry, type TlsResult } from "@lateen/e2e-harness";
+import { assertShare, inTurn, serviceEntry, type TlsResult } from "@lateen/e2e-harness";
 import { fakeServer, mongoQuery, mongoReply, redisCommand } from "./fake-databases.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 
@@ -80,7 +80,7 @@ const tcpRows: readonly Feature[] = [
       rules(row, { tcp: [{ route: [to(row, "v1", 80), to(row, "v2", 20), to(row, "v3")] }] }),
     ],
     check: async (row) => {
-      const answers = await Promise.all(Array.from({ length: 200 }, () => answerer(row)));
+      const answers = await inTurn(200, () => answerer(row));
       assert.ok(!answers.includes("reviews-v3"));
       assertShare(answers.filter((answer) => answer === "reviews-v2").length, 200, 0.2);
     },
@@ -221,7 +221,7 @@ const tlsRows: readonly Feature[] = [
       }),
     ],
     check: async (row) => {
-      const answers = await Promise.all(Array.from({ length: 120 }, () => answererOf(row, hostOf(row))));
+      const answers = await inTurn(120, () => answererOf(row, hostOf(row)));
       assert.ok(!answers.includes("v3"));
       assertShare(answers.filter((answer) => answer === "v2").length, 120, 0.5);
     },

@@ -83,9 +83,9 @@ export const envoyFilterRouteRows: readonly Feature[] = [
       ]),
     ],
     check: async (row) => {
-      const headers = { "x-sample-delay": "400" };
-      assert.equal((await row.ask({ path: "/quick", headers })).status, 504);
-      assert.equal((await row.ask({ path: "/", headers })).status, 200);
+      const delayed = (delayMs: number) => ({ headers: { "x-sample-delay": String(delayMs) } });
+      assert.equal((await row.ask({ path: "/quick", ...delayed(30_000) })).status, 504);
+      assert.equal((await row.ask({ path: "/", ...delayed(400) })).status, 200);
     },
   },
   {
@@ -125,7 +125,7 @@ export const envoyFilterRouteRows: readonly Feature[] = [
       ];
     },
     check: async (row) => {
-      const delayed = { headers: { "x-sample-delay": "300" }, port: row.ports(0), host: ownHost(row) };
+      const delayed = { headers: { "x-sample-delay": "2000" }, port: row.ports(0), host: ownHost(row) };
       const answers = await row.sendMany(12, delayed);
       assert.ok(
         answers.some(({ headers }) => headers["x-envoy-overloaded"] === "true"),

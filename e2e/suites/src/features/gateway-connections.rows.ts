@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertShare, serviceEntry } from "@lateen/e2e-harness";
+import { assertShare, inTurn, serviceEntry } from "@lateen/e2e-harness";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { handshake } from "./gateway-tls.rows.ts";
 import { credential, pairOf, secret, server } from "./gateway-tls-material.ts";
@@ -129,7 +129,7 @@ const byServerName: readonly Feature[] = [
       }),
     ],
     check: async (row) => {
-      const answers = await Promise.all(Array.from({ length: 150 }, () => handshake(row)));
+      const answers = await inTurn(150, () => handshake(row));
       const chosen = answers.map(({ received }) => versionOf(received));
       assert.ok(!chosen.includes("v3"));
       assertShare(chosen.filter((version) => version === "v2").length, 150, 0.25);
@@ -166,7 +166,7 @@ const byServerName: readonly Feature[] = [
       const name = (subset: string): string => `outbound_.80_.${subset}_.${row.slug}.mesh.local`;
       const alpn = ["istio", "http/1.1"];
       const seen = new Set<string>();
-      for (let index = 0; index < 20; index++)
+      for (let index = 0; index < 60; index++)
         seen.add(versionOf((await handshake(row, { serverName: name(""), alpn })).received));
       assert.deepEqual([...seen].sort(), ["v1", "v2"], "plaintext endpoints are left out");
       assert.equal(versionOf((await handshake(row, { serverName: name("two"), alpn })).received), "v2");

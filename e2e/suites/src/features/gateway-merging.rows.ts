@@ -162,13 +162,17 @@ export const gatewayMergingRows: readonly Feature[] = [
       row.gateway({
         selector: edge,
         servers: [
-          { port: { number: 0, name: "http", protocol: "HTTP" }, bind: `unix://@${row.slug}`, hosts: [row.publicHost] },
+          {
+            port: { number: 0, name: "http", protocol: "HTTP" },
+            bind: `unix://@${row.slug}-${row.ports(0)}`,
+            hosts: [row.publicHost],
+          },
         ],
       }),
       rule(row, { http: [{ route: [row.to()] }] }),
     ],
     check: async (row) => {
-      const { status, body } = await askSocket(`\0${row.slug}`, row.publicHost);
+      const { status, body } = await askSocket(`\0${row.slug}-${row.ports(0)}`, row.publicHost);
       assert.equal(status, 200, body);
     },
   },

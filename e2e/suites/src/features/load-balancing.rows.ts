@@ -10,8 +10,8 @@ const hashing = `${balancer}.consistentHash`;
 /** One key always meets one version; many keys meet them all. */
 async function assertSticky(row: FeatureContext, keyed: (key: string) => Asked): Promise<void> {
   const met = new Set<string>();
-  for (let key = 0; key < 24; key++) {
-    const found = await row.split(4, keyed(`key-${key}`));
+  for (let key = 0; key < 80; key++) {
+    const found = await row.split(3, keyed(`key-${key}`));
     assert.equal(Object.keys(found).length, 1, `key-${key} met ${JSON.stringify(found)}`);
     for (const version of Object.keys(found)) met.add(version);
   }
@@ -117,7 +117,7 @@ const simple: readonly Feature[] = [
     fields: [`${balancer}.simple`],
     manifests: (row) => [policy(row, { loadBalancer: { simple: "LEAST_REQUEST" } })],
     check: async (row) => {
-      const found = await row.split(240, { headers: { "x-sample-delay": "100 v1" } });
+      const found = await row.split(240, { headers: { "x-sample-delay": "600 v1" } });
       assert.ok((found["v1"] ?? 0) < 60, `a third would be 80: ${JSON.stringify(found)}`);
     },
   },

@@ -97,7 +97,7 @@ export const networkRows: readonly Feature[] = [
       assert.deepEqual(await row.split(6, at(row, "both")), { v1: 6 });
       for (let turn = 0; turn < 3; turn++)
         await row.ask({ ...at(row, "both"), headers: { "x-sample-status": "500 v1" } });
-      assert.deepEqual(await row.split(6, at(row, "both")), { v2: 6 });
+      await row.eventually(async () => assert.deepEqual(await row.split(6, at(row, "both")), { v2: 6 }));
     },
   },
 ];

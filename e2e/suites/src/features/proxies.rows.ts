@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { endpointSlice, type SampleAnswer } from "@lateen/e2e-harness";
 import { issueClientCertificate, readCa } from "../certificates.ts";
 import type { Feature, FeatureContext, FeatureMeshSpec } from "./feature.ts";
@@ -34,7 +33,7 @@ function behindSidecar(row: FeatureContext, portName: string): readonly object[]
 
 const behindHost = (row: FeatureContext): string => row.mesh.host(row.named("behind").name);
 
-/** Bytes to a proxy, and all that comes back until it closes or for half a second. */
+/** Bytes to a proxy, and all that comes back until it closes. */
 async function raw(address: string, port: number, text: string): Promise<string> {
   const socket = connectTcp({ host: address, port });
   let received = "";
@@ -43,7 +42,7 @@ async function raw(address: string, port: number, text: string): Promise<string>
   });
   socket.on("error", () => undefined);
   socket.write(text);
-  await Promise.race([once(socket, "close"), sleep(500)]);
+  await once(socket, "close", { signal: AbortSignal.timeout(60_000) });
   socket.destroy();
   return received;
 }
@@ -117,7 +116,7 @@ const metadataRows: readonly Feature[] = [
       await through(row, proxy);
       const socket = connectTcp({ host: proxy.address, port: row.port });
       await once(socket, "connect");
-      await Promise.race([once(socket.resume(), "close"), sleep(3_000).then(() => assert.fail("still open"))]);
+      await once(socket.resume(), "close", { signal: AbortSignal.timeout(60_000) }); // an hour by default
     },
   },
 ];
@@ -143,10 +142,10 @@ const protocolRows: readonly Feature[] = [
           const socket = connectTcp({ host: row.proxy().address, port: row.port });
           socket.on("error", () => undefined);
           socket.write(upgrade);
-          const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(2_000) })) as [Buffer];
+          const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(10_000) })) as [Buffer];
           assert.match(String(answer), /^HTTP\/1\.1 101/);
           socket.write("hello");
-          const [echo] = (await once(socket, "data", { signal: AbortSignal.timeout(2_000) })) as [Buffer];
+          const [echo] = (await once(socket, "data", { signal: AbortSignal.timeout(10_000) })) as [Buffer];
           assert.equal(String(echo), "echo hello");
           socket.destroy();
         });
@@ -180,7 +179,7 @@ const protocolRows: readonly Feature[] = [
         assert.deepEqual([answer.headers[":status"], answer.trailers["grpc-status"]], [200, "0"]);
         assert.deepEqual(answer.body, message);
       });
-      assert.deepEqual(server.contentTypes, ["application/grpc"]);
+      assert.deepEqual([...new Set(server.contentTypes)], ["application/grpc"]);
     },
   },
   {

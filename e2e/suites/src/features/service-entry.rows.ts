@@ -39,7 +39,7 @@ export const serviceEntryRows: readonly Feature[] = [
       }),
     ],
     check: async (row) => {
-      const versions = await row.split(20, { host: row.publicHost });
+      const versions = await row.split(60, { host: row.publicHost });
       assert.deepEqual(Object.keys(versions).sort(), ["v1", "v2"]);
       assert.equal((await row.ask({ host: `not-${row.publicHost}` })).status, 502);
     },
@@ -229,7 +229,7 @@ export const serviceEntryRows: readonly Feature[] = [
       ];
     },
     check: async (row) => {
-      const versions = await row.split(20, { host: row.publicHost });
+      const versions = await row.split(60, { host: row.publicHost });
       assert.deepEqual(Object.keys(versions).sort(), ["v1", "v3"]);
     },
   },
@@ -250,7 +250,7 @@ export const serviceEntryRows: readonly Feature[] = [
       }),
     ],
     check: async (row) => {
-      const versions = await row.split(20, { host: row.publicHost });
+      const versions = await row.split(60, { host: row.publicHost });
       assert.deepEqual(Object.keys(versions).sort(), ["v1", "v2"]);
     },
   },

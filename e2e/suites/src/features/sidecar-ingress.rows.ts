@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { sendMany } from "@lateen/e2e-harness";
+import { send } from "@lateen/e2e-harness";
 import { issueServerCertificate } from "../certificates.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { ownProxy, sampleOf, sidecarOf, through } from "./own-proxy.ts";
@@ -16,10 +16,23 @@ function toFrontend(row: FeatureContext, more: object = {}, protocol = "HTTP"): 
   return { port: { number: row.ports(0), protocol, name: "in" }, defaultEndpoint, ...more };
 }
 
-/** How many of ten requests at once are turned away. */
-async function turnedAway(address: string, port: number): Promise<number> {
-  const answers = await sendMany(10, () => ({ address, port, host: "own", path: "/delay/300" }), 10);
-  return answers.filter(({ status }) => status === 503).length;
+/** How many of ten requests at once are turned away, of which the others wait in the program until that many are. */
+async function turnedAway(row: FeatureContext, at: { address: string; port: number }, wanted: number): Promise<number> {
+  const held = row.workload("frontend").sample.hold();
+  const headers = { "x-sample-hold": "yes" };
+  let refused = 0;
+  const one = async (): Promise<void> => {
+    if ((await send({ ...at, host: "own", headers })).status === 503) refused += 1;
+  };
+  const all = Promise.all(Array.from({ length: 10 }, one));
+  try {
+    const settled = async (): Promise<boolean> => refused >= wanted && (wanted > 0 || held.count === 10);
+    await Promise.race([all, row.eventually(settled)]);
+  } finally {
+    held.release();
+  }
+  await all;
+  return refused;
 }
 
 export const sidecarIngressRows: readonly Feature[] = [
@@ -125,8 +138,9 @@ export const sidecarIngressRows: readonly Feature[] = [
     check: async (row) => {
       await using proxy = await ownProxy(row);
       await through(row, proxy, { port: row.ports(0), host: "own" });
-      assert.ok((await turnedAway(proxy.address, row.ports(0))) >= 5);
-      assert.equal(await turnedAway(proxy.address, row.ports(1)), 0, "the port without limits of its own");
+      assert.ok((await turnedAway(row, { address: proxy.address, port: row.ports(0) }, 8)) >= 8);
+      const free = { address: proxy.address, port: row.ports(1) };
+      assert.equal(await turnedAway(row, free, 0), 0, "the port without limits of its own");
     },
   },
   {
@@ -145,7 +159,7 @@ export const sidecarIngressRows: readonly Feature[] = [
     check: async (row) => {
       await using proxy = await ownProxy(row);
       await through(row, proxy, { port: row.ports(0), host: "own" });
-      assert.ok((await turnedAway(proxy.address, row.ports(0))) >= 5);
+      assert.ok((await turnedAway(row, { address: proxy.address, port: row.ports(0) }, 8)) >= 8);
     },
   },
 ];

@@ -29,7 +29,7 @@ export function versions(row: FeatureContext, ...names: readonly string[]): read
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto#config-cluster-v3-cluster-commonlbconfig
  */
 export async function allEjectionsKnown(): Promise<void> {
-  await sleep(1_200);
+  await sleep(1_500);
 }
 
 /** No retries: what one request meets is what the caller sees. */

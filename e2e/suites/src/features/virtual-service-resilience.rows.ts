@@ -18,12 +18,12 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
   {
     name: "a timeout ends a slow answer with 504",
     fields: [`${http}.timeout`],
-    manifests: (row) => [row.http({ timeout: "0.2s", route: [row.to()] })],
+    manifests: (row) => [row.http({ timeout: "0.5s", route: [row.to()] })],
     check: async (row) => {
-      assert.equal((await row.ask("/")).status, 200);
-      const { status, tookMs } = await row.ask({ headers: { "x-sample-delay": "2000" } });
+      await row.eventually(async () => (await row.ask("/")).status === 200);
+      const { status, tookMs } = await row.ask({ headers: { "x-sample-delay": "40000" } });
       assert.equal(status, 504);
-      assert.ok(tookMs < 1_900, `${tookMs} ms`);
+      assert.ok(tookMs < 39_000, `${tookMs} ms`);
     },
   },
   {
@@ -71,9 +71,9 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
       }),
     ],
     check: async (row) => {
-      const { status, tookMs } = await row.ask({ headers: { "x-sample-delay": "1000" } });
+      const { status, tookMs } = await row.ask({ headers: { "x-sample-delay": "40000" } });
       assert.equal(status, 504);
-      assert.ok(tookMs >= 600 && tookMs < 4_500, `${tookMs} ms for five tries of 150 ms each, with pauses`);
+      assert.ok(tookMs >= 600 && tookMs < 39_000, `${tookMs} ms for five tries of 150 ms each, with pauses`);
     },
   },
   {
@@ -84,11 +84,11 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
       row.http(
         {
           match: [{ uri: { prefix: "/other" } }],
-          retries: { attempts: 2, retryOn: "5xx", backoff: "0.001s", retryIgnorePreviousHosts: true },
+          retries: { attempts: 1, retryOn: "5xx", backoff: "0.001s", retryIgnorePreviousHosts: true },
           route: [row.to()],
         },
         {
-          retries: { attempts: 2, retryOn: "5xx", backoff: "0.001s", retryIgnorePreviousHosts: false },
+          retries: { attempts: 1, retryOn: "5xx", backoff: "0.001s", retryIgnorePreviousHosts: false },
           route: [row.to()],
         },
       ),
@@ -98,8 +98,9 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
         const answers = await row.sendMany(300, { path, headers: { "x-sample-status": "503 v1" } });
         return answers.filter(({ status }) => status === 503).length;
       };
-      assert.equal(await failed("/other"), 0);
-      assert.ok((await failed("/any")) > 0, "one of 27 requests meets v1 three times");
+      // A host is chosen anew up to five times, so that one of 2187 meets v1 twice; without that one of 9 does.
+      const [other, any] = [await failed("/other"), await failed("/any")];
+      assert.ok(other < 6 && any > 6, `${other} and ${any} of 300`);
     },
   },
   {
@@ -134,7 +135,7 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
     fields: [`${http}.retries.backoff`],
     manifests: (row) => [row.http({ retries: { attempts: 2, retryOn: "5xx", backoff: "0.3s" }, route: [row.to()] })],
     check: async (row) => {
-      const answers = await row.sendMany(8, { headers: { "x-sample-status": "503" } });
+      const answers = await row.sendMany(12, { headers: { "x-sample-status": "503" } });
       const slowest = Math.max(...answers.map(({ tookMs }) => tookMs));
       assert.ok(slowest > 250, `${slowest} ms; the default pauses, 25 ms and up, make at most 100 ms`);
     },
@@ -149,14 +150,14 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
           fault: { delay: { percentage: { value: 100 }, fixedDelay: "0.3s" } },
           route: [row.to()],
         },
-        { fault: { delay: { percentage: { value: 0 }, fixedDelay: "5s" } }, route: [row.to()] },
+        { fault: { delay: { percentage: { value: 0 }, fixedDelay: "40s" } }, route: [row.to()] },
       ),
     ],
     check: async (row) => {
       const late = await row.ask("/late");
       assert.equal(late.status, 200);
       assert.ok(late.tookMs >= 290, `${late.tookMs} ms`);
-      assert.ok((await row.ask("/")).tookMs < 4_000, "no request is held for 5 s");
+      assert.ok((await row.ask("/")).tookMs < 39_000, "no request is held for 40 s");
     },
   },
   {

@@ -51,7 +51,8 @@ export const wasmPluginRows: readonly Feature[] = [
         priority: 5,
         type: "HTTP",
       })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "a module is fetched without a digest, with a configuration and variables",
@@ -77,14 +78,15 @@ export const wasmPluginRows: readonly Feature[] = [
           ],
         },
       })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "a module of another digest closes the door",
     fields: [`${kind}.sha256`, `${kind}.failStrategy`],
     service: false,
     manifests: (row) => fetching(row, (origin) => ({ url: `${origin}/module.wasm`, sha256: "0".repeat(64) })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).status, 403)),
+    check: (row) => withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).status, 403))),
   },
   {
     name: "a module that is not there lets through where it may",
