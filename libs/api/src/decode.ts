@@ -87,7 +87,7 @@ function readSpec(
   report: Report,
 ): Message | undefined {
   const json = readMessage(definition.schema, raw, ["spec"], report, readOptionsOf(definition));
-  const spec = toMessage(definition.schema, json, report);
+  const spec = toMessage(definition.schema, { ...definition.defaults, ...json }, report);
   if (!spec) return undefined;
   const structural = [...report.violations];
   definition.check(spec, report.cursor(["spec"]), meta);

@@ -19,6 +19,7 @@ export type { UnbuiltKind } from "./kinds/not-built.ts";
 export { kindOf, kinds, resolveKind } from "./kinds/registry.ts";
 export type { Resolution } from "./kinds/registry.ts";
 export { decodeMeshConfigMap, decodeMeshNetworksMap, isMeshConfigMap, meshConfigMapName } from "./mesh-config-map.ts";
+export { readProxySettings } from "./proxy-settings.ts";
 export { autoRegistrationGroup, healthChecksEnabled } from "./kinds/workload-entry.ts";
 export { formatPath } from "./path.ts";
 export type { Path } from "./path.ts";
@@ -31,6 +32,7 @@ export type { TrafficExtension } from "@lateen/protos/extensions/v1alpha1/traffi
 export type { WasmPlugin } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
 export type { RateLimit } from "@lateen/protos/mesh/policy/v1alpha1/rate_limit_pb.js";
 export type { MeshNetworks } from "@lateen/protos/mesh/v1alpha1/network_pb.js";
+export type { ProxyConfig as ProxySettings } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 export type { MeshConfig } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 export type { DestinationRule } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 export type { EnvoyFilter } from "@lateen/protos/networking/v1alpha3/envoy_filter_pb.js";

@@ -7,6 +7,10 @@ import type { Release } from "@lateen/model";
 const since = {
   /** `CustomTag.value`, a format string. */
   "formatted-log-tags": { major: 1, minor: 37 },
+  /** `ZipkinConfig.collector_service`. */
+  "zipkin-collector-service": { major: 1, minor: 37 },
+  /** `HttpConnectionManager.Tracing.no_context_propagation`. */
+  "traces-kept-from-servers": { major: 1, minor: 38 },
   /** `RetryBudget.budget_interval`. */
   "retry-budget-interval": { major: 1, minor: 40 },
 } as const satisfies Readonly<Record<string, Release>>;

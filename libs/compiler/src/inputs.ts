@@ -22,7 +22,7 @@ type Partial =
   | "envoyFilters"
   | "extensions";
 /** Read only for what the scope holds of them already. */
-type InScope = "peerAuthentications" | "labelKeys" | "vantage" | "networks" | "findings";
+type InScope = "asksForSpans" | "peerAuthentications" | "labelKeys" | "vantage" | "networks" | "findings";
 type Whole = Omit<ConfigIndexes, Partial | InScope>;
 
 function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown[] {

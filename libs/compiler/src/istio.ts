@@ -7,6 +7,7 @@ import type {
   MeshConfig,
   MeshNetworks,
   PeerAuthentication,
+  ProxySettings,
   RateLimit,
   ServiceEntry,
   Sidecar,
@@ -25,6 +26,7 @@ export type {
   MeshConfig,
   MeshNetworks,
   PeerAuthentication,
+  ProxySettings,
   RateLimit,
   ServiceEntry,
   Sidecar,
@@ -82,3 +84,11 @@ export type EnvoyFilterPatch = EnvoyFilter["configPatches"][number];
 export type EnvoyFilterMatch = NonNullable<EnvoyFilterPatch["match"]>;
 export type TrafficSelector = TrafficExtension["match"][number];
 export type WasmConfig = Extract<TrafficExtension["filterConfig"], { case: "wasm" }>["value"];
+export type TracingRule = Telemetry["tracing"][number];
+/** Telemetry's, or a ProxyConfig's, which has no formatter. */
+export type SpanTagRule =
+  | Pick<TracingRule["customTags"][string], "type">
+  | Pick<NonNullable<ProxySettings["tracing"]>["customTags"][string], "type">;
+export type ZipkinTracer = Extract<ExtensionProvider["provider"], { case: "zipkin" }>["value"];
+export type OpenTelemetryTracer = Extract<ExtensionProvider["provider"], { case: "opentelemetry" }>["value"];
+export type CollectorHeaderRule = ZipkinTracer["headers"][number];

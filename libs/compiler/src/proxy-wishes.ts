@@ -1,8 +1,11 @@
 import type * as ir from "@lateen/ir";
 import type { ProxyNode } from "@lateen/model";
 import type { Context } from "./context.ts";
+import type { ProxySettings } from "./istio.ts";
+import { tracingWishesOf } from "./tracing/wishes.ts";
+import type { TracingWishes } from "./tracing/wishes.ts";
 
-/** What a proxy asks for by its own metadata, in Istio's names. */
+/** What a proxy asks for by its own metadata and ProxyConfig, in Istio's names. */
 export interface ProxyWishes {
   /** HTTP_PROXY_PORT, in the place of the mesh's proxyHttpPort. */
   readonly httpProxyPort?: number;
@@ -13,10 +16,14 @@ export interface ProxyWishes {
   /** INBOUND_ and OUTBOUND_LISTENER_EXACT_BALANCE: the same share of connections to each worker. */
   readonly balanceInbound?: true;
   readonly balanceOutbound?: true;
+  readonly tracing?: TracingWishes;
 }
 
 /** What cannot be read is as if it was not said, as in Istio. */
-export function wishesOf({ metadata }: ProxyNode): { readonly wishes?: ProxyWishes } {
+export function wishesOf(
+  { metadata }: ProxyNode,
+  config: ProxySettings | undefined,
+): { readonly wishes?: ProxyWishes } {
   const port = metadata["HTTP_PROXY_PORT"] ?? "";
   const idle = goDurationMs(metadata["IDLE_TIMEOUT"] ?? "");
   const wishes: ProxyWishes = {
@@ -25,6 +32,7 @@ export function wishesOf({ metadata }: ProxyNode): { readonly wishes?: ProxyWish
     ...(idle > 0 ? { idleTimeoutMs: idle } : {}),
     ...(isOn(metadata["INBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceInbound: true } : {}),
     ...(isOn(metadata["OUTBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceOutbound: true } : {}),
+    ...tracingWishesOf(config),
   };
   return Object.keys(wishes).length === 0 ? {} : { wishes };
 }

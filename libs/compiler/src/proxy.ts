@@ -15,6 +15,7 @@ import { createParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
 import { additionsPart, patchedPart, patchesOf } from "./patches.ts";
 import type { ProxyScope } from "./scope.ts";
+import { tracedPart } from "./tracing/traced-part.ts";
 import { sidecarOutboundSide } from "./sidecar-outbound-side.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 
@@ -51,7 +52,9 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
 export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
   const findings = new Findings();
   const extensions = extensionsOf(snapshot, scope, findings);
-  const parts = partsOf(snapshot, scope, findings).map((part) => extendedPart(part, scope, extensions));
+  const parts = partsOf(snapshot, scope, findings).map((part) =>
+    extendedPart(tracedPart(part, scope.traced), scope, extensions),
+  );
   const { patches, additions } = patchesOf(snapshot, scope, findings);
   const patched = parts.map((part, index) => patchedPart(part, patches, index === 0 ? "outbound" : "inbound"));
   return { value: [...patched, ...additionsPart(additions)], findings: findings.list() };

@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import { compareText, formatRef, isEmptyRecord, isIpv4, isIpv6, selects, sortedRecord } from "@lateen/model";
+import type { TracedWorkload } from "@lateen/ir";
 import type { Interception, Labels, MeshObject, Protocol, ProxyNode } from "@lateen/model";
 import { featuresOf } from "./envoy-features.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
@@ -11,8 +12,10 @@ import type { PeerModes } from "./index/peer-modes.ts";
 import { byAge } from "./index/ordering.ts";
 import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
 import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
+import { proxySettingsOf } from "./proxy-settings.ts";
 import { wishesOf } from "./proxy-wishes.ts";
 import type { ProxyWishes } from "./proxy-wishes.ts";
+import { tracedWorkload } from "./tracing/traced-workload.ts";
 import { vantageOf } from "./spread/vantage.ts";
 import type { Vantage } from "./spread/vantage.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
@@ -44,6 +47,8 @@ export interface ProxyScope {
   readonly bind: string;
   readonly agent: boolean;
   readonly wishes?: ProxyWishes;
+  /** Who its spans are of; absent where it cannot be asked for any. */
+  readonly traced?: TracedWorkload;
   /** Of the proxy's own addresses. */
   readonly families: "v4" | "v6" | "dual";
   /** An agent beside the proxy answers its application's DNS queries. */
@@ -82,6 +87,7 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   const vantage = vantageOf(snapshot, node, workload);
   const relevant = Object.entries(labels).filter(([key]) => snapshot.labelKeys.has(key) || matters(node, key));
   const serves = servedPorts(snapshot, node, labels, workload?.ports ?? {});
+  const wished = wishesOf(node, proxySettingsOf(node, snapshot.settings));
   const ownAddress = node.dataPlane === "grpc" ? serves.length > 0 : node.interception === "none";
   return {
     type: node.type,
@@ -91,7 +97,8 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
     interception: node.type === "router" ? "none" : node.interception,
     bind: node.type === "sidecar" && ownAddress ? address : wildcardOf(node),
     agent: node.agent,
-    ...wishesOf(node),
+    ...wished,
+    ...tracedWorkload(snapshot, node, { labels, workload, ownTracer: wished.wishes?.tracing?.ownTracer === true }),
     families: familiesOf(node),
     dnsCapture: node.dnsCapture,
     ...(node.extensions === undefined ? {} : { extensions: node.extensions }),

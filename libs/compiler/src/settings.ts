@@ -9,6 +9,7 @@ import type {
   LocalityChoice,
   MeshConfig,
   Outliers,
+  ProxySettings,
   ZoneAwareSetting,
 } from "./istio.ts";
 
@@ -37,7 +38,12 @@ export interface MeshSettings {
   readonly accessLogFormat: string;
   readonly accessLogEncoding: "text" | "json";
   readonly defaultAccessLogProviders: readonly string[];
+  readonly defaultTracingProviders: readonly string[];
+  /** Where no rule says anything about spans, tracers of proxies' bootstraps get them. */
+  readonly ownTracers: boolean;
   readonly providers: ReadonlyMap<string, ExtensionProvider>;
+  /** For proxies that do not say what they were started with. */
+  readonly proxyDefaults?: ProxySettings;
   readonly exportTo: {
     readonly services: readonly string[];
     readonly virtualServices: readonly string[];
@@ -117,6 +123,8 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     accessLogFormat: "",
     accessLogEncoding: "text",
     defaultAccessLogProviders: [],
+    defaultTracingProviders: [],
+    ownTracers: true,
     providers: new Map(),
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
@@ -152,6 +160,9 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     accessLogFormat: config.accessLogFormat || base.accessLogFormat,
     accessLogEncoding: config.accessLogEncoding === 1 ? "json" : base.accessLogEncoding,
     defaultAccessLogProviders: config.defaultProviders?.accessLogging ?? base.defaultAccessLogProviders,
+    defaultTracingProviders: config.defaultProviders?.tracing ?? base.defaultTracingProviders,
+    ownTracers: config.enableTracing,
+    ...(config.defaultConfig === undefined ? {} : { proxyDefaults: config.defaultConfig }),
     providers: new Map([
       ...base.providers,
       ...config.extensionProviders.map((provider) => [provider.name, provider] as const),

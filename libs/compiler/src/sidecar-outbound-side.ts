@@ -49,7 +49,8 @@ export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): 
  * its application, so there everything counts. Where the proxy is concerns only endpoints that are compiled with it.
  */
 function callerOf(snapshot: MeshSnapshot, scope: ProxyScope): ProxyScope {
-  const { patches: _patches, unloadable: _unloadable, trafficExtensions: _extensions, ...unpatched } = scope;
+  const { patches: _patches, unloadable: _unloadable, trafficExtensions: _extensions, ...more } = scope;
+  const { traced: _traced, ...unpatched } = more;
   if (scope.interception === "none") return unpatched;
   const { vantage, ...rest } = unpatched;
   return {

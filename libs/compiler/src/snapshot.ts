@@ -72,6 +72,8 @@ export interface ConfigIndexes {
   readonly rateLimits: PolicyIndex<RateLimit>;
   readonly envoyFilters: EnvoyFilterIndex;
   readonly extensions: ExtensionIndex;
+  /** Some rule of the mesh asks proxies for spans. */
+  readonly asksForSpans: boolean;
   /** Conflicts seen while indexing, which concern no single proxy. */
   readonly findings: readonly Finding[];
   /** Label names that some rule selects proxies by; no other label may influence a compilation. */
@@ -149,7 +151,7 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
   const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters, extensions } = from;
-  const { findings, labelKeys, vantage, networks } = from;
+  const { findings, labelKeys, vantage, networks, asksForSpans } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
@@ -161,6 +163,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     ...policies,
     envoyFilters,
     extensions,
+    asksForSpans,
     findings,
     labelKeys,
     vantage,
@@ -199,6 +202,9 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
     envoyFilters: kept.envoyFilters(settings, of<EnvoyFilter>("EnvoyFilter")),
     virtualServices,
     networks,
+    asksForSpans:
+      settings.defaultTracingProviders.length > 0 ||
+      of<Telemetry>("Telemetry").some(({ spec }) => spec.tracing.length > 0),
     findings: [services, destinationRules, sidecars, virtualServices, networks].flatMap((index) => index.findings),
     vantage: vantageKeys(settings, of<DestinationRule>("DestinationRule"), services.all),
     labelKeys: new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),

@@ -92,3 +92,13 @@ export type {
   VirtualHost,
   WeightedTarget,
 } from "./route.ts";
+export type {
+  CollectorHeader,
+  DynatraceSampler,
+  GrpcCollector,
+  HttpCollector,
+  SpanTag,
+  TracedWorkload,
+  Tracer,
+  Tracing,
+} from "./tracing.ts";

@@ -4,6 +4,7 @@ import type { PlacedExtension } from "./extension.ts";
 import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
 import type { ClusterRef, ListenerRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 import type { RouteTable } from "./route.ts";
+import type { Tracing } from "./tracing.ts";
 
 export interface Listener {
   readonly ref: ListenerRef;
@@ -118,6 +119,8 @@ export interface HttpHandler {
   readonly rateLimiting: readonly RateLimiting[];
   readonly routeFilters: readonly ("grpc-web" | "grpc-stats" | "alpn" | "fault" | "cors")[];
   readonly accessLogs: readonly AccessLog[];
+  /** Absent: nobody wants to hear of requests. */
+  readonly tracing?: Tracing;
   /** Users' code on the way, in order; absent when there is none. */
   readonly extensions?: readonly PlacedExtension[];
   /** Whether the caller's certificate is described to the application. */

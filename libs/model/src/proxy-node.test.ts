@@ -18,6 +18,7 @@ test("the id alone makes a node", () => {
     labels: {},
     serviceAccount: "",
     cluster: "",
+    serviceCluster: "",
     interception: "redirect",
     metadata: {},
     agent: false,

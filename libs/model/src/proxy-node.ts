@@ -21,8 +21,12 @@ export interface ProxyNode {
   readonly serviceAccount: string;
   readonly cluster: string;
   readonly interception: Interception;
+  /** What its spans are grouped by: its node's `cluster`. */
+  readonly serviceCluster: string;
   /** An agent beside the proxy serves its certificates (static cluster `sds-grpc`). */
   readonly agent: boolean;
+  /** The ProxyConfig it was started with, as written; absent when it did not say. */
+  readonly proxyConfig?: Readonly<Record<string, unknown>>;
   /** Its own string metadata, which EnvoyFilters match on. */
   readonly metadata: Labels;
   /** The agent beside the proxy answers its application's DNS queries. */
@@ -51,6 +55,8 @@ export interface ProxyBinary {
   readonly configTypes?: readonly string[];
   readonly release?: Release;
   readonly locality?: Locality;
+  /** Its `cluster`: not the Kubernetes one. */
+  readonly serviceCluster?: string;
 }
 
 export type ParsedNode =
@@ -98,10 +104,12 @@ export function parseNode(id: string, metadata: unknown, binary: ProxyBinary = {
       labels: labelsOf(fields["LABELS"]),
       serviceAccount: textOf(fields["SERVICE_ACCOUNT"]),
       cluster: textOf(fields["CLUSTER_ID"]),
+      serviceCluster: binary.serviceCluster ?? "",
       dnsCapture: isTrue(fields["DNS_CAPTURE"]),
       autoRegisterGroup: textOf(fields["AUTO_REGISTER_GROUP"]),
       network: textOf(fields["NETWORK"]),
       agent: dataPlane === "grpc" || isRecord(fields["PROXY_CONFIG"]),
+      ...(isRecord(fields["PROXY_CONFIG"]) ? { proxyConfig: fields["PROXY_CONFIG"] } : {}),
       metadata: labelsOf(fields),
       ...binaryOf(binary),
     },

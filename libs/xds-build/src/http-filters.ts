@@ -26,7 +26,8 @@ function filter(name: string, config: Any): HttpFilter {
 }
 
 const rbac = "envoy.filters.http.rbac";
-const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
+/** Of what a policy that is only tried out says about a request. */
+export const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
 
 const externalAuthorization: FilterBuilder = ({ externalAuthorization: all }) =>
   all.flatMap((step) => [

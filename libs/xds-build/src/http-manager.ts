@@ -14,6 +14,7 @@ import { duration, overAds, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
 import { routeTableName } from "./naming.ts";
 import { buildRouteTable } from "./routes.ts";
+import { tracing } from "./tracing.ts";
 
 type Fields = Init<typeof HttpConnectionManagerSchema>;
 
@@ -26,6 +27,7 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     ...routes(handler),
     httpFilters: httpFilters.flatMap((build) => build(handler)),
     accessLog: handler.accessLogs.map((log) => buildAccessLog(log, "http")),
+    ...tracing(handler.tracing),
     // Streams live as long as they like; a route's timeout bounds requests.
     streamIdleTimeout: duration(0),
     ...pathNormalization(handler.pathNormalization),

@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import { clusterName, grpcServerName, grpcTableName, listenerName, routeTableName, secretName } from "./naming.ts";
+import { clustersOfTracing } from "./tracing.ts";
 
 /** A resource that names another one which is not there, or is there twice. */
 export interface DanglingReference {
@@ -152,7 +153,8 @@ function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir
   const external = handler.externalAuthorization.map((step) => step.service.cluster);
   if (handler.kind === "tcp") return [...logs, ...external, ...handler.targets.map((target) => target.cluster)];
   const inline = handler.routes.from === "inline" ? clustersOfTable(handler.routes.table) : [];
-  return [...logs, ...external, ...handler.rateLimiting.map((call) => call.cluster), ...inline];
+  const traces = handler.tracing === undefined ? [] : clustersOfTracing(handler.tracing);
+  return [...logs, ...external, ...traces, ...handler.rateLimiting.map((call) => call.cluster), ...inline];
 }
 
 /** Names of the secrets a proxy will ask the control plane for: certificates of gateways. */

@@ -98,7 +98,11 @@ const usedSettings: readonly string[] = [
   "interceptionMode",
   "proxyMetadata",
   "runtimeValues",
+  "serviceCluster",
   "terminationDrainDuration",
+  "tracing",
+  "tracingServiceName",
+  "zipkinAddress",
 ];
 
 function isInjection(name: string): boolean {

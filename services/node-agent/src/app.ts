@@ -15,8 +15,9 @@ import { judgeWith, StartPatches } from "./envoy/start-patches.ts";
 import type { PatchSource } from "./envoy/start-patches.ts";
 import { createAgentMetrics } from "./metrics.ts";
 import { parseLabels } from "./pod-labels.ts";
-import { readProxyConfig } from "./proxy-config.ts";
+import { type JsonFields, readProxyConfig } from "./proxy-config.ts";
 import type { HealthReports, ReadinessProbe } from "./readiness-probe.ts";
+import { serviceClusterOf } from "./service-cluster.ts";
 import { statusServer } from "./status-server.ts";
 import { createWorkloadAgent } from "./workload/agent.ts";
 import type { WorkloadOptions } from "./workload/agent.ts";
@@ -75,6 +76,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     bootstrap: bootstrapOf({
       node,
       runtimeValues: proxyConfig.runtimeValues,
+      ...(proxyConfig.tracer && { tracer: proxyConfig.tracer }),
       xdsSocket,
       sdsSocket: config.SDS_SOCKET,
       admin: adminAddress,
@@ -100,7 +102,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   return { components, sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
 }
 
-async function identityOf(config: Config, proxyConfig: object, dnsDomain: string): Promise<ProxyIdentity> {
+async function identityOf(config: Config, proxyConfig: JsonFields, dnsDomain: string): Promise<ProxyIdentity> {
   const labels = await readFile(config.LABELS_FILE, "utf8").then(parseLabels, () => undefined);
   return {
     type: config.proxyType,
@@ -108,6 +110,11 @@ async function identityOf(config: Config, proxyConfig: object, dnsDomain: string
     name: config.POD_NAME,
     namespace: config.POD_NAMESPACE,
     dnsDomain,
+    serviceCluster: serviceClusterOf(proxyConfig, {
+      labels: labels ?? {},
+      namespace: config.POD_NAMESPACE,
+      workloadName: String(config.metadata["WORKLOAD_NAME"] ?? ""),
+    }),
     metadata: {
       NAME: config.POD_NAME,
       NAMESPACE: config.POD_NAMESPACE,

@@ -22,6 +22,19 @@ const accepted = [
     text: 'drainDuration: 2s\nruntimeValues: { a.b: true, c: "1" }\n',
     expected: { ...unsaid, listenerDrainMs: 2_000, runtimeValues: { "a.b": "true", c: "1" } },
   },
+  {
+    name: "a tracer",
+    text: "tracing: {datadog: {address: $(HOST_IP):8126}, tlsSettings: {mode: SIMPLE}}",
+    expected: {
+      ...unsaid,
+      tracer: { kind: "datadog", service: { address: "$(HOST_IP):8126", tls: { mode: "SIMPLE" } } },
+    },
+  },
+  {
+    name: "a tracer as it was written once",
+    text: "zipkinAddress: zipkin:9411",
+    expected: { ...unsaid, tracer: { kind: "zipkin", service: { address: "zipkin:9411" } } },
+  },
 ];
 for (const { name, text, expected } of accepted)
   test(`ProxyConfig: ${name}`, async () => {
@@ -34,6 +47,7 @@ const refused = [
   { text: "concurrency: many", message: /PROXY_CONFIG concurrency is "many"/ },
   { text: "terminationDrainDuration: 5m", message: /PROXY_CONFIG terminationDrainDuration is "5m"; write seconds/ },
   { text: "runtimeValues: 5", message: /PROXY_CONFIG runtimeValues is 5; write names with values/ },
+  { text: "tracing: {zipkin: {address: zipkin}}", message: /tracing.zipkin.address is "zipkin"; write host and port/ },
   { text: "just a word", message: /PROXY_CONFIG is not an object/ },
 ];
 for (const { text, message } of refused)

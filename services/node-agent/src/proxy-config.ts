@@ -1,9 +1,19 @@
 import { MeshError } from "@lateen/runtime";
+import type { RemoteService } from "./envoy/remote-service.ts";
 import type { ReadinessProbe } from "./readiness-probe.ts";
+
+/** An object as written. */
+export type JsonFields = Readonly<Record<string, unknown>>;
+
+/** Where Envoy sends spans that no provider of the mesh's rules gets. */
+export interface TracerConfig {
+  readonly kind: "zipkin" | "datadog";
+  readonly service: RemoteService;
+}
 
 /** Of the mesh's ProxyConfig, what the agent itself acts on. Pilot sees all of it as node metadata. */
 export interface ProxyConfig {
-  readonly raw: object;
+  readonly raw: JsonFields;
   readonly discoveryAddress?: string;
   /** Envoy's worker threads; 0: one a core. */
   readonly concurrency: number;
@@ -15,6 +25,7 @@ export interface ProxyConfig {
   readonly runtimeValues: Readonly<Record<string, string>>;
   /** How to find out whether the application is well, for a workload that registers itself. */
   readonly readinessProbe?: ReadinessProbe;
+  readonly tracer?: TracerConfig;
 }
 
 /** Reads JSON or YAML. Throws, naming the field and its value, where the agent cannot follow it. */
@@ -30,6 +41,7 @@ export async function readProxyConfig(text: string): Promise<ProxyConfig> {
     listenerDrainMs: secondsOf("drainDuration", raw["drainDuration"] ?? "45s"),
     runtimeValues: textsOf("runtimeValues", raw["runtimeValues"] ?? {}),
     ...readinessOf(raw["readinessProbe"]),
+    ...tracerOf(raw),
     ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
   };
 }
@@ -67,6 +79,31 @@ function readinessOf(value: unknown): { readonly readinessProbe?: ReadinessProbe
   if (typeof value === "object" && methods.some((method) => method in value))
     return { readinessProbe: value as ReadinessProbe };
   throw invalid("readinessProbe", value, `write one of ${methods.join(", ")}`);
+}
+
+function tracerOf(raw: JsonFields): { readonly tracer?: TracerConfig } {
+  const tracing = fieldsOf("tracing", raw["tracing"] ?? {});
+  const tls =
+    tracing["tlsSettings"] === undefined ? {} : { tls: fieldsOf("tracing.tlsSettings", tracing["tlsSettings"]) };
+  for (const kind of ["zipkin", "datadog"] as const) {
+    if (tracing[kind] === undefined) continue;
+    const { address } = fieldsOf(`tracing.${kind}`, tracing[kind]);
+    return { tracer: { kind, service: { address: addressOf(`tracing.${kind}.address`, address), ...tls } } };
+  }
+  const old = raw["zipkinAddress"] ?? "";
+  return old === ""
+    ? {}
+    : { tracer: { kind: "zipkin", service: { address: addressOf("zipkinAddress", old), ...tls } } };
+}
+
+function fieldsOf(field: string, value: unknown): JsonFields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonFields;
+  throw invalid(field, value, "write an object");
+}
+
+function addressOf(field: string, value: unknown): string {
+  if (typeof value === "string" && /^(\[[0-9A-Fa-f:]+\]|[^\s:/]+):\d{1,5}$/.test(value)) return value;
+  throw invalid(field, value, 'write host and port, as in "zipkin.istio-system:9411"');
 }
 
 function invalid(field: string, value: unknown, remedy: string): MeshError {

@@ -1,4 +1,5 @@
 import {
+  type AgentWorkload,
   adsBootstrap,
   ConfigFolder,
   type Envoy,
@@ -19,7 +20,7 @@ import {
   TempDir,
   type WorkloadSpec,
 } from "@lateen/e2e-harness";
-import type { FeatureMeshSpec, GatewaySpec, MeshProxy } from "./feature.ts";
+import type { FeatureMeshSpec, GatewaySpec, MeshAgent, MeshProxy } from "./feature.ts";
 
 /** In the folder: the suite's MeshConfig. */
 export const meshFile = "mesh.yaml";
@@ -127,6 +128,22 @@ export class FeatureMesh implements AsyncDisposable {
     const workload = { ...node, serviceAccount: name };
     const running = await Sidecar.start({ workload, access: this.plane.access, type: "router" });
     return { ...outputOf(running, node.address), [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+  }
+
+  async startAgent(
+    workload: AgentWorkload,
+    type: "sidecar" | "router" = "sidecar",
+  ): Promise<MeshAgent & AsyncDisposable> {
+    const running = await Sidecar.start({ workload, access: this.plane.access, type });
+    const { metricsPort: statusPort, readinessPort } = running;
+    const proxy = { admin: running.admin, address: workload.address, statusPort, readinessPort };
+    return {
+      ...proxy,
+      get output() {
+        return running.output;
+      },
+      [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+    };
   }
 
   /** An upstream Envoy with nothing but an ADS bootstrap. */

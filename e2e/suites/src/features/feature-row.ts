@@ -23,7 +23,17 @@ import {
   virtualService,
 } from "@lateen/e2e-harness";
 import { CapturedPod } from "./captured-pod.ts";
-import type { Asked, CapturedSpec, Feature, FeatureContext, MeshProxy, ProxySpec, ServiceSpec } from "./feature.ts";
+import type {
+  AgentSpec,
+  Asked,
+  CapturedSpec,
+  Feature,
+  FeatureContext,
+  MeshAgent,
+  MeshProxy,
+  ProxySpec,
+  ServiceSpec,
+} from "./feature.ts";
 import { type FeatureMesh, meshFile } from "./feature-mesh.ts";
 
 const portsOfARow = 6;
@@ -176,6 +186,14 @@ export class FeatureRow implements FeatureContext {
   startProxy(node: ProxySpec): Promise<MeshProxy & AsyncDisposable> {
     const address = this.#mesh.addresses.address();
     return this.#mesh.startProxy({ type: "sidecar", address, namespace: this.namespace, ...node });
+  }
+
+  startAgent({ pod, type, labels = {}, config = {}, env = {} }: AgentSpec): Promise<MeshAgent & AsyncDisposable> {
+    const workload = {
+      ...{ pod, labels, namespace: this.namespace, serviceAccount: pod, address: this.#mesh.addresses.address() },
+      agentEnv: { PROXY_CONFIG: JSON.stringify({ terminationDrainDuration: "0s", ...config }), ...env },
+    };
+    return this.#mesh.startAgent(workload, type);
   }
 
   podLink(index: number): Link {

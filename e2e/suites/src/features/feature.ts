@@ -114,6 +114,9 @@ export interface FeatureContext {
   /** One more proxy, for the time of the check: `await using late = await row.startProxy(…)`. */
   startProxy(node: ProxySpec): Promise<MeshProxy & AsyncDisposable>;
 
+  /** One more workload behind a node agent, ready, for the time of the check. */
+  startAgent(agent: AgentSpec): Promise<MeshAgent & AsyncDisposable>;
+
   /** As the program beside `from` sends: into its own proxy. Any status is an answer. */
   ask(asked?: Asked | string): Promise<HttpAnswer>;
   /** The same, when 200 is the only right answer. */
@@ -158,6 +161,24 @@ export interface ServiceSpec {
   readonly labels?: Readonly<Record<string, string>>;
   /** More of the Service's `spec`. */
   readonly more?: object;
+}
+
+export interface AgentSpec {
+  readonly pod: string;
+  /** Default sidecar. */
+  readonly type?: "sidecar" | "router";
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Its ProxyConfig, as an injector would write it. */
+  readonly config?: object;
+  /** More settings of the agent. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A proxy with its agent. */
+export interface MeshAgent extends MeshProxy {
+  /** The agent's status port: on `address`, as the next. */
+  readonly statusPort: number;
+  readonly readinessPort: number;
 }
 
 export type CapturedSpec = Pick<CapturedPodSpec, "labels" | "mode" | "metadata"> & { readonly link?: number };

@@ -10,6 +10,7 @@ import { SidecarSchema } from "@lateen/protos/networking/v1alpha3/sidecar_pb.js"
 import { VirtualServiceSchema } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import { WorkloadEntrySchema } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
 import { WorkloadGroupSchema } from "@lateen/protos/networking/v1alpha3/workload_group_pb.js";
+import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
 import { ProxyConfigSchema } from "@lateen/protos/networking/v1beta1/proxy_config_pb.js";
 
 /** Istio's networking kinds. The order decides under which kind a message that several have is listed. */
@@ -28,7 +29,7 @@ const kinds: readonly DescMessage[] = [
 ];
 
 /** Rows may show its fields, which are not counted: most are about other things than traffic. */
-const alsoKnown: readonly DescMessage[] = [MeshConfigSchema];
+const alsoKnown: readonly DescMessage[] = [MeshConfigSchema, TelemetrySchema];
 
 /** What makes a field one field wherever its message is met: `istio.networking.v1alpha3.StringMatch.exact`. */
 type FieldKey = string;

@@ -19,6 +19,7 @@ import { networkRows } from "./networks.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
 import { capturedServiceRows } from "./services-captured.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
+import { tracingRows } from "./tracing.rows.ts";
 import { trafficExtensionRows } from "./traffic-extension.rows.ts";
 import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
@@ -47,6 +48,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   networks: networkRows,
   "outlier-detection": outlierDetectionRows,
   proxies: proxiesRows,
+  tracing: tracingRows,
   "traffic-extension": trafficExtensionRows,
   "wasm-plugin": wasmPluginRows,
   "upstream-tls": upstreamTlsRows,

@@ -12,7 +12,7 @@ const selectingKinds = ["AuthorizationPolicy", "PeerAuthentication", "Telemetry"
 
 export function analyzePolicies(world: World): Finding[] {
   const policies = selectingKinds.flatMap((kind) => world.of<Selecting["spec"]>(kind));
-  return [...unmatched(policies, world), ...unknownAuthorizers(world), ...unknownLoggers(world), ...rivals(world)];
+  return [...unmatched(policies, world), ...unknownAuthorizers(world), ...unknownProviders(world), ...rivals(world)];
 }
 
 function unmatched(policies: readonly Selecting[], world: World): Finding[] {
@@ -52,19 +52,21 @@ function unknownAuthorizers(world: World): Finding[] {
   });
 }
 
-function unknownLoggers(world: World): Finding[] {
+function unknownProviders(world: World): Finding[] {
   return world.of<Telemetry>("Telemetry").flatMap((telemetry) =>
-    telemetry.spec.accessLogging
-      .flatMap((logging) => logging.providers)
-      .filter((provider) => !world.providers.has(provider.name))
-      .map((provider) =>
-        finding(
-          refOf(telemetry),
-          "warning",
-          "IST0157",
-          `spec.accessLogging: there is no provider ${JSON.stringify(provider.name)} in meshConfig.extensionProviders${didYouMean(provider.name, world.providers)}`,
+    (["accessLogging", "tracing"] as const).flatMap((section) =>
+      telemetry.spec[section]
+        .flatMap((rule) => rule.providers)
+        .filter((provider) => !world.providers.has(provider.name))
+        .map((provider) =>
+          finding(
+            refOf(telemetry),
+            "warning",
+            "IST0157",
+            `spec.${section}: there is no provider ${JSON.stringify(provider.name)} in meshConfig.extensionProviders${didYouMean(provider.name, world.providers)}`,
+          ),
         ),
-      ),
+    ),
   );
 }
 

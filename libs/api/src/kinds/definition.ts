@@ -1,4 +1,4 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import type { ObjectMeta, ObjectState } from "@lateen/model";
 import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
@@ -29,6 +29,8 @@ export interface KindDefinition<D extends DescMessage = DescMessage> {
   readonly schema: D;
   readonly notBuilt: readonly NotBuiltField[];
   readonly unknownFields: "error" | "warning";
+  /** Of fields that cannot tell "not written" from zero: what they are then. */
+  readonly defaults: JsonObject;
   /** Lists that must not be written empty, by pattern, with the remedy. */
   readonly nonEmpty: Readonly<Record<string, string>>;
   readonly columns: readonly PrinterColumn[];
@@ -38,7 +40,16 @@ export interface KindDefinition<D extends DescMessage = DescMessage> {
   check(spec: MessageShape<D>, at: Cursor, meta: ObjectMeta): void;
 }
 
-type Defaults = "singular" | "categories" | "scope" | "hasCrd" | "unknownFields" | "nonEmpty" | "columns" | "notBuilt";
+type Defaults =
+  | "defaults"
+  | "singular"
+  | "categories"
+  | "scope"
+  | "hasCrd"
+  | "unknownFields"
+  | "nonEmpty"
+  | "columns"
+  | "notBuilt";
 type Given<D extends DescMessage> = Omit<KindDefinition<D>, Defaults> & Partial<Pick<KindDefinition<D>, Defaults>>;
 
 export function defineKind<D extends DescMessage>(given: Given<D>): KindDefinition<D> {
@@ -51,6 +62,7 @@ export function defineKind<D extends DescMessage>(given: Given<D>): KindDefiniti
     hasCrd: true,
     unknownFields: "error",
     nonEmpty: {},
+    defaults: {},
     columns: [],
     notBuilt: [],
     ...given,

@@ -8,6 +8,7 @@ import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { defineKind } from "./definition.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
+import { checkProxyTracing, checkTracer } from "./spans.ts";
 import { checkClientTls, checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
 /** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
@@ -27,6 +28,7 @@ const built: ReadonlySet<string> = new Set([
   "disableEnvoyListenerLog",
   "dnsRefreshRate",
   "enableAutoMtls",
+  "enableTracing",
   "enablePrometheusMerge",
   "extensionProviders",
   "h2UpgradePolicy",
@@ -55,7 +57,6 @@ const reasons: Readonly<Record<string, string>> = {
   certificates: "it has no effect in Istio either; use credentialName of a Gateway",
   configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
   enableEnvoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
-  enableTracing: "proxies send no spans",
   hboneIdleTimeout: "no tunnels of the ambient kind are made",
   ingressClass: "Ingress is not read; use Gateway and VirtualService",
   ingressControllerMode: "Ingress is not read; use Gateway and VirtualService",
@@ -75,6 +76,10 @@ const builtForProxies: ReadonlySet<string> = new Set([
   "proxyMetadata",
   "runtimeValues",
   "terminationDrainDuration",
+  "tracing",
+  "tracingServiceName",
+  "serviceCluster",
+  "zipkinAddress",
 ]);
 
 const reasonsForProxies: Readonly<Record<string, string>> = {
@@ -86,22 +91,20 @@ const reasonsForProxies: Readonly<Record<string, string>> = {
   proxyHeaders: "headers are Istio's defaults",
   statsdUdpAddress: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
   statusPort: "the status port is 15020; set STATUS_PORT in proxyMetadata",
-  tracing: "proxies send no spans",
-  tracingServiceName: "proxies send no spans",
-  zipkinAddress: "proxies send no spans",
 };
 
-const providers = [
-  "zipkin",
-  "lightstep",
-  "datadog",
-  "stackdriver",
-  "opencensus",
-  "skywalking",
-  "opentelemetry",
-  "prometheus",
-  "envoyOtelAls",
-  "sds",
+const providers = ["prometheus", "envoyOtelAls", "sds"];
+
+/** Tracers that Envoy had once. */
+const gone = ["lightstep", "stackdriver", "opencensus"];
+const goneOfProxies = ["lightstep", "stackdriver", "openCensusAgent"];
+
+/** Headers whose value the control plane would take from its own environment. */
+const headersOfCollectors = [
+  "zipkin.headers[]",
+  "opentelemetry.http.headers[]",
+  "opentelemetry.grpc.initialMetadata[]",
+  "opentelemetry.dynatraceSampler.httpService.http.headers[]",
 ];
 
 /** What can be added to gRPC access logs. */
@@ -126,12 +129,27 @@ const notBuilt: readonly NotBuiltField[] = [
     path: `extensionProviders[].${name}`,
     reason: "this kind of provider cannot be used yet",
   })),
+  ...gone.map((name) => ({
+    path: `extensionProviders[].${name}`,
+    reason: "Envoy has no such tracer any more; send spans by opentelemetry, to a collector that passes them on",
+  })),
+  ...goneOfProxies.map((name) => ({
+    path: `defaultConfig.tracing.${name}`,
+    reason: "Envoy has no such tracer any more; use a provider of kind opentelemetry, or zipkin here",
+  })),
+  ...headersOfCollectors.map((path) => ({
+    path: `extensionProviders[].${path}.envName`,
+    reason: "the header is left out; write its value",
+  })),
+  {
+    path: "extensionProviders[].opentelemetry.serviceAttributeEnrichment=OTEL_SEMANTIC_CONVENTIONS",
+    reason: "spans have Istio's service attributes; set OTEL_RESOURCE_ATTRIBUTES and resourceDetectors.environment",
+  },
   ...logAdditions.map((name) => ({
     path: `extensionProviders[].envoyHttpAls.${name}`,
     reason: "logs hold what they hold by default",
   })),
   { path: "extensionProviders[].envoyTcpAls.filterStateObjectsToLog", reason: "logs hold what they hold by default" },
-  { path: "defaultProviders.tracing", reason: "proxies send no spans" },
 ];
 
 /** Mesh-wide settings: ConfigMap `istio`, key `mesh`, in the root namespace. It has no CRD, in Istio neither. */
@@ -146,6 +164,7 @@ export const meshConfig = defineKind({
   schema: MeshConfigSchema,
   unknownFields: "warning",
   notBuilt,
+  defaults: { enableTracing: true },
   check(spec, at) {
     if (spec.verifyCertificateAtClient === false)
       at.at("verifyCertificateAtClient").warning(
@@ -165,6 +184,7 @@ export const meshConfig = defineKind({
     checkLocality(spec.localityLbSetting, at.at("localityLbSetting"), true);
     checkZoneAware(spec.zoneAwareLbSetting, at.at("zoneAwareLbSetting"));
     checkProviders(spec, at.at("extensionProviders"));
+    checkProxyTracing(spec.defaultConfig, at.at("defaultConfig"));
   },
 });
 
@@ -187,6 +207,7 @@ function checkProviders(spec: MeshConfig, at: Cursor): void {
         "needs what it is: envoyExtAuthzGrpc, envoyExtAuthzHttp, envoyFileAccessLog, envoyHttpAls, ...",
       );
     else checkProviderService(provider.provider, here);
+    checkTracer(provider, here);
   }
   const names = spec.extensionProviders.map((provider) => provider.name);
   checkDistinct(names, "provider", (index) => at.at(index, "name"));

@@ -76,7 +76,6 @@ rules:
       "accessLogging: [{providers: [{}]}]",
       "spec.accessLogging[0].providers[0].name required",
     ],
-    ["tracing", "tracing: [{randomSamplingPercentage: 10}]", "warning spec.tracing not-built"],
   ],
   RateLimit: [
     [
@@ -117,13 +116,11 @@ rules:
       "settings that proxies are started with",
       "defaultConfig: {concurrency: 0, drainDuration: 10s, interceptionMode: TPROXY, proxyMetadata: {A: b}, tracing: {sampling: 1}, statusPort: 15020}",
       "warning spec.defaultConfig.statusPort not-built",
-      "warning spec.defaultConfig.tracing not-built",
     ],
     ["fields of other versions", "mixerCheckServer: a", "warning spec.mixerCheckServer unknown-field"],
     [
       "providers",
       'extensionProviders: [{name: a}, {name: a, envoyExtAuthzHttp: {service: "", port: 0}}, {zipkin: {service: a, port: 1}}]',
-      "warning spec.extensionProviders[2].zipkin not-built",
       "spec.extensionProviders[0] required",
       "spec.extensionProviders[1].name duplicate",
       "spec.extensionProviders[1].envoyExtAuthzHttp.service host",

@@ -1,5 +1,6 @@
 import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
 import { checkSelector } from "../rules/labels.ts";
+import { checkTracing } from "./spans.ts";
 import { ageColumn, defineKind } from "./definition.ts";
 
 export const telemetry = defineKind({
@@ -12,7 +13,6 @@ export const telemetry = defineKind({
   schema: TelemetrySchema,
   columns: [ageColumn],
   notBuilt: [
-    { path: "tracing", reason: "proxies send no spans" },
     { path: "metrics", reason: "the standard metrics are served as they are" },
     { path: "targetRef", severity: "error", reason: "it would apply to the whole namespace; use selector" },
     { path: "targetRefs", severity: "error", reason: "it would apply to the whole namespace; use selector" },
@@ -21,6 +21,7 @@ export const telemetry = defineKind({
     checkSelector(spec.selector, at.at("selector"));
     if (spec.selector && (spec.targetRef ?? spec.targetRefs[0]))
       at.at("selector").error("conflict", "cannot be used with targetRefs; keep one of them");
+    checkTracing(spec.tracing, at.at("tracing"));
     for (const [index, logging] of spec.accessLogging.entries()) {
       for (const [position, provider] of logging.providers.entries()) {
         if (provider.name === "")

@@ -135,7 +135,7 @@ function secureChain(
 }
 
 function gatewayHttp(
-  { context, httpAuthorization }: ListenerParts,
+  { context, httpAuthorization, tracing }: ListenerParts,
   ref: ir.RouteTableRef,
   rateLimiting: readonly ir.RateLimiting[],
 ): ir.HttpHandler {
@@ -148,6 +148,7 @@ function gatewayHttp(
     rateLimiting,
     routeFilters: routeFilters(context, true),
     accessLogs: accessLogsFor(context, "gateway", {}, true),
+    ...tracing.client,
     forwardPeer: true,
     ...requestLookups(context, ref),
     ...httpConnection(context),

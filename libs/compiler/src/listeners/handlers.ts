@@ -15,6 +15,8 @@ import { connectionLookup, requestLookups } from "../lookups.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
 import { inboundRetry } from "../routes/resilience.ts";
 import { httpConnection, tcpConnection } from "../proxy-wishes.ts";
+import { tracingOf } from "../tracing/tracing.ts";
+import type { TracingParts } from "../tracing/tracing.ts";
 
 /** What the listeners of one proxy have in common, worked out once. */
 export interface ListenerParts {
@@ -22,6 +24,7 @@ export interface ListenerParts {
   /** Own ports of a sidecar, or all of a gateway. */
   readonly httpAuthorization: AuthorizationSteps;
   readonly tcpAuthorization: AuthorizationSteps;
+  readonly tracing: TracingParts;
 }
 
 export function createParts(context: Context): ListenerParts {
@@ -29,6 +32,7 @@ export function createParts(context: Context): ListenerParts {
     context,
     httpAuthorization: authorizationFor(context, false),
     tcpAuthorization: authorizationFor(context, true),
+    tracing: tracingOf(context),
   };
 }
 
@@ -47,7 +51,7 @@ export function routeFilters(context: Context, outbound: boolean, grpcWeb = fals
 }
 
 /** Calls the proxy's own application makes. */
-export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef): ir.HttpHandler {
+export function outboundHttp({ context, tracing }: ListenerParts, table: ir.RouteTableRef): ir.HttpHandler {
   return {
     kind: "http",
     role: "outbound",
@@ -57,6 +61,7 @@ export function outboundHttp({ context }: ListenerParts, table: ir.RouteTableRef
     rateLimiting: [],
     routeFilters: routeFilters(context, true, carriesGrpcWeb(context, table)),
     accessLogs: accessLogsFor(context, "outbound", {}, true),
+    ...tracing.client,
     forwardPeer: false,
     ...requestLookups(context, table),
     ...httpConnection(context),
@@ -147,7 +152,7 @@ export interface InboundHttp {
 
 /** Calls to the proxy's own application. */
 export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.HttpHandler {
-  const { context, httpAuthorization } = parts;
+  const { context, httpAuthorization, tracing } = parts;
   const limits = rateLimitsFor(context, inbound.identified);
   const table: ir.RouteTable = {
     ref: { kind: "inbound", port: inbound.cluster.kind === "inbound" ? inbound.cluster.port : 0 },
@@ -172,6 +177,7 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
     rateLimiting: limits.filters,
     routeFilters: routeFilters(context, false, inbound.grpcWeb),
     accessLogs: accessLogsFor(context, "inbound", inbound.tags, true),
+    ...tracing.server,
     forwardPeer: true,
     ...httpConnection(context),
   };

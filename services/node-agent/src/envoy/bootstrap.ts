@@ -1,3 +1,6 @@
+import type { TracerConfig } from "../proxy-config.ts";
+import { tracingOf } from "./tracing.ts";
+
 /** What one Envoy has to know before it can ask for the rest. */
 export interface BootstrapOptions {
   readonly node: ProxyIdentity;
@@ -5,6 +8,7 @@ export interface BootstrapOptions {
   readonly xdsSocket: string;
   readonly sdsSocket: string;
   readonly runtimeValues: Readonly<Record<string, string>>;
+  readonly tracer?: TracerConfig;
   readonly admin: Address;
   /** Envoy's listeners for the kubelet and Prometheus. */
   readonly statusHost: string;
@@ -20,6 +24,8 @@ export interface ProxyIdentity {
   readonly name: string;
   readonly namespace: string;
   readonly dnsDomain: string;
+  /** What its spans are grouped by. */
+  readonly serviceCluster: string;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -31,6 +37,7 @@ export interface Address {
 /** Envoy's bootstrap as JSON: delta ADS and SDS through the agent, and Istio's static listeners and cluster names. */
 export function bootstrapOf(options: BootstrapOptions): object {
   const { node, admin, agent } = options;
+  const spans = options.tracer && tracingOf(options.tracer, node.serviceCluster);
   return {
     node: envoyNode(node),
     dynamic_resources: {
@@ -49,6 +56,7 @@ export function bootstrapOf(options: BootstrapOptions): object {
         socketCluster("sds-grpc", options.sdsSocket),
         addressCluster("prometheus_stats", admin),
         addressCluster("agent", agent),
+        ...(spans?.clusters ?? []),
       ],
       listeners: [
         proxyListener(
@@ -65,6 +73,7 @@ export function bootstrapOf(options: BootstrapOptions): object {
         ),
       ],
     },
+    ...(spans && { tracing: spans.tracing }),
     admin: { address: socketAddress(admin), profile_path: "/dev/null" },
     overload_manager: {
       refresh_interval: "0.25s",
@@ -91,10 +100,10 @@ export function bootstrapOf(options: BootstrapOptions): object {
 }
 
 /** Who this proxy is, in Envoy's words. */
-export function envoyNode({ type, address, name, namespace, dnsDomain, metadata }: ProxyIdentity) {
+export function envoyNode({ type, address, name, namespace, dnsDomain, serviceCluster, metadata }: ProxyIdentity) {
   return {
     id: `${type}~${address}~${name}.${namespace}~${dnsDomain}`,
-    cluster: `${name}.${namespace}`,
+    cluster: serviceCluster,
     metadata,
   };
 }

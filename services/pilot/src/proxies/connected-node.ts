@@ -19,9 +19,10 @@ function parse(proxy: ConnectedProxy): ProxyNode {
   return parsed.node;
 }
 
-function binaryOf({ extensions, locality, userAgentVersionType: build }: ConnectedProxy["node"]): ProxyBinary {
+function binaryOf({ cluster, extensions, locality, userAgentVersionType: build }: ConnectedProxy["node"]): ProxyBinary {
   const version = build.case === "userAgentBuildVersion" ? build.value.version : undefined;
   return {
+    serviceCluster: cluster,
     extensions: extensions.map(({ name }) => name),
     configTypes: extensions.flatMap(({ typeUrls }) => typeUrls),
     ...(locality === undefined

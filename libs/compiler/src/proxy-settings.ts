@@ -1,0 +1,15 @@
+import { readProxySettings } from "@lateen/api";
+import type { ProxyNode } from "@lateen/model";
+import { byIdentity } from "./index/remember.ts";
+import type { ProxySettings } from "./istio.ts";
+import type { MeshSettings } from "./settings.ts";
+
+/**
+ * The ProxyConfig that holds for a proxy: what it was started with, which has the mesh's `defaultConfig` in it; that alone
+ * for a proxy that does not say.
+ */
+export function proxySettingsOf({ proxyConfig }: ProxyNode, settings: MeshSettings): ProxySettings | undefined {
+  return proxyConfig === undefined ? settings.proxyDefaults : read(proxyConfig);
+}
+
+const read = byIdentity(readProxySettings);
