@@ -5,6 +5,7 @@ import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
 import type { DestinationPolicy } from "./index/destination-rules.ts";
 import type { SeenEndpoints } from "./index/endpoints.ts";
+import { byIdentity } from "./index/remember.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import type { VisibleServices } from "./index/services.ts";
 import type { MeshRouting, VirtualServiceRecord } from "./index/virtual-services.ts";
@@ -33,9 +34,20 @@ export interface Context {
   /** Rules bound to `namespace/name` of a gateway. */
   boundTo(gateway: string): readonly VirtualServiceRecord[];
   readonly findings: Findings;
-  /** The clusters this proxy gets; a route may refer to no other. */
-  readonly clusters: ReadonlyMap<string, ir.Cluster>;
+  /** What the questions above are answered from: while that is the same object, so are the answers. Absent: nobody knows. */
+  readonly sources?: Sources | undefined;
+  /** The clusters this proxy gets, by `clusterKey`; a route may refer to no other. */
+  readonly clusters: KnownClusters;
 }
+
+export interface Sources {
+  readonly policies: object;
+  readonly endpoints: object;
+  /** Rules bound to gateways. */
+  readonly bound: object;
+}
+
+export type KnownClusters = Pick<ReadonlyMap<string, ir.Cluster>, "get" | "has" | "values">;
 
 export function clusterKey(ref: ir.ClusterRef): string {
   switch (ref.kind) {
@@ -50,8 +62,18 @@ export function clusterKey(ref: ir.ClusterRef): string {
   }
 }
 
-export function indexClusters(clusters: readonly ir.Cluster[]): ReadonlyMap<string, ir.Cluster> {
+/** Worked out once for one list. */
+export const indexClusters = byIdentity((clusters: readonly ir.Cluster[]): KnownClusters => {
   return new Map(clusters.map((cluster) => [clusterKey(cluster.ref), cluster]));
+});
+
+/** `own` clusters before `others`, without a copy of these. */
+export function clustersBeside(own: KnownClusters, others: KnownClusters): KnownClusters {
+  return {
+    get: (key) => own.get(key) ?? others.get(key),
+    has: (key) => own.has(key) || others.has(key),
+    values: () => new Set([...own.values(), ...others.values()]).values(),
+  };
 }
 
 export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): Context {
@@ -70,6 +92,11 @@ export function createContext(snapshot: MeshSnapshot, scope: ProxyScope, finding
     policyFor: (service) => snapshot.destinationRules.policyFor(scope, service),
     endpointsOf: (service) => snapshot.endpoints.groups.get(service.key)?.seen,
     boundTo: (gateway) => snapshot.virtualServices.boundTo(gateway, scope.namespace),
+    sources: {
+      policies: snapshot.destinationRules,
+      endpoints: snapshot.endpoints,
+      bound: snapshot.virtualServices,
+    },
   };
 }
 

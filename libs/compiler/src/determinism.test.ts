@@ -12,6 +12,7 @@ import {
   createSnapshot,
   defaultMeshSettings,
   endpointQueries,
+  sameScopes,
   scopeKey,
   scopeOf,
 } from "./index.ts";
@@ -92,6 +93,24 @@ for (const scenario of await listCases()) {
         const without = createSnapshot(rest, whole);
         assertSameInputsSameResult(whole, without, node);
         assertSameInputsSameResult(without, createSnapshot(stateOf(mesh, 3n), without), node);
+      }
+    }
+  });
+
+  test(`${scenario.name}: what is remembered of an earlier compilation is what a first one gives`, async () => {
+    const mesh = await scenario.mesh();
+    const node = nodeOf(await scenario.proxy());
+    const whole = createSnapshot(stateOf(mesh));
+    everything(whole, node);
+    for (const kind of ["configs", "services", "slices", "workloads"] as const) {
+      for (const index of mesh[kind].keys()) {
+        const without = (from: MeshObjects): MeshState =>
+          stateOf({ ...from, [kind]: [...from[kind].slice(0, index), ...from[kind].slice(index + 1)] }, 2n);
+        const after = createSnapshot(without(mesh), whole);
+        if (sameScopes(whole, after, node.namespace))
+          assert.equal(scopeKey(scopeOf(after, node)), scopeKey(scopeOf(whole, node)));
+        // Objects that were read anew are remembered by nobody.
+        assert.equal(everything(after, node), everything(createSnapshot(without(await scenario.mesh())), node));
       }
     }
   });

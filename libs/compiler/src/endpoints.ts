@@ -24,6 +24,17 @@ export function endpointsKey({ families, vantage }: ProxyScope): string {
   return vantage === undefined ? families : `${families} ${vantageKey(vantage)}`;
 }
 
+/** Whether every query has the same answer in both. */
+export function sameEndpoints(left: MeshSnapshot, right: MeshSnapshot): boolean {
+  return (
+    left.endpoints === right.endpoints &&
+    left.services === right.services &&
+    left.settings === right.settings &&
+    left.peerAuthentications === right.peerAuthentications &&
+    left.networks === right.networks
+  );
+}
+
 interface Remembered {
   readonly policies: MeshSnapshot["peerAuthentications"];
   readonly service: ServiceRecord | undefined;

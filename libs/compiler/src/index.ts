@@ -8,11 +8,11 @@
  * Never: Envoy messages or names, I/O, clocks, randomness, exceptions for what a user wrote.
  * Next: `snapshot.ts` (what is indexed), `proxy.ts` (one compilation), `libs/xds-build` (how an IR is spelled).
  */
-export { compileEndpoints, endpointQueries, endpointsKey } from "./endpoints.ts";
+export { compileEndpoints, endpointQueries, endpointsKey, sameEndpoints } from "./endpoints.ts";
 export { compileInputs } from "./inputs.ts";
 export { compileParts, compileProxy } from "./proxy.ts";
 export type { Compiled } from "./proxy.ts";
-export { bootstrapPatchesOf, credentialsOf, scopeKey, scopeOf } from "./scope.ts";
+export { bootstrapPatchesOf, credentialsOf, sameScopes, scopeKey, scopeOf } from "./scope.ts";
 export type { ProxyScope, ServedPort } from "./scope.ts";
 export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
 export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";

@@ -3,7 +3,8 @@ import { compareText } from "@lateen/model";
 import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters, inboundClusters } from "./clusters/special.ts";
-import { clusterKey, createContext, indexClusters } from "./context.ts";
+import { clustersBeside, createContext, indexClusters } from "./context.ts";
+import type { Context } from "./context.ts";
 import { Findings } from "./findings.ts";
 import { extendedPart, extensionsOf } from "./extensions.ts";
 import { compileGrpc } from "./grpc/compile-grpc.ts";
@@ -14,6 +15,7 @@ import { gatewayOutput } from "./listeners/gateway.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { inboundListeners } from "./listeners/sidecar-inbound.ts";
 import { additionsPart, patchedPart, patchesOf } from "./patches.ts";
+import { rememberedStep } from "./remembered-step.ts";
 import type { ProxyScope } from "./scope.ts";
 import { tracedPart } from "./tracing/traced-part.ts";
 import { sidecarOutboundSide } from "./sidecar-outbound-side.ts";
@@ -46,8 +48,9 @@ export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compile
 }
 
 /**
- * `compileProxy` in parts that together are the proxy's; each is in order. A sidecar's first part is the same object for
- * all that nothing tells apart when they call out: what is made of it needs to be made once.
+ * `compileProxy` in parts that together are the proxy's; each is in order. A sidecar's are what there is to call, how
+ * calls get there, and what comes in; the first two are the same objects for all that nothing tells apart when they call
+ * out: what is made of them needs to be made once.
  */
 export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<readonly ir.ProxyIr[]> {
   const findings = new Findings();
@@ -56,7 +59,8 @@ export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compile
     extendedPart(tracedPart(part, scope.traced), scope, extensions),
   );
   const { patches, additions } = patchesOf(snapshot, scope, findings);
-  const patched = parts.map((part, index) => patchedPart(part, patches, index === 0 ? "outbound" : "inbound"));
+  const isInbound = (index: number): boolean => index > 0 && index === parts.length - 1;
+  const patched = parts.map((part, index) => patchedPart(part, patches, isInbound(index) ? "inbound" : "outbound"));
   return { value: [...patched, ...additionsPart(additions)], findings: findings.list() };
 }
 
@@ -88,13 +92,16 @@ function together([first, ...more]: readonly ir.GrpcIr[]): ir.GrpcIr | undefined
 function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): readonly ir.ProxyIr[] {
   const outbound = sidecarOutboundSide(snapshot, scope);
   for (const finding of outbound.findings) findings.add(finding);
-  const base = createContext(snapshot, scope, findings);
-  const own = inboundClusters(base);
-  const clusters = new Map(outbound.byKey);
-  for (const cluster of own) clusters.set(clusterKey(cluster.ref), cluster);
-  const inbound = inboundListeners(createParts({ ...base, clusters }));
-  return [outbound.part, inOrder({ clusters: own, listeners: inbound, routeTables: [] })];
+  const context: Context = { ...createContext(snapshot, scope, findings), clusters: outbound.clusters };
+  return [...outbound.parts, inboundPart(context, scope, "")];
 }
+
+const inboundPart = rememberedStep((context, _scope: ProxyScope): ir.ProxyIr => {
+  const clusters = inboundClusters(context);
+  const known = clustersBeside(indexClusters(clusters), context.clusters);
+  const listeners = inboundListeners(createParts({ ...context, clusters: known }));
+  return inOrder({ clusters, listeners, routeTables: [] });
+});
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
   const base = createContext(snapshot, scope, findings);

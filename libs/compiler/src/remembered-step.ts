@@ -1,8 +1,9 @@
 import type { Finding } from "@lateen/model";
-import type { Context } from "./context.ts";
+import type { Context, Sources } from "./context.ts";
 import { Findings } from "./findings.ts";
-import type { ServiceRecord } from "./index/service-record.ts";
+import { append } from "./index/ordering.ts";
 import type { VisibleServices } from "./index/services.ts";
+import { scopeKey } from "./scope.ts";
 
 /** One thing a step has asked its context, in a form that can be asked again, and the answer. */
 interface Read {
@@ -10,8 +11,12 @@ interface Read {
   readonly answer: unknown;
 }
 
+/** Where an answer comes from. */
+type Origin = "scope" | "snapshot" | "view" | "settings" | "services" | "listed" | "rules" | "clusters" | keyof Sources;
+type Reads = ReadonlyMap<Origin, readonly Read[]>;
+
 interface Result<Value> {
-  readonly reads: readonly Read[];
+  readonly reads: Reads;
   readonly value: Value;
   readonly findings: readonly Finding[];
 }
@@ -19,33 +24,129 @@ interface Result<Value> {
 /** Results of one subject that are kept: proxies that differ in what a step reads take turns. */
 const kept = 4;
 
+export interface StepOptions {
+  /** What the step reads so much of that it runs again whenever anything of it has changed. */
+  readonly whole?: readonly (keyof Sources)[];
+}
+
 /**
- * A step of a compilation for one service, which runs again only if something that it read of its context would be
- * answered differently now: of a change, what it does not touch stays the same object, in every scope. What it reads is
- * observed, not declared. `variant`: what tells apart steps for one service, as the port or the namespace that asks.
+ * A step of a compilation about one subject, such as a service, which runs again only if something that it read of its
+ * context would be answered differently now: of a change, what it does not touch stays the same object, in every scope.
+ * What it reads is observed, not declared. `variant`: what tells apart steps about one subject, as the port or who asks.
  */
-export function rememberedStep<Value>(
-  step: (context: Context, service: ServiceRecord, variant: string) => Value,
-): (context: Context, service: ServiceRecord, variant: string) => Value {
-  const results = new WeakMap<ServiceRecord, Map<string, Result<Value>[]>>();
-  return (context, service, variant) => {
-    const variants = results.get(service) ?? new Map<string, Result<Value>[]>();
-    results.set(service, variants);
-    const earlier = variants.get(variant) ?? [];
-    const known = earlier.find(({ reads }) => reads.every(({ again, answer }) => same(again(context), answer)));
-    const result = known ?? observe(context, (observed) => step(observed, service, variant));
-    if (earlier[0] !== result)
-      variants.set(variant, [result, ...earlier.filter((each) => each !== result)].slice(0, kept));
-    for (const finding of result.findings) context.findings.add(finding);
-    return result.value;
+export function rememberedStep<Subject extends object, Value>(
+  step: (context: Context, subject: Subject, variant: string) => Value,
+  options: StepOptions = {},
+): (context: Context, subject: Subject, variant: string) => Value {
+  const resultOf = rememberedResults(step, options);
+  return (context, subject, variant) => told(context, resultOf(context, subject, variant));
+}
+
+/**
+ * A step for each of many subjects, whose results are looked through only for what has changed since the same list was
+ * last asked about. `asker`: what tells apart those who ask about one list.
+ */
+export function rememberedSteps<Subject extends object, Value>(
+  step: (context: Context, subject: Subject, variant: string) => Value,
+): (
+  context: Context,
+  subjects: readonly Subject[],
+  by: { readonly variant: string; readonly asker: string },
+) => Value[] {
+  const resultOf = rememberedResults(step, {});
+  const lists = new WeakMap<readonly Subject[], Map<string, ListResult<Value>>>();
+  return (context, subjects, { variant, asker }) => {
+    const known = lists.get(subjects) ?? new Map<string, ListResult<Value>>();
+    lists.set(subjects, known);
+    const key = `${variant} ${asker}`;
+    const last = known.get(key);
+    const changed = last === undefined ? [] : changedOrigins(context, last.sources);
+    const results = subjects.map((subject, index) => {
+      const before = last?.results[index];
+      const holds = before !== undefined && changed.every((origin) => stands(before.reads.get(origin), context));
+      return holds ? before : resultOf(context, subject, variant);
+    });
+    known.set(key, { results, sources: sourcesOf(context) });
+    return results.map((result) => told(context, result));
   };
 }
 
-function observe<Value>(context: Context, step: (observed: Context) => Value): Result<Value> {
-  const reads: Read[] = [];
-  const ask = <Answer>(again: (context: Context) => Answer): Answer => {
+interface ListResult<Value> {
+  readonly results: readonly Result<Value>[];
+  /** Of what the answers came. */
+  readonly sources: ReadonlyMap<Origin, object>;
+}
+
+/** What gives the same answers as long as it is the same object. Empty inside another step, which wants to see it all. */
+function sourcesOf({
+  sources,
+  scope,
+  settings,
+  services,
+  listed,
+  routing,
+  clusters,
+}: Context): ListResult<never>["sources"] {
+  if (sources === undefined) return new Map();
+  const all = { scope, settings, services, listed, rules: routing, clusters, ...sources };
+  return new Map(Object.entries(all) as [Origin, object][]);
+}
+
+const origins: readonly Origin[] = [
+  ...(["scope", "snapshot", "view", "settings", "services", "listed", "rules", "clusters"] as const),
+  ...(["policies", "endpoints", "bound"] as const),
+];
+
+function changedOrigins(context: Context, before: ListResult<never>["sources"]): readonly Origin[] {
+  const now = sourcesOf(context);
+  return origins.filter((origin) => now.get(origin) === undefined || now.get(origin) !== before.get(origin));
+}
+
+function rememberedResults<Subject extends object, Value>(
+  step: (context: Context, subject: Subject, variant: string) => Value,
+  { whole = [] }: StepOptions,
+): (context: Context, subject: Subject, variant: string) => Result<Value> {
+  const results = new WeakMap<Subject, Map<string, Result<Value>[]>>();
+  return (context, subject, variant) => {
+    const variants = results.get(subject) ?? new Map<string, Result<Value>[]>();
+    results.set(subject, variants);
+    const earlier = variants.get(variant) ?? [];
+    const known = earlier.find(({ reads }) => reads.values().every((list) => stands(list, context)));
+    const result = known ?? observe(context, (observed) => step(observed, subject, variant), whole);
+    if (earlier[0] !== result)
+      variants.set(variant, [result, ...earlier.filter((each) => each !== result)].slice(0, kept));
+    return result;
+  };
+}
+
+function told<Value>(context: Context, { value, findings }: Result<Value>): Value {
+  for (const finding of findings) context.findings.add(finding);
+  return value;
+}
+
+function stands(reads: readonly Read[] | undefined, context: Context): boolean {
+  return reads === undefined || reads.every(({ again, answer }) => same(again(context), answer));
+}
+
+/** Asks the context something about `subject` and takes it down, unless it has been asked before. */
+type Ask = <Answer>(origin: Origin, subject: unknown, again: (context: Context) => Answer) => Answer;
+
+function observe<Value>(
+  context: Context,
+  step: (observed: Context) => Value,
+  whole: readonly (keyof Sources)[],
+): Result<Value> {
+  const reads = new Map<Origin, Read[]>(
+    whole.map((origin) => [origin, [sourceRead(context, origin), whoRead(context)]]),
+  );
+  const asked = new Map<Origin, Map<unknown, unknown>>();
+  const ask = <Answer>(origin: Origin, subject: unknown, again: (context: Context) => Answer): Answer => {
+    const answers = asked.get(origin) ?? new Map<unknown, unknown>();
+    asked.set(origin, answers);
+    if (answers.has(subject)) return answers.get(subject) as Answer;
     const answer = again(context);
-    reads.push({ again, answer });
+    answers.set(subject, answer);
+    if (!(whole as readonly Origin[]).includes(origin)) append(reads, origin, { again, answer });
     return answer;
   };
   const findings = new Findings();
@@ -53,58 +154,64 @@ function observe<Value>(context: Context, step: (observed: Context) => Value): R
   return { reads, value, findings: findings.list() };
 }
 
-type Ask = <Answer>(again: (context: Context) => Answer) => Answer;
+function sourceRead(context: Context, origin: keyof Sources): Read {
+  return { again: ({ sources }) => sources?.[origin], answer: context.sources?.[origin] };
+}
+
+/** Some answers depend on who asks. */
+function whoRead(context: Context): Read {
+  return { again: ({ scope }) => scopeKey(scope), answer: scopeKey(context.scope) };
+}
 
 /** `context`, that tells `ask` of everything it is asked: in part where that is worth it, else as a whole. */
 function observedContext(context: Context, ask: Ask, findings: Findings): Context {
   return {
     findings,
-    scope: observedFields(context.scope, (field) => ask((each) => each.scope[field])),
-    get snapshot() {
-      return ask((each) => each.snapshot);
-    },
+    sources: undefined, // what is asked must come through here
+    scope: observedFields(context.scope, (field) => ask("scope", field, (each) => each.scope[field])),
+    snapshot: observedFields(context.snapshot, (field) => ask("snapshot", field, (each) => each.snapshot[field])),
+    view: observedFields(context.view, (field) => ask("view", field, (each) => each.view[field])),
     get settings() {
-      return ask((each) => each.settings);
+      return ask("settings", "", (each) => each.settings);
     },
-    get view() {
-      return ask((each) => each.view);
-    },
-    services: observedServices((of) => ask((each) => of(each.services))),
-    listed: observedServices((of) => ask((each) => of(each.listed))),
+    services: observedServices("services", ask),
+    listed: observedServices("listed", ask),
     routing: {
       get all() {
-        return ask((each) => each.routing.all);
+        return ask("rules", "all", (each) => each.routing.all);
       },
-      rulesFor: (host) => ask((each) => each.routing.rulesFor(host)),
+      rulesFor: (host) => ask("rules", `for ${host}`, (each) => each.routing.rulesFor(host)),
     },
-    policyFor: (service) => ask((each) => each.policyFor(service)),
-    endpointsOf: (service) => ask((each) => each.endpointsOf(service)),
-    boundTo: (gateway) => ask((each) => each.boundTo(gateway)),
-    clusters: observedMap((of) => ask((each) => of(each.clusters))),
+    policyFor: (service) => ask("policies", service, (each) => each.policyFor(service)),
+    endpointsOf: (service) => ask("endpoints", service, (each) => each.endpointsOf(service)),
+    boundTo: (gateway) => ask("bound", gateway, (each) => each.boundTo(gateway)),
+    clusters: {
+      get: (key) => ask("clusters", `at ${key}`, (each) => each.clusters.get(key)),
+      has: (key) => ask("clusters", `has ${key}`, (each) => each.clusters.has(key)),
+      values: () => ask("clusters", "all", (each) => each.clusters).values(),
+    },
   };
 }
 
-function observedServices(ask: <Answer>(of: (services: VisibleServices) => Answer) => Answer): VisibleServices {
+function observedServices(list: "services" | "listed", ask: Ask): VisibleServices {
   return {
     get all() {
-      return ask((services) => services.all);
+      return ask(list, "all", (each) => each[list].all);
     },
     get byPort() {
-      return ask((services) => services.byPort);
+      return ask(list, "by port", (each) => each[list].byPort);
     },
-    byHost: observedMap((of) => ask((services) => of(services.byHost))),
-    find: (host) => ask((services) => services.find(host)),
+    byHost: observedHosts(list, ask),
+    find: (host) => ask(list, `of ${host}`, (each) => each[list].find(host)),
   };
 }
 
 /** Its two cheap questions are asked one by one; whoever wants more reads the whole of it. */
-function observedMap<Value>(
-  ask: <Answer>(of: (map: ReadonlyMap<string, Value>) => Answer) => Answer,
-): ReadonlyMap<string, Value> {
-  const whole = (): ReadonlyMap<string, Value> => ask((map) => map);
+function observedHosts(list: "services" | "listed", ask: Ask): VisibleServices["byHost"] {
+  const whole = (): VisibleServices["byHost"] => ask(list, "by host", (each) => each[list].byHost);
   return {
-    get: (key) => ask((map) => map.get(key)),
-    has: (key) => ask((map) => map.has(key)),
+    get: (host) => ask(list, `at ${host}`, (each) => each[list].byHost.get(host)),
+    has: (host) => ask(list, `has ${host}`, (each) => each[list].byHost.has(host)),
     get size() {
       return whole().size;
     },

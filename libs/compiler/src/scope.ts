@@ -9,7 +9,8 @@ import { workloadAt } from "./index/endpoints.ts";
 import type { PreparedPatch } from "./index/envoy-filters.ts";
 import { peerModesFor } from "./index/peer-modes.ts";
 import type { PeerModes } from "./index/peer-modes.ts";
-import { byAge } from "./index/ordering.ts";
+import { byAge, sameList } from "./index/ordering.ts";
+import { byIdentity } from "./index/remember.ts";
 import type { PolicyIndex, SelectedPolicies } from "./index/selection.ts";
 import type { RecordPort, ServiceRecord } from "./index/service-record.ts";
 import { proxySettingsOf } from "./proxy-settings.ts";
@@ -18,7 +19,7 @@ import type { ProxyWishes } from "./proxy-wishes.ts";
 import { tracedWorkload } from "./tracing/traced-workload.ts";
 import { vantageOf } from "./spread/vantage.ts";
 import type { Vantage } from "./spread/vantage.ts";
-import type { MeshSnapshot } from "./snapshot.ts";
+import type { ConfigIndexes, MeshSnapshot } from "./snapshot.ts";
 
 /** On a workload: `istio` when its own side speaks mutual TLS. */
 export const mutualTlsLabel = "security.istio.io/tlsMode";
@@ -122,6 +123,41 @@ export function scopeOf(snapshot: MeshSnapshot, node: ProxyNode): ProxyScope {
   };
 }
 
+/** Whether proxies of `namespace` have the scopes in one snapshot that they had in the other. */
+export function sameScopes(left: MeshSnapshot, right: MeshSnapshot, namespace: string): boolean {
+  if (left === right) return true;
+  const { overall, namespaces } = comparison(left)(right);
+  if (!overall) return false;
+  const known = namespaces.get(namespace);
+  if (known !== undefined) return known;
+  const services = right.services.byNamespace.get(namespace) ?? [];
+  const same = services.every(({ key }) => left.endpoints.groups.get(key) === right.endpoints.groups.get(key));
+  namespaces.set(namespace, same);
+  return same;
+}
+
+const comparison = byIdentity((left: MeshSnapshot) => {
+  const before = Object.values(scopeInputs(left));
+  return byIdentity((right: MeshSnapshot) => ({
+    overall: sameList(before, Object.values(scopeInputs(right))),
+    namespaces: new Map<string, boolean>(),
+  }));
+});
+
+type NotInScope = "virtualServices" | "destinationRules" | "findings";
+
+/** A field that is new among the indexes does not compile until it is named here or above. */
+function scopeInputs(snapshot: MeshSnapshot): Omit<ConfigIndexes, NotInScope> & { readonly workloads: object } {
+  const { settings, services, sidecars, gateways, peerAuthentications, authorizationPolicies } = snapshot;
+  const { telemetries, rateLimits, envoyFilters, extensions, labelKeys, vantage, networks, asksForSpans, endpoints } =
+    snapshot;
+  return {
+    ...{ settings, services, sidecars, gateways, peerAuthentications, authorizationPolicies },
+    ...{ telemetries, rateLimits, envoyFilters, extensions, labelKeys, vantage, networks, asksForSpans },
+    workloads: endpoints.workloads,
+  };
+}
+
 function selectedExtensions(
   { extensions }: MeshSnapshot,
   node: ProxyNode,
@@ -191,9 +227,27 @@ export function credentialsOf(snapshot: MeshSnapshot, node: ProxyNode): readonly
 export function scopeKey(scope: ProxyScope): string {
   const known = scopeKeys.get(scope);
   if (known !== undefined) return known;
-  const key = JSON.stringify(scope);
+  const { extensions, ...rest } = scope;
+  const key = JSON.stringify(extensions === undefined ? rest : { ...rest, extensions: numberOf(extensions) });
   scopeKeys.set(scope, key);
   return key;
+}
+
+/** Proxies of one binary list the same hundreds of names: a number stands for the list. */
+const numbers = new WeakMap<readonly string[], number>();
+const numberOfNames = new Map<string, number>();
+const knownLists = 1_000;
+let lastNumber = 0;
+
+function numberOf(names: readonly string[]): number {
+  const known = numbers.get(names);
+  if (known !== undefined) return known;
+  const text = names.join("\n");
+  if (numberOfNames.size >= knownLists) numberOfNames.clear();
+  const number = numberOfNames.get(text) ?? ++lastNumber;
+  numberOfNames.set(text, number);
+  numbers.set(names, number);
+  return number;
 }
 
 /** The policies of one kind that a scope is under; each list is oldest first. */

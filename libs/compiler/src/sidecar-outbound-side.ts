@@ -3,27 +3,32 @@ import type { Finding } from "@lateen/model";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
 import { behind, createContext, indexClusters } from "./context.ts";
-import type { Context } from "./context.ts";
+import type { Context, KnownClusters } from "./context.ts";
 import { inOrder } from "./in-order.ts";
 import { Findings } from "./findings.ts";
 import { compileInputs } from "./inputs.ts";
+import { sameList } from "./index/ordering.ts";
+import { byIdentity } from "./index/remember.ts";
 import { visibleServices } from "./index/services.ts";
+import type { VisibleServices } from "./index/services.ts";
 import { meshRouting } from "./index/virtual-services.ts";
 import { createParts } from "./listeners/handlers.ts";
 import { outboundListeners } from "./listeners/sidecar-outbound.ts";
 import { nameTable } from "./name-table.ts";
 import { openTable, portTable, serviceTable } from "./routes/sidecar-tables.ts";
+import { rememberedStep } from "./remembered-step.ts";
+import { scopeKey } from "./scope.ts";
 import type { ProxyScope } from "./scope.ts";
+import type { MeshSettings } from "./settings.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { EgressView } from "./view/caller-view.ts";
 import { isHttpProxy } from "./view/egress.ts";
 
 /** Everything about the calls an application makes. */
 export interface OutboundSide {
-  /** In order. */
-  readonly part: ir.ProxyIr;
-  /** The part's clusters by `clusterKey`. */
-  readonly byKey: ReadonlyMap<string, ir.Cluster>;
+  /** What there is to call, and how calls get there; each in order. */
+  readonly parts: readonly [callable: ir.ProxyIr, calls: ir.ProxyIr];
+  readonly clusters: KnownClusters;
   readonly findings: readonly Finding[];
 }
 
@@ -49,13 +54,20 @@ export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): 
  * its application, so there everything counts. Where the proxy is concerns only endpoints that are compiled with it.
  */
 function callerOf(snapshot: MeshSnapshot, scope: ProxyScope): ProxyScope {
+  return snapshot.vantage.compiled ? placedCaller(scope) : unplacedCaller(scope);
+}
+
+const placedCaller = byIdentity((scope: ProxyScope) => asCaller(scope, true));
+const unplacedCaller = byIdentity((scope: ProxyScope) => asCaller(scope, false));
+
+function asCaller(scope: ProxyScope, placed: boolean): ProxyScope {
   const { patches: _patches, unloadable: _unloadable, trafficExtensions: _extensions, ...more } = scope;
   const { traced: _traced, ...unpatched } = more;
   if (scope.interception === "none") return unpatched;
   const { vantage, ...rest } = unpatched;
   return {
     ...rest,
-    ...(vantage !== undefined && snapshot.vantage.compiled ? { vantage } : {}),
+    ...(vantage !== undefined && placed ? { vantage } : {}),
     serves: [],
     gateways: [],
     peerModes: { all: "permissive", ports: {} },
@@ -66,14 +78,46 @@ function callerOf(snapshot: MeshSnapshot, scope: ProxyScope): ProxyScope {
 function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const findings = new Findings();
   const base = createContext(snapshot, scope, findings);
-  const clusters = [...outboundClusters(base), ...builtInClusters(base)];
-  const byKey = indexClusters(clusters);
-  const context: Context = { ...base, clusters: byKey };
-  const listeners = outboundListeners(createParts(context));
+  const callable = callablePart(base, base.services, scopeKey(scope));
+  const clusters = indexClusters(callable.clusters);
+  const context: Context = { ...base, clusters };
+  const listeners = listenersOf(context, context.services, scopeKey(scope));
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
   const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};
-  return { part: inOrder({ clusters, listeners, routeTables, ...names }), byKey, findings: findings.list() };
+  const calls = inOrder({ clusters: [], listeners, routeTables, ...names });
+  return { parts: [callable, calls], clusters, findings: findings.list() };
+}
+
+/** A part of its own, as most changes leave it as it is, and as it is the same for callers of most namespaces. */
+const callablePart = rememberedStep(
+  (context, _services: VisibleServices): ir.ProxyIr => {
+    const clusters = [...outboundClusters(context), ...builtIn(context, context.settings, "")];
+    return shared(inOrder({ clusters, listeners: [], routeTables: [] }));
+  },
+  { whole: ["policies", "endpoints"] },
+);
+
+const listenersOf = rememberedStep((context, _services: VisibleServices) => outboundListeners(createParts(context)), {
+  whole: ["policies", "endpoints"],
+});
+
+/** The same objects for callers that nothing of it tells apart. */
+const builtIn = rememberedStep((context, _settings: MeshSettings) => builtInClusters(context));
+
+/** Parts of clusters that were made lately. */
+const recent: WeakRef<ir.ProxyIr>[] = [];
+const recentParts = 16;
+
+/** An earlier part of the very same clusters, if there is one. */
+function shared(part: ir.ProxyIr): ir.ProxyIr {
+  for (const reference of recent) {
+    const earlier = reference.deref();
+    if (earlier !== undefined && sameList(earlier.clusters, part.clusters)) return earlier;
+  }
+  recent.unshift(new WeakRef(part));
+  recent.splice(recentParts);
+  return part;
 }
 
 /** Only tables that a listener asks for exist, and each of them does. */

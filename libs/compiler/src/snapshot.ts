@@ -2,7 +2,7 @@ import type { EndpointSlice, Finding, MeshObject, ObjectRef, Service, Workload }
 import { indexDestinationRules } from "./index/destination-rules.ts";
 import type { DestinationRuleIndex } from "./index/destination-rules.ts";
 import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
-import type { EndpointIndex, SeenEndpoints } from "./index/endpoints.ts";
+import type { EndpointIndex } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
 import { byIdentity, byPair } from "./index/remember.ts";
 import { indexEnvoyFilters } from "./index/envoy-filters.ts";
@@ -104,22 +104,26 @@ export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshS
     sameElements(rulesOf(previous.state.configs), rulesOf(state.configs)) &&
     sameElements(previous.state.services, state.services);
   const objects = sameConfigs ? previous.objects : objectsByKind(state.configs, previous?.objects);
-  const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state, objects);
+  const indexes: ConfigIndexes = sameConfigs ? previous : indexConfigs(state, objects, previous);
   const all = workloadsOf(state);
   const workloads =
     previous !== undefined && sameElements(workloadsOf(previous.state), all)
       ? previous.endpoints.workloads
       : indexWorkloads(all);
-  const endpoints = indexEndpoints(state.slices, workloads, indexes.services, previous?.endpoints);
+  const endpoints =
+    previous?.endpoints.workloads === workloads &&
+    previous.services === indexes.services &&
+    sameElements(previous.state.slices, state.slices)
+      ? previous.endpoints
+      : indexEndpoints(state.slices, workloads, indexes.services, previous?.endpoints);
   const unchanged = sameConfigs && sameSeen(previous.endpoints, endpoints);
-  const seenOf = (service: ServiceRecord): SeenEndpoints | undefined => endpoints.groups.get(service.key)?.seen;
   return {
     ...pickIndexes(indexes),
     objects,
     state,
     endpoints,
     revision: state.revision,
-    views: createViews(indexes, seenOf, { views: previous?.views, unchanged }),
+    views: createViews({ ...indexes, endpoints }, { views: previous?.views, unchanged }),
     inputs: unchanged ? previous.inputs : new Lineage(previous?.inputs),
   };
 }
@@ -172,6 +176,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
 }
 
 function sameSeen(before: EndpointIndex, after: EndpointIndex): boolean {
+  if (before === after) return true;
   const keys = new Set([...before.groups.keys(), ...after.groups.keys()]);
   return [...keys].every((key) => before.groups.get(key)?.seen === after.groups.get(key)?.seen);
 }
@@ -179,7 +184,7 @@ function sameSeen(before: EndpointIndex, after: EndpointIndex): boolean {
 const nothing: readonly never[] = [];
 
 /** An index is made anew only when the settings or its own kind's list changed. */
-function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
+function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSnapshot | undefined): ConfigIndexes {
   const of = <Spec>(kind: string) => (objects.get(kind) ?? nothing) as readonly MeshObject<Spec>[];
   const settings = settingsOf(state.meshConfig, of<MeshConfig>("MeshConfig"));
   const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
@@ -187,7 +192,12 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
   const virtualServices = kept.virtualServices(settings, rules);
   const networks = indexNetworks(of<MeshNetworks>("MeshNetworks"), state.services);
   const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
-  const services = indexServices(state.services, of<ServiceEntry>("ServiceEntry"), settings);
+  const entries = of<ServiceEntry>("ServiceEntry");
+  const sameServices =
+    previous?.settings === settings &&
+    (previous.objects.get("ServiceEntry") ?? nothing) === entries &&
+    sameElements(previous.state.services, state.services);
+  const services = sameServices ? previous.services : indexServices(state.services, entries, settings);
   return {
     settings,
     services,
@@ -206,9 +216,20 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind): ConfigIndexes {
       settings.defaultTracingProviders.length > 0 ||
       of<Telemetry>("Telemetry").some(({ spec }) => spec.tracing.length > 0),
     findings: [services, destinationRules, sidecars, virtualServices, networks].flatMap((index) => index.findings),
-    vantage: vantageKeys(settings, of<DestinationRule>("DestinationRule"), services.all),
-    labelKeys: new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),
+    vantage: placesThatMatter(settings, of<DestinationRule>("DestinationRule"))(services.all),
+    labelKeys: sameOr(
+      previous?.labelKeys,
+      new Set([...destinationRules.selectorKeys, ...rules.flatMap(sourceLabelKeys)]),
+    ),
   };
+}
+
+const placesThatMatter = byPair((settings: MeshSettings, rules: readonly MeshObject<DestinationRule>[]) =>
+  byIdentity((services: readonly ServiceRecord[]) => vantageKeys(settings, rules, services)),
+);
+
+function sameOr(before: ReadonlySet<string> | undefined, after: ReadonlySet<string>): ReadonlySet<string> {
+  return before?.size === after.size && [...after].every((key) => before.has(key)) ? before : after;
 }
 
 const policyIndex = <Spec extends Selecting>() =>

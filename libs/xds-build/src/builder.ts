@@ -15,6 +15,7 @@ import {
   routeTableResource,
 } from "./resources.ts";
 import type { BuiltResource } from "./resources.ts";
+import { encodeRouteTable } from "./routes.ts";
 
 /** Resources, and what of the IR's patches could not be applied to them. */
 export interface BuiltProxy {
@@ -32,8 +33,10 @@ export interface Builder {
 export interface BuilderOptions {
   readonly capacity?: number;
   /** Must never be the same for two contents. Default: as long as the content. */
-  readonly hashOf?: (content: string | Uint8Array) => string;
+  readonly hashOf?: HashOf;
 }
+
+type HashOf = (content: string | Uint8Array) => string;
 
 /**
  * A builder that gives the very same object for equal parts of any IR: proxies share what they have in common, and of
@@ -42,17 +45,18 @@ export interface BuilderOptions {
  */
 export function createBuilder(options: BuilderOptions = {}): Builder {
   const { capacity = 20_000, hashOf = (content) => (typeof content === "string" ? content : content.join()) } = options;
-  const memory = { capacity, hashOf };
-  const cluster = memo<ir.Cluster>(clusterResource, memory);
-  const listener = memo<ir.Listener>(listenerResource, memory);
-  const table = memo<ir.RouteTable>(routeTableResource, { ...memory, of: "bytes" });
-  const names = memo<ir.NameTable>(nameTableResource, memory);
-  const extension = memo<ir.Extension>(extensionResource, memory);
+  const remembered = <Node extends object>(build: (node: Node) => BuiltResource): ((node: Node) => BuiltResource) =>
+    memo(byContent(build, hashOf), capacity);
+  const cluster = remembered<ir.Cluster>(clusterResource);
+  const listener = remembered<ir.Listener>(listenerResource);
+  const table = memo(byPieces(hashOf), capacity);
+  const names = remembered<ir.NameTable>(nameTableResource);
+  const extension = remembered<ir.Extension>(extensionResource);
   const grpc = {
-    cluster: memo<ir.GrpcCluster>(grpcClusterResource, memory),
-    client: memo<ir.GrpcClient>(grpcClientResource, memory),
-    server: memo<ir.GrpcServer>(grpcServerResource, memory),
-    table: memo<ir.GrpcTable>(grpcTableResource, memory),
+    cluster: remembered<ir.GrpcCluster>(grpcClusterResource),
+    client: remembered<ir.GrpcClient>(grpcClientResource),
+    server: remembered<ir.GrpcServer>(grpcServerResource),
+    table: remembered<ir.GrpcTable>(grpcTableResource),
   };
   const patch = createPatcher();
   return {
@@ -73,7 +77,7 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
       if (proxy.patches !== undefined || proxy.additions !== undefined) return patch(proxy, base, beside);
       return { resources: Object.values(base).flat(), findings: [] };
     },
-    buildEndpoints: memo<ir.EndpointSet>(buildEndpoints, memory),
+    buildEndpoints: remembered<ir.EndpointSet>(buildEndpoints),
   };
 }
 
@@ -82,22 +86,44 @@ export function buildProxy(proxy: ir.ProxyIr): BuiltProxy {
   return createBuilder().build(proxy);
 }
 
+/** One node on its way to a resource: a `key` that is the same for equal nodes and for no others, and the rest of the way. */
+interface Candidate {
+  readonly key: string;
+  build(): BuiltResource;
+}
+
+function byContent<Node>(build: (node: Node) => BuiltResource, hashOf: HashOf): (node: Node) => Candidate {
+  return (node) => ({ key: hashOf(JSON.stringify(node)), build: () => build(node) });
+}
+
+/** A table is known by the pieces it is made of, most of which were in the table before. */
+function byPieces(hashOf: HashOf): (table: ir.RouteTable) => Candidate {
+  const digests = new WeakMap<Uint8Array, string>();
+  const digestOf = (piece: Uint8Array): string => {
+    const digest = digests.get(piece) ?? hashOf(piece);
+    digests.set(piece, digest);
+    return digest;
+  };
+  return (table) => {
+    const pieces = encodeRouteTable(table);
+    const digest = hashOf(pieces.map(digestOf).join(" "));
+    return { key: digest, build: () => ({ ...routeTableResource(table, pieces), digest }) };
+  };
+}
+
 /**
  * First by identity, which costs nothing, then by content. Two generations stand in for an exact order of use. What is
- * remembered lives only as long as someone uses it: values are held weakly. What is quickly built is
- * recognised by its bytes.
+ * remembered lives only as long as someone uses it: values are held weakly.
  */
 function memo<Node extends object>(
-  build: (node: Node) => BuiltResource,
-  { capacity, hashOf, of = "input" }: Required<BuilderOptions> & { readonly of?: "input" | "bytes" },
+  candidateOf: (node: Node) => Candidate,
+  capacity: number,
 ): (node: Node) => BuiltResource {
   const byIdentity = new WeakMap<Node, BuiltResource>();
   let recent = new Map<string, WeakRef<BuiltResource>>();
   let older = new Map<string, WeakRef<BuiltResource>>();
-  const byContent = (node: Node): BuiltResource => {
-    const built = of === "bytes" ? build(node) : undefined;
-    const key = hashOf(built?.value ?? JSON.stringify(node));
-    const known = recent.get(key)?.deref() ?? older.get(key)?.deref() ?? built ?? build(node);
+  const resourceOf = ({ key, build }: Candidate): BuiltResource => {
+    const known = recent.get(key)?.deref() ?? older.get(key)?.deref() ?? build();
     recent.set(key, new WeakRef(known));
     if (recent.size >= capacity) {
       older = recent;
@@ -108,7 +134,7 @@ function memo<Node extends object>(
   return (node) => {
     const known = byIdentity.get(node);
     if (known !== undefined) return known;
-    const resource = byContent(node);
+    const resource = resourceOf(candidateOf(node));
     byIdentity.set(node, resource);
     return resource;
   };

@@ -12,11 +12,11 @@ export interface DanglingReference {
 /**
  * What listeners and route tables refer to without the proxy having it, and names that appear twice. Empty is the
  * only acceptable answer before an IR's resources are published. Of an IR in parts, all of them are to be given; each is
- * looked through once.
+ * looked through once, and so is what the same parts before it have in common with it.
  */
 export function verifyReferences(...parts: readonly ir.ProxyIr[]): readonly DanglingReference[] {
-  const summaries = parts.map(summaryOf);
-  return [...repeated(summaries), ...missing(summaries)];
+  const { repeated, unmet } = parts.reduce((earlier, part) => afterPart(earlier, part), nothing);
+  return [...repeated, ...new Map(unmet.map((use) => [`${use.kind} ${use.name} ${use.usedBy}`, use])).values()];
 }
 
 interface Use {
@@ -27,99 +27,110 @@ interface Use {
 
 type Names = Readonly<Record<DanglingReference["kind"], ReadonlySet<string>>>;
 
-/** What a part defines and what it needs from others. */
+/** What some parts define and what they need from others. */
 interface Summary {
-  readonly names: Names;
+  readonly names: readonly Names[];
   readonly repeated: readonly DanglingReference[];
   readonly unmet: readonly Use[];
+  /** Hosts of later parts that need no other clusters than there are. */
+  readonly metHosts: WeakSet<ir.VirtualHost>;
 }
 
-const summaries = new WeakMap<ir.ProxyIr, Summary>();
+const nothing: Summary = { names: [], repeated: [], unmet: [], metHosts: new WeakSet() };
 
-function summaryOf(part: ir.ProxyIr): Summary {
-  const known = summaries.get(part);
-  if (known !== undefined) return known;
-  const { grpc } = part;
-  const lists = {
-    cluster: [...part.clusters, ...(grpc?.clusters ?? [])].map((cluster) => clusterName(cluster.ref)),
-    "route table": [
-      ...part.routeTables.map((table) => routeTableName(table.ref)),
-      ...(grpc?.tables ?? []).map(({ service }) => grpcTableName(service)),
-    ],
-    listener: [
-      ...part.listeners.map((listener) => listenerName(listener.ref)),
-      ...(grpc?.clients ?? []).map(({ target }) => target),
-      ...(grpc?.servers ?? []).map(grpcServerName),
-    ],
-  };
-  const names: Names = {
+const summaries = new WeakMap<Summary, WeakMap<ir.ProxyIr, Summary>>();
+
+function afterPart(earlier: Summary, part: ir.ProxyIr): Summary {
+  const known = summaries.get(earlier) ?? new WeakMap<ir.ProxyIr, Summary>();
+  summaries.set(earlier, known);
+  const summary = known.get(part) ?? summaryOf(earlier, part);
+  known.set(part, summary);
+  return summary;
+}
+
+function summaryOf(earlier: Summary, part: ir.ProxyIr): Summary {
+  const lists = namesOf(part);
+  const own: Names = {
     cluster: new Set(lists.cluster),
     "route table": new Set(lists["route table"]),
     listener: new Set(lists.listener),
   };
-  const made = {
+  const names = [...earlier.names, own];
+  const isKnown = ({ kind, name }: Use): boolean => names.some((each) => each[kind].has(name));
+  const uses = [...hostUses(part, earlier), ...listenerUses(part), ...grpcUses(part)];
+  return {
     names,
-    repeated: kinds.flatMap((kind) => twice(kind, lists[kind])),
-    unmet: [...clusterUses(part), ...tableUses(part), ...grpcUses(part)].filter(
-      ({ kind, name }) => !names[kind].has(name),
-    ),
+    repeated: [...earlier.repeated, ...kinds.flatMap((kind) => twice(kind, lists[kind], earlier.names))],
+    unmet: [...earlier.unmet, ...uses].filter((use) => !isKnown(use)),
+    metHosts: new WeakSet(),
   };
-  summaries.set(part, made);
-  return made;
+}
+
+function namesOf({ clusters, routeTables, listeners, grpc }: ir.ProxyIr) {
+  return {
+    cluster: [...clusters, ...(grpc?.clusters ?? [])].map(({ ref }) => clusterName(ref)),
+    "route table": [
+      ...routeTables.map(({ ref }) => routeTableName(ref)),
+      ...(grpc?.tables ?? []).map(({ service }) => grpcTableName(service)),
+    ],
+    listener: [
+      ...listeners.map(({ ref }) => listenerName(ref)),
+      ...(grpc?.clients ?? []).map(({ target }) => target),
+      ...(grpc?.servers ?? []).map(grpcServerName),
+    ],
+  };
 }
 
 const kinds = ["cluster", "route table", "listener"] as const;
 
-function twice(kind: DanglingReference["kind"], names: readonly string[]): readonly DanglingReference[] {
-  const seen = new Set<string>();
-  return names.filter((name) => seen.has(name) || !seen.add(name)).map((name) => second(kind, name));
-}
-
-function second(kind: DanglingReference["kind"], name: string): DanglingReference {
-  return { kind, name, usedBy: `${name} (a second one)` };
-}
-
 /** In a part, or of a later part in an earlier one. */
-function repeated(all: readonly Summary[]): readonly DanglingReference[] {
-  return all.flatMap((summary, index) => [
-    ...summary.repeated,
-    ...(index === 0
-      ? []
-      : kinds.flatMap((kind) =>
-          [...summary.names[kind]]
-            .filter((name) => all.slice(0, index).some((earlier) => earlier.names[kind].has(name)))
-            .map((name) => second(kind, name)),
-        )),
+function twice(
+  kind: DanglingReference["kind"],
+  names: readonly string[],
+  earlier: readonly Names[],
+): readonly DanglingReference[] {
+  const seen = new Set<string>();
+  return names
+    .filter((name) => seen.has(name) || !seen.add(name) || earlier.some((each) => each[kind].has(name)))
+    .map((name) => ({ kind, name, usedBy: `${name} (a second one)` }));
+}
+
+/** What the hosts of tables use, but for hosts that have been looked at and have all they need of `earlier`. */
+function hostUses({ routeTables }: ir.ProxyIr, { names, metHosts }: Summary): readonly Use[] {
+  return routeTables.flatMap((table) => {
+    const usedBy = routeTableName(table.ref);
+    return table.virtualHosts.flatMap((host) => {
+      if (metHosts.has(host)) return [];
+      const uses = namedBy(usedBy, clustersOfRoutes(host.routes));
+      if (uses.every(({ name }) => names.some(({ cluster }) => cluster.has(name)))) metHosts.add(host);
+      return uses;
+    });
+  });
+}
+
+/** What listeners use: clusters, and route tables that they discover. */
+function listenerUses({ listeners }: ir.ProxyIr): readonly Use[] {
+  return listeners.flatMap(usesOfListener);
+}
+
+const listenersUses = new WeakMap<ir.Listener, readonly Use[]>();
+
+function usesOfListener(listener: ir.Listener): readonly Use[] {
+  const known = listenersUses.get(listener);
+  if (known !== undefined) return known;
+  const usedBy = listenerName(listener.ref);
+  const uses = handlersOf(listener).flatMap((handler): readonly Use[] => [
+    ...namedBy(usedBy, clustersOfHandler(handler)),
+    ...(handler.kind === "http" && handler.routes.from === "discovery"
+      ? [{ kind: "route table" as const, name: routeTableName(handler.routes.ref), usedBy }]
+      : []),
   ]);
-}
-
-function missing(all: readonly Summary[]): readonly DanglingReference[] {
-  const unmet = all
-    .flatMap((summary) => summary.unmet)
-    .filter(({ kind, name }) => !all.some(({ names }) => names[kind].has(name)));
-  return [...new Map(unmet.map((use) => [`${use.kind} ${use.name} ${use.usedBy}`, use])).values()];
-}
-
-function clusterUses(proxy: ir.ProxyIr): readonly Use[] {
-  const byTables = proxy.routeTables.flatMap((table) => namedBy(routeTableName(table.ref), clustersOfTable(table)));
-  const byListeners = proxy.listeners.flatMap((listener) =>
-    namedBy(listenerName(listener.ref), handlersOf(listener).flatMap(clustersOfHandler)),
-  );
-  return [...byTables, ...byListeners];
+  listenersUses.set(listener, uses);
+  return uses;
 }
 
 function namedBy(usedBy: string, clusters: readonly ir.ClusterRef[]): readonly Use[] {
   return clusters.map((cluster) => ({ kind: "cluster", name: clusterName(cluster), usedBy }));
-}
-
-function tableUses(proxy: ir.ProxyIr): readonly Use[] {
-  return proxy.listeners.flatMap((listener) =>
-    handlersOf(listener).flatMap((handler) =>
-      handler.kind === "http" && handler.routes.from === "discovery"
-        ? [{ kind: "route table", name: routeTableName(handler.routes.ref), usedBy: listenerName(listener.ref) }]
-        : [],
-    ),
-  );
 }
 
 function grpcUses({ grpc }: ir.ProxyIr): readonly Use[] {

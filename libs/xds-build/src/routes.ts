@@ -33,24 +33,27 @@ export function buildRouteTable(table: ir.RouteTable): RouteConfiguration {
 
 const field = { virtualHosts: 2 } as const;
 
-/** `buildRouteTable`, encoded. A host that was in an earlier table is not encoded again, so that a large table's change
- *  costs what has changed. */
-export function encodeRouteTable(table: ir.RouteTable): Uint8Array {
+/**
+ * `buildRouteTable`, encoded, in pieces that follow each other: one of them for each host. A host that was in an earlier
+ * table is the same piece, so that a large table's change costs what has changed.
+ */
+export function encodeRouteTable(table: ir.RouteTable): readonly Uint8Array[] {
   const rest = toBinary(RouteConfigurationSchema, buildRouteTable({ ...table, virtualHosts: [] }));
   const reader = new BinaryReader(rest);
   reader.skip(reader.tag()[1]); // the name, which is the one field before the hosts
-  const writer = new BinaryWriter().raw(rest.subarray(0, reader.pos));
-  for (const host of table.virtualHosts)
-    writer.tag(field.virtualHosts, WireType.LengthDelimited).bytes(encodedHost(host));
-  return writer.raw(rest.subarray(reader.pos)).finish();
+  return [rest.subarray(0, reader.pos), ...table.virtualHosts.map(encodedHost), rest.subarray(reader.pos)];
 }
 
 const encodedHosts = new WeakMap<ir.VirtualHost, Uint8Array>();
 
+/** With its tag and length. */
 function encodedHost(host: ir.VirtualHost): Uint8Array {
   const known = encodedHosts.get(host);
   if (known !== undefined) return known;
-  const made = toBinary(VirtualHostSchema, virtualHost(host));
+  const made = new BinaryWriter()
+    .tag(field.virtualHosts, WireType.LengthDelimited)
+    .bytes(toBinary(VirtualHostSchema, virtualHost(host)))
+    .finish();
   encodedHosts.set(host, made);
   return made;
 }

@@ -3,6 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { DiffCache } from "./diff.ts";
 import { joinedMessage } from "@lateen/rpc";
+import { layered } from "./layered.ts";
 import type { ResourceMap, ResourceSet } from "./resource.ts";
 import type { SessionContext } from "./session.ts";
 import { resourceSet } from "./testing/resources.ts";
@@ -58,6 +59,14 @@ const steps = (version: fc.Arbitrary<string>): fc.Arbitrary<Step[]> =>
     { maxLength: 60 },
   );
 
+/** Every other set in layers, between which resources move as their versions change. */
+function inLayers(set: ResourceSet): ResourceSet {
+  if (set.revision % 2n === 0n) return set;
+  const layersOf = (map: ResourceMap): readonly ResourceMap[] =>
+    [0, 1].map((layer) => new Map([...map].filter(([, { version }]) => version.charCodeAt(0) % 2 === layer)));
+  return { ...set, byType: new Map([...set.byType].map(([typeUrl, map]) => [typeUrl, layered(layersOf(map))])) };
+}
+
 /** Runs the steps, then lets everything that is under way arrive. */
 function run(delta: boolean, all: readonly Step[]): { proxy: SimulatedProxy; set: ResourceSet } {
   const proxy = new SimulatedProxy(newContext(), delta);
@@ -73,7 +82,7 @@ function run(delta: boolean, all: readonly Step[]): { proxy: SimulatedProxy; set
   for (const step of all) {
     switch (step.kind) {
       case "update":
-        set = resourceSet(++revision, step.content);
+        set = inLayers(resourceSet(++revision, step.content));
         proxy.session.update(set);
         break;
       case "write":

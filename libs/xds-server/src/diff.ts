@@ -1,5 +1,8 @@
+import { layersOf } from "./layered.ts";
 import { memo } from "./memo.ts";
+import { emptyResources } from "./resource.ts";
 import type { Resource, ResourceMap } from "./resource.ts";
+import { inRuns } from "./runs.ts";
 
 export interface Diff {
   /** New or different, in the new map's order. */
@@ -25,7 +28,20 @@ export class DiffCache {
 
   diff(from: ResourceMap, to: ResourceMap): Diff {
     if (from === to) return nothing;
-    return memo(row(this.#diffs, from), to, () => diffMaps(from, to));
+    return memo(row(this.#diffs, from), to, () => this.#byLayer(from, to) ?? diffMaps(from, to));
+  }
+
+  /** Layer by layer, so that maps with layers in common have most of the answer in common. */
+  #byLayer(from: ResourceMap, to: ResourceMap): Diff | undefined {
+    const after = layersOf(to);
+    const before = from.size === 0 ? after.map(() => emptyResources) : layersOf(from);
+    if (after.length === 1 || before.length !== after.length) return undefined;
+    const diffs = after.map((layer, index) => this.diff(before[index] as ResourceMap, layer));
+    if (diffs.every((each) => each === nothing)) return nothing;
+    const removed = diffs.flatMap((each) => each.removed);
+    // What went from one layer to another was not removed; that it counts as changed there is not quite so.
+    if (removed.some((name) => to.has(name))) return undefined;
+    return { changed: inRuns(diffs.map(({ changed }) => changed)), removed };
   }
 
   /** The same set for the same list of names. */

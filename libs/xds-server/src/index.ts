@@ -14,6 +14,7 @@ export type { FirstAnswersOptions } from "./first-answers.ts";
 export type { PushReport, RejectionReport, XdsObserver } from "./observer.ts";
 export type { OnDemandSource } from "./on-demand.ts";
 export type { Acknowledgement, ConnectedProxy, ProxyStatus } from "./proxy.ts";
+export { layered, layersOf } from "./layered.ts";
 export { emptyResources } from "./resource.ts";
 export { queriesOf } from "./queries.ts";
 export type { Answer, Query, QuerySource } from "./queries.ts";

@@ -60,7 +60,7 @@ function withMutualTls(locality: ir.FixedLocality): readonly ir.FixedLocality[] 
   return endpoints.length === 0 ? [] : [{ ...locality, endpoints }];
 }
 
-const clustersOf = rememberedStep((context, service): readonly ir.Cluster[] => {
+const clustersOf = rememberedStep((context, service: ServiceRecord): readonly ir.Cluster[] => {
   const policy = context.policyFor(service);
   return service.ports.flatMap((port) => [
     outboundCluster(context, { service, port, policy }),

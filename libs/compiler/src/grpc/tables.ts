@@ -13,7 +13,7 @@ export function grpcTables(context: Context): readonly ir.GrpcTable[] {
   const services = context.services.all.filter(({ host }) => !isWildcard(host));
   return services.flatMap((service) =>
     service.ports.flatMap(({ number: port }) => {
-      const { host } = serviceHost(context, service, port);
+      const host = serviceHost(context, service, port);
       const routes = host.routes.flatMap((route) => spokenRoute(context, route));
       if (routes.length === 0) return [];
       const origins = [...new Set(routes.flatMap((route) => route.rule ?? []))].sort();

@@ -1,6 +1,6 @@
 import { compareText, isEmptyRecord, isIpv4, selects } from "@lateen/model";
 import type { Endpoint, EndpointPort, EndpointSlice, Labels, Locality, Workload } from "@lateen/model";
-import { append } from "./ordering.ts";
+import { append, sameList } from "./ordering.ts";
 import type { EntryEndpoint, ServiceRecord } from "./service-record.ts";
 import { serviceKey } from "./service-record.ts";
 import type { ServiceIndex } from "./services.ts";
@@ -106,7 +106,7 @@ export function indexEndpoints(
     const known = previous?.groups.get(key);
     groups.set(
       key,
-      known !== undefined && equalLists(known.sources, sources)
+      known !== undefined && sameList(known.sources, sources)
         ? known
         : createGroup({ key, sources, service, previous: known?.seen }, [
             ...recordsOfSlices(own, joined, service?.publishNotReady === true),
@@ -125,10 +125,6 @@ function shapeOf(service: ServiceRecord | undefined): readonly unknown[] {
 
 function hasOwnEndpoints(service: ServiceRecord): boolean {
   return service.entryEndpoints.length > 0 || service.workloadSelector !== undefined;
-}
-
-function equalLists(left: readonly unknown[], right: readonly unknown[]): boolean {
-  return left.length === right.length && left.every((value, index) => value === right[index]);
 }
 
 function bySliceName(left: EndpointSlice, right: EndpointSlice): number {

@@ -19,6 +19,11 @@ export function sameElements<Element>(left: readonly Element[], right: readonly 
   return right.every((element) => known.has(element));
 }
 
+/** Whether both lists hold the same elements in the same order. */
+export function sameList(left: readonly unknown[], right: readonly unknown[]): boolean {
+  return left.length === right.length && left.every((element, index) => element === right[index]);
+}
+
 /** Adds to the list under `key`. */
 export function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
   const list = map.get(key);

@@ -7,7 +7,7 @@ import type { Delegating } from "./delegates.ts";
 import { gatewayName, meshGateway } from "./gateway-name.ts";
 import { append, byAge } from "./ordering.ts";
 import { byPair } from "./remember.ts";
-import { isVisible } from "./visibility.ts";
+import { isPublic, isVisible } from "./visibility.ts";
 
 export interface VirtualServiceRecord {
   /** With the rules of delegates in their places. */
@@ -48,7 +48,6 @@ export function indexVirtualServices(
   const all = merged
     .map((delegating) => recordOf(settings, delegating))
     .sort((left, right) => byAge(left.object, right.object));
-  const cache = new Map<string, MeshRouting>();
   const visible = (record: VirtualServiceRecord, namespace: string): boolean =>
     isVisible(record.object.spec.exportTo, record.object.meta.namespace, namespace, settings.exportTo.virtualServices);
   return {
@@ -56,15 +55,31 @@ export function indexVirtualServices(
     findings: merged.flatMap((delegating) => delegating.findings),
     boundTo: (gateway, namespace) =>
       all.filter((record) => record.gateways.includes(gateway) && visible(record, namespace)),
-    inMesh(namespace) {
-      const known = cache.get(namespace);
-      if (known !== undefined) return known;
-      const routing = meshRouting(
-        all.filter((record) => record.gateways.includes(meshGateway) && visible(record, namespace)),
-      );
-      cache.set(namespace, routing);
-      return routing;
-    },
+    inMesh: routingByNamespace(
+      all.filter((record) => record.gateways.includes(meshGateway)),
+      { visible, isPublic: ({ object }) => isPublic(object.spec.exportTo, settings.exportTo.virtualServices) },
+    ),
+  };
+}
+
+interface Visibility {
+  readonly visible: (record: VirtualServiceRecord, namespace: string) => boolean;
+  /** Whether every namespace sees it. */
+  readonly isPublic: (record: VirtualServiceRecord) => boolean;
+}
+
+/** Namespaces that see the same rules share one object: most meshes hide none, so there is one in all. */
+function routingByNamespace(
+  all: readonly VirtualServiceRecord[],
+  { visible, isPublic }: Visibility,
+): (namespace: string) => MeshRouting {
+  const hidden = all.filter((record) => !isPublic(record));
+  const bySignature = new Map<string, MeshRouting>();
+  return (namespace) => {
+    const signature = hidden.map((record) => (visible(record, namespace) ? "1" : "0")).join("");
+    const routing = bySignature.get(signature) ?? meshRouting(all.filter((record) => visible(record, namespace)));
+    bySignature.set(signature, routing);
+    return routing;
   };
 }
 

@@ -38,9 +38,12 @@ interface Plan {
 export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] {
   const { context } = parts;
   const plan: Plan = { shared: new Map(), own: new Map(), taken: new Set() };
-  const bound = context.view.egress.flatMap((egress) =>
-    addEgress({ ...parts, context: behind(context, egress) }, plan, egress),
-  );
+  const bound =
+    context.view.sidecar === undefined
+      ? addEgress(parts, plan, {})
+      : context.view.egress.flatMap((egress) =>
+          addEgress({ ...parts, context: behind(context, egress) }, plan, egress),
+        );
   const listeners = [
     ...bound,
     ...[...plan.shared].map(([port, shared]) => sharedListener(parts, port, shared)),
@@ -55,7 +58,11 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
 }
 
 /** What captured calls need goes into the plan; a listener that applications talk to themselves is the result. */
-function addEgress(parts: ListenerParts, plan: Plan, { listener }: EgressView): readonly ir.Listener[] {
+function addEgress(
+  parts: ListenerParts,
+  plan: Plan,
+  { listener }: Pick<EgressView, "listener">,
+): readonly ir.Listener[] {
   const services = parts.context.listed; // under the addresses this proxy meets them at
   const port = listener?.port;
   if (listener === undefined || port === undefined) {

@@ -3,13 +3,15 @@ import { formatRef, hostCovers, isWildcard, mostSpecificMatch } from "@lateen/mo
 import type { Context } from "../context.ts";
 import { byIdentity } from "../index/remember.ts";
 import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
+import type { VisibleServices } from "../index/services.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
-import { rememberedStep } from "../remembered-step.ts";
+import { rememberedSteps } from "../remembered-step.ts";
 import { unknownRequests } from "../outbound-policy.ts";
+import { scopeKey } from "../scope.ts";
 import { alternateDomains, shortNames } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
-import { fallbackHost, originsOf, withUniqueDomains } from "./virtual-hosts.ts";
+import { fallbackHost, originsOf, rememberedPlaces, withUniqueDomains } from "./virtual-hosts.ts";
 import type { Candidate } from "./virtual-hosts.ts";
 
 /** Of hosts no registry knows, unless the same rules are about services: then theirs. */
@@ -17,11 +19,35 @@ const portOfUnknownHosts = 80;
 
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
-  const services = (context.listed.byPort.get(port) ?? []).filter((entry) => mayBeHttp(entry.port));
-  const known = services.flatMap(({ service }) => serviceHosts(context, service, port));
+  const services = httpServicesOn(context.listed)(port);
+  const own = ownHosts(context, services, { variant: String(port), asker: scopeKey(context.scope) });
+  const known = services.flatMap((service, index) => hostsOf(context, service, { port, own: own[index] }));
   const extra = [...(unknownHosts(context).get(port) ?? [])].flatMap((host) => ruledHost(context, host, port));
-  return tableOf(context, { kind: "port", port }, withUniqueDomains([...known, ...extra]));
+  const hosts = placesIn(context.listed)(`${port} ${context.scope.namespace}`)([...known, ...extra]);
+  return tableOf(context, { kind: "port", port }, hosts);
 }
+
+/** The same list for the same port. */
+const httpServicesOn = byIdentity(({ byPort }: VisibleServices) => {
+  const lists = new Map<number, readonly ServiceRecord[]>();
+  return (port: number): readonly ServiceRecord[] => {
+    const list =
+      lists.get(port) ??
+      (byPort.get(port) ?? []).filter((entry) => mayBeHttp(entry.port)).map(({ service }) => service);
+    lists.set(port, list);
+    return list;
+  };
+});
+
+/** By the services and what tells apart their tables. */
+const placesIn = byIdentity((_services: VisibleServices) => {
+  const known = new Map<string, ReturnType<typeof rememberedPlaces>>();
+  return (variant: string) => {
+    const places = known.get(variant) ?? rememberedPlaces();
+    known.set(variant, places);
+    return places;
+  };
+});
 
 /**
  * The routes of all ports in one: where an application talks to a proxy instead of a service. A host without a port
@@ -32,7 +58,9 @@ export function openTable(context: Context, ref: ir.RouteTableRef): ir.RouteTabl
     const ports = service.ports.filter(mayBeHttp).map((port) => port.number);
     const main = ports.includes(portOfUnknownHosts) ? portOfUnknownHosts : ports[0];
     return ports.flatMap((port) =>
-      serviceHosts(context, service, port).map((host) => withPort(host, port, port === main)),
+      hostsOf(context, service, { port, own: serviceHost(context, service, port) }).map((host) =>
+        withPort(host, port, port === main),
+      ),
     );
   });
   const extra = [...unknownHosts(context)].flatMap(([port, hosts]) =>
@@ -59,38 +87,58 @@ function withPort({ host, alternates }: Candidate, port: number, main: boolean):
 
 /** The routes of one service behind a listener of its own, whatever host requests name. */
 export function serviceTable(context: Context, service: ServiceRecord, port: number): ir.RouteTable {
-  const { host } = serviceHost(context, service, port);
+  const host = serviceHost(context, service, port);
   const virtualHosts = [{ ...host, domains: ["*"] }];
   return { ref: { kind: "service", host: service.host, port }, virtualHosts, origins: originsOf(virtualHosts) };
 }
 
 /** The routes of one service on one of its ports. */
-export function serviceHost(context: Context, service: ServiceRecord, port: number): Candidate {
+export function serviceHost(context: Context, service: ServiceRecord, port: number): ir.VirtualHost {
   const rules = rulesOf(context, service.host);
   const routes = rules === undefined ? [] : compileHttpRules(context, rules, { port, gateways: meshSite, tls: false });
   return {
-    host: {
-      kind: "service",
-      host: service.host,
-      port,
-      domains: [service.host],
-      // A VirtualService none of whose rules can apply here leaves the service as it is.
-      routes: routes.length > 0 ? routes : [defaultRoute(context, service, port)],
-    },
-    alternates: alternateDomains(service, context.scope.dnsDomain),
+    kind: "service",
+    host: service.host,
+    port,
+    domains: [service.host],
+    // A VirtualService none of whose rules can apply here leaves the service as it is.
+    routes: routes.length > 0 ? routes : [defaultRoute(context, service, port)],
   };
 }
 
 /** The service's own host, and those of its other names that have rules of their own. */
-function serviceHosts(context: Context, service: ServiceRecord, port: number): readonly Candidate[] {
-  return hostsOf(context, service, `${port} ${context.scope.namespace}`);
+function hostsOf(
+  context: Context,
+  service: ServiceRecord,
+  { port, own }: { readonly port: number; readonly own: ir.VirtualHost | undefined },
+): readonly Candidate[] {
+  if (own === undefined) return [];
+  const { dnsDomain } = context.scope;
+  if (service.aliases === undefined) return [{ host: own, alternates: namesOf(service)(dnsDomain) }];
+  const ruled = aliasHosts(context, service, port);
+  const aliases = service.aliases.filter((alias) => !ruled.some(({ host }) => host.host === alias));
+  return [...ruled, { host: own, alternates: alternateDomains({ ...service, aliases }, dnsDomain) }];
 }
 
-const hostsOf = rememberedStep((context, service, variant): readonly Candidate[] => {
-  const port = Number.parseInt(variant, 10);
-  const ruled = aliasHosts(context, service, port);
-  const aliases = service.aliases?.filter((alias) => !ruled.some(({ host }) => host.host === alias)) ?? [];
-  return [...ruled, serviceHost(context, ruled.length === 0 ? service : { ...service, aliases }, port)];
+/** The same for callers of most namespaces. */
+const ownHosts = rememberedSteps((context, service: ServiceRecord, port) =>
+  serviceHost(context, service, Number.parseInt(port, 10)),
+);
+
+/** By the domain of who asks; the same list where that makes no difference. */
+const namesOf = byIdentity((service: ServiceRecord) => {
+  const byDomain = new Map<string, readonly string[]>();
+  const lists = new Map<string, readonly string[]>();
+  return (domain: string): readonly string[] => {
+    const known = byDomain.get(domain);
+    if (known !== undefined) return known;
+    const names = alternateDomains(service, domain);
+    const key = names.join(" ");
+    const list = lists.get(key) ?? names;
+    lists.set(key, list);
+    byDomain.set(domain, list);
+    return list;
+  };
 });
 
 /** Other names of a service that have rules of their own. */

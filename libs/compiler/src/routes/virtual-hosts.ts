@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import { byHostSpecificity, compareText } from "@lateen/model";
-
+import { sameList } from "../index/ordering.ts";
+import { byIdentity, byPair } from "../index/remember.ts";
 import type { UnknownTraffic } from "../outbound-policy.ts";
 
 /** Envoy takes no domain twice in a table: a full name keeps its domain, of alternates the first host's counts. */
@@ -10,26 +11,55 @@ export interface Candidate {
 }
 
 export function withUniqueDomains(candidates: readonly Candidate[]): readonly ir.VirtualHost[] {
-  const sorted = [...candidates].sort((left, right) => byHostSpecificity(left.host.host, right.host.host));
-  const taken = new Set(sorted.flatMap((candidate) => candidate.host.domains));
-  return sorted.map(({ host, alternates }) => {
+  return placed(candidates, placesOf(candidates));
+}
+
+/** `withUniqueDomains` that remembers where what had which domains went: most changes are to what hosts do. */
+export function rememberedPlaces(): (candidates: readonly Candidate[]) => readonly ir.VirtualHost[] {
+  let last: { readonly candidates: readonly Candidate[]; readonly places: readonly Place[] } | undefined;
+  return (candidates) => {
+    const known = last?.candidates.length === candidates.length ? last : undefined;
+    const same = known?.candidates.every((candidate, index) => sameNames(candidate, candidates[index]));
+    const places = known !== undefined && same === true ? known.places : placesOf(candidates);
+    last = { candidates, places };
+    return placed(candidates, places);
+  };
+}
+
+/** Where a candidate stands in the table, and which alternates it gets. */
+interface Place {
+  readonly index: number;
+  readonly free: readonly string[];
+}
+
+function placesOf(candidates: readonly Candidate[]): readonly Place[] {
+  const order = candidates.map((candidate, index) => ({ candidate, index }));
+  order.sort((left, right) => byHostSpecificity(left.candidate.host.host, right.candidate.host.host));
+  const taken = new Set(candidates.flatMap(({ host }) => host.domains));
+  return order.map(({ candidate: { alternates }, index }) => {
     const free = alternates.filter((domain) => !taken.has(domain));
     for (const domain of free) taken.add(domain);
-    return free.length === 0 ? host : withDomains(host, free);
+    return { index, free: free.length === alternates.length ? alternates : free };
   });
 }
 
-const named = new WeakMap<ir.VirtualHost, Map<string, ir.VirtualHost>>();
+function placed(candidates: readonly Candidate[], places: readonly Place[]): readonly ir.VirtualHost[] {
+  return places.flatMap(({ index, free }) => {
+    const host = candidates[index]?.host;
+    return host === undefined ? [] : [free.length === 0 ? host : withDomains(host, free)];
+  });
+}
+
+function sameNames(left: Candidate, right: Candidate | undefined): boolean {
+  if (left === right) return true;
+  if (right === undefined || left.host.host !== right.host.host) return false;
+  return left.alternates === right.alternates && sameList(left.host.domains, right.host.domains);
+}
 
 /** The same object for the same host and domains: what is made of it can be kept. */
-function withDomains(host: ir.VirtualHost, more: readonly string[]): ir.VirtualHost {
-  const known = named.get(host) ?? new Map<string, ir.VirtualHost>();
-  named.set(host, known);
-  const key = more.join(" ");
-  const made = known.get(key) ?? { ...host, domains: [...host.domains, ...more] };
-  known.set(key, made);
-  return made;
-}
+const withDomains = byPair((host: ir.VirtualHost, more: readonly string[]): ir.VirtualHost => {
+  return { ...host, domains: [...host.domains, ...more] };
+});
 
 /** Everything that is not a known host: sent on, or refused. */
 export function fallbackHost(unknown: UnknownTraffic, port: number): ir.VirtualHost {
@@ -60,6 +90,9 @@ export function fallbackHost(unknown: UnknownTraffic, port: number): ir.VirtualH
 
 /** The rules and services a table was made of. */
 export function originsOf(hosts: readonly ir.VirtualHost[]): readonly string[] {
-  const refs = hosts.flatMap((host) => host.routes.flatMap((route) => [route.rule ?? [], route.delegate ?? []].flat()));
-  return [...new Set(refs)].sort(compareText);
+  return [...new Set(hosts.flatMap(rulesOf))].sort(compareText);
 }
+
+const rulesOf = byIdentity(({ routes }: ir.VirtualHost): readonly string[] =>
+  routes.flatMap(({ rule, delegate }) => [rule ?? [], delegate ?? []].flat()),
+);

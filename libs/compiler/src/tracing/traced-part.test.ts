@@ -24,11 +24,13 @@ test("spans tell a namespace's workloads apart in their listeners only", async (
     trust: [],
     meshConfig: defaultMeshSettings(),
   });
-  const partOf = (proxy: ProxyNode) => compileParts(snapshot, scopeOf(snapshot, proxy)).value[0];
-  const [web, replica, other] = [node("web-1", "web"), node("web-2", "web"), node("cart-1", "cart")].map(partOf);
-  assert.equal(web, replica, "replicas share all of it");
-  assert.notEqual(web, other);
-  assert.equal(web?.clusters, other?.clusters);
-  assert.equal(web?.routeTables, other?.routeTables);
-  assert.notDeepEqual(web?.listeners, other?.listeners);
+  const [web, replica, other] = [node("web-1", "web"), node("web-2", "web"), node("cart-1", "cart")].map((proxy) => {
+    const [callable, calls] = compileParts(snapshot, scopeOf(snapshot, proxy)).value;
+    return { callable, calls };
+  });
+  assert.equal(web?.callable, other?.callable);
+  assert.equal(web?.calls, replica?.calls, "replicas share all of it");
+  assert.notEqual(web?.calls, other?.calls);
+  assert.equal(web?.calls?.routeTables, other?.calls?.routeTables);
+  assert.notDeepEqual(web?.calls?.listeners, other?.calls?.listeners);
 });

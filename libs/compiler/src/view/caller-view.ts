@@ -1,6 +1,7 @@
 import { compareText } from "@lateen/model";
 import type { Labels, MeshObject } from "@lateen/model";
-import type { SeenEndpoints } from "../index/endpoints.ts";
+import type { EndpointIndex } from "../index/endpoints.ts";
+import { sameList } from "../index/ordering.ts";
 import { byPair } from "../index/remember.ts";
 import type { ServiceRecord } from "../index/service-record.ts";
 import { visibleServices } from "../index/services.ts";
@@ -33,33 +34,46 @@ export interface Caller {
 export interface Views {
   viewOf(caller: Caller): CallerView;
   readonly lineage: Lineage<CallerView>;
+  /** By what tells callers apart. */
+  readonly callable: ReadonlyMap<string, Callable>;
 }
 
-type SeenOf = (service: ServiceRecord) => SeenEndpoints | undefined;
+/** What is known of the services a caller can reach, besides rules of routing. */
+interface Callable {
+  /** All that the list was made of. */
+  readonly of: readonly unknown[];
+  /** The same list as long as nothing in it changed. */
+  readonly list: readonly unknown[];
+}
+
+type Indexes = Pick<ConfigIndexes, "settings" | "services" | "virtualServices" | "destinationRules" | "sidecars"> & {
+  readonly endpoints: EndpointIndex;
+};
 
 /** `unchanged`: nothing that any view is made of differs from the previous snapshot. */
 export function createViews(
-  indexes: Pick<ConfigIndexes, "settings" | "services" | "virtualServices" | "destinationRules" | "sidecars">,
-  seenOf: SeenOf,
+  indexes: Indexes,
   earlier: { readonly views: Views | undefined; readonly unchanged: boolean },
 ): Views {
-  const lineage = earlier.unchanged && earlier.views ? earlier.views.lineage : new Lineage(earlier.views?.lineage);
+  if (earlier.unchanged && earlier.views !== undefined) return earlier.views;
+  const lineage = new Lineage(earlier.views?.lineage);
+  const callable = new Map<string, Callable>();
+  const before = earlier.views?.callable; // not the earlier views themselves, which know theirs
   return {
     lineage,
+    callable,
     viewOf(caller) {
       const { namespace, labels, sidecar = "" } = caller;
       const key = JSON.stringify([namespace, labels, sidecar]);
       const known = lineage.get(key);
       if (known !== undefined) return known;
       const view = createView(indexes, namespace, sidecar);
+      const services = callableBy(indexes, { caller, view, before: before?.get(key) });
+      callable.set(key, services);
       const elements = [
         indexes.settings,
         view.sidecar,
-        ...view.services.all.flatMap((service) => [
-          service,
-          seenOf(service),
-          indexes.destinationRules.policyFor(caller, service),
-        ]),
+        services.list,
         ...view.egress.flatMap((egress) => [
           ...(egress.services === view.services ? [] : egress.services.all),
           ...egress.routing.all,
@@ -71,8 +85,27 @@ export function createViews(
   };
 }
 
+function callableBy(
+  { settings, destinationRules, endpoints }: Indexes,
+  {
+    caller,
+    view,
+    before,
+  }: { readonly caller: Caller; readonly view: CallerView; readonly before: Callable | undefined },
+): Callable {
+  const { services } = view;
+  const of = [settings, services, destinationRules, endpoints];
+  if (before !== undefined && sameList(before.of, of)) return before;
+  const list = services.all.flatMap((service) => [
+    service,
+    endpoints.groups.get(service.key)?.seen,
+    destinationRules.policyFor(caller, service),
+  ]);
+  return { of, list: before !== undefined && sameList(before.list, list) ? before.list : list };
+}
+
 function createView(
-  { settings, services, virtualServices, sidecars }: Parameters<typeof createViews>[0],
+  { settings, services, virtualServices, sidecars }: Indexes,
   namespace: string,
   ref: string,
 ): CallerView {

@@ -1,3 +1,5 @@
+import { sameList } from "../index/ordering.ts";
+
 /**
  * Values that live from one snapshot to the next as long as what they were made of is the same, element by element and
  * by identity. A value nobody asked for in a snapshot is forgotten with it.
@@ -27,8 +29,4 @@ export class Lineage<Value> {
 interface Entry<Value> {
   readonly elements: readonly unknown[];
   readonly value: Value;
-}
-
-function sameList(left: readonly unknown[], right: readonly unknown[]): boolean {
-  return left.length === right.length && left.every((value, index) => value === right[index]);
 }

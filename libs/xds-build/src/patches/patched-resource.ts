@@ -75,10 +75,11 @@ function tryPatches<Desc extends DescMessage>(
 
 function changed(base: BuiltResource, value: Uint8Array, origins: ReadonlySet<string>): BuiltResource {
   if (sameBytes(base.value, value)) return base;
+  const { digest: _ofBase, ...rest } = base;
   const patches = [...origins].filter((origin) => !(base.origin?.split(",") ?? []).includes(origin)).join(",");
   const parts = [...(base.partOrigins ?? [])].map(([part, origin]) => [part, `${origin},${patches}`] as const);
   return {
-    ...base,
+    ...rest,
     ...packResource(base.typeUrl, value),
     origin: [...origins].join(","),
     ...(base.partOrigins === undefined ? {} : { partOrigins: new Map(parts) }),

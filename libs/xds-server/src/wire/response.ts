@@ -1,7 +1,9 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { RawMessage } from "@lateen/rpc";
 import { memo } from "../memo.ts";
+import { layersOf } from "../layered.ts";
 import type { Resource, ResourceMap } from "../resource.ts";
+import { runsOf } from "../runs.ts";
 import { SharedBodies } from "./shared-bodies.ts";
 
 export interface ResponseHead {
@@ -29,13 +31,18 @@ export class ResponseEncoder {
 
   /** An envoy.service.discovery.v3.DiscoveryResponse. */
   sotw(head: ResponseHead, resources: readonly Resource[] | ResourceMap): RawMessage {
-    const body = this.#sotwBodies.partsOf(resources, () => partsOf(resources.values(), this.#sotwPrefixes, sotwPrefix));
+    const runs = Array.isArray(resources) ? runsOf(resources) : layersOf(resources as ResourceMap);
+    const body = runs.flatMap((run) =>
+      this.#sotwBodies.partsOf(run, () => partsOf(run.values(), this.#sotwPrefixes, sotwPrefix)),
+    );
     return new Parts(sotwHead(head), body);
   }
 
   /** An envoy.service.discovery.v3.DeltaDiscoveryResponse. */
   delta(head: ResponseHead, changed: readonly Resource[], removed: readonly string[]): RawMessage {
-    const body = this.#deltaBodies.partsOf(changed, () => partsOf(changed, this.#deltaPrefixes, deltaPrefix));
+    const body = runsOf(changed).flatMap((run) =>
+      this.#deltaBodies.partsOf(run, () => partsOf(run, this.#deltaPrefixes, deltaPrefix)),
+    );
     return new Parts(deltaHead(head, removed), body);
   }
 }

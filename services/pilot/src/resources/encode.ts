@@ -16,9 +16,9 @@ export function encodeResource(built: BuiltResource): Resource {
 }
 
 function encode(built: BuiltResource): Resource {
-  const { name, any, origin, partOrigins } = built;
+  const { name, any, origin, partOrigins, digest } = built;
   const resource = {
-    ...asResource(name, any),
+    ...asResource(name, any, digest),
     ...(origin !== undefined && { origin }),
     ...(partOrigins !== undefined && partOrigins.size > 0 && { partOrigins }),
   };
@@ -31,10 +31,13 @@ export function packed(typeUrl: string, name: string, value: Uint8Array): Resour
   return asResource(name, packResource(typeUrl, value).any);
 }
 
-/** Its version is a hash of all of it. */
-function asResource(name: string, bytes: Uint8Array): Resource {
+/** Its version is a hash of all of it, or of what stands for that. */
+function asResource(name: string, bytes: Uint8Array, digest?: string): Resource {
   const any = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { name, version: createHash("sha256").update(any).digest("base64url").slice(0, 16), any };
+  const version = createHash("sha256")
+    .update(digest ?? any)
+    .digest("base64url");
+  return { name, version: version.slice(0, 16), any };
 }
 
 /** The message in a resource's Any. */

@@ -1,11 +1,11 @@
-import { compileInputs, compileParts, scopeKey, scopeOf } from "@lateen/compiler";
+import { compileInputs, compileParts, sameEndpoints, sameScopes, scopeKey, scopeOf } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type { Finding, ProxyNode } from "@lateen/model";
 import { verifyReferences } from "@lateen/xds-build";
-import { endpointType } from "@lateen/xds-server";
+import { endpointType, layered } from "@lateen/xds-server";
 import type { ResourceMap, ResourceSet } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
-import { hasAny, joined, ResourceParts, sameOr, together } from "./parts.ts";
+import { hasAny, ResourceParts, sameOr, together } from "./parts.ts";
 import type { ResourcePart } from "./parts.ts";
 import { Turns } from "./turns.ts";
 
@@ -92,7 +92,9 @@ export class ResourceLibrary {
   endpointsAhead(snapshot: MeshSnapshot, node: ProxyNode): ResourceSet | undefined {
     const entry = this.#entry(snapshot, node);
     const { serving, attempt } = entry;
-    if (serving === undefined || attempt?.inputs === compileInputs(snapshot, entry.scope)) return undefined;
+    if (serving === undefined || (entry.snapshot !== undefined && sameEndpoints(entry.snapshot, snapshot)))
+      return undefined;
+    if (attempt?.inputs === compileInputs(snapshot, entry.scope)) return undefined;
     this.#serve(entry, serving.compilation, { snapshot, revision: serving.set.revision, keepLast: true });
     return entry.serving?.set;
   }
@@ -108,11 +110,11 @@ export class ResourceLibrary {
     return memo(this.#entries, key, () => ({ scope, attempt: undefined, serving: undefined, snapshot: undefined }));
   }
 
-  /** Worked out once for each node and snapshot. */
+  /** Worked out once for each node, and again when something it may depend on has changed. */
   #scope(snapshot: MeshSnapshot, node: ProxyNode): NodeScope {
     const known = this.#scopes.get(node);
     if (known?.snapshot === snapshot) return known;
-    const scope = scopeOf(snapshot, node);
+    const scope = known && sameScopes(known.snapshot, snapshot, node.namespace) ? known.scope : scopeOf(snapshot, node);
     const made = { snapshot, scope, key: scopeKey(scope) };
     this.#scopes.set(node, made);
     return made;
@@ -198,6 +200,6 @@ export class ResourceLibrary {
   ): ResourceMap {
     const last = entry.serving?.set.byType.get(endpointType);
     const maps = parts.map((part) => this.#parts.endpointsOf(part, { snapshot, scope: entry.scope, keepLast }));
-    return sameOr(last, joined(maps));
+    return sameOr(last, layered(maps));
   }
 }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { compileEndpoints, endpointQueries, endpointsKey } from "@lateen/compiler";
+import { compileEndpoints, endpointQueries, endpointsKey, sameEndpoints } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
 import type { Finding } from "@lateen/model";
 import { builtTypes, createBuilder } from "@lateen/xds-build";
 import type { Beside, Builder } from "@lateen/xds-build";
-import { emptyResources } from "@lateen/xds-server";
+import { emptyResources, layered, layersOf } from "@lateen/xds-server";
 import type { Resource, ResourceMap } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
 import { encodeResource } from "./encode.ts";
@@ -70,6 +70,10 @@ export class ResourceParts {
     const memory = memo(keepLast ? this.#kept : this.#endpoints, part, () => new Map<string, Endpoints>());
     const known = memory.get(key);
     if (known?.snapshot === snapshot) return known.map;
+    if (known !== undefined && sameEndpoints(known.snapshot, snapshot)) {
+      memory.set(key, { ...known, snapshot });
+      return known.map;
+    }
     const sets = part.queries.map((query) => compileEndpoints(snapshot, scope, query));
     const last = this.#endpoints.get(part)?.get(key);
     const same = [known, last].find((earlier) => earlier && sets.every((set, index) => set === earlier.sets[index]));
@@ -111,25 +115,22 @@ export function together(
 ): ReadonlyMap<string, ResourceMap> {
   const types = new Set([...builtTypes, ...parts.flatMap(({ byType }) => [...byType.keys()])]);
   const maps = [...types].map((typeUrl) => {
-    const all = joined(parts.map(({ byType }) => byType.get(typeUrl) ?? emptyResources));
+    const all = layered(parts.map(({ byType }) => byType.get(typeUrl) ?? emptyResources));
     return [typeUrl, sameOr(before?.get(typeUrl), all)] as const;
   });
   return before !== undefined && maps.every(([typeUrl, map]) => before.get(typeUrl) === map) ? before : new Map(maps);
 }
 
-/** One map where only one has anything: then it stays the one that other scopes have, too. */
-export function joined(maps: readonly ResourceMap[]): ResourceMap {
-  const filled = maps.filter(({ size }) => size > 0);
-  const [first = emptyResources, ...others] = filled;
-  if (others.length === 0) return first;
-  const all = new Map(first);
-  for (const map of others) for (const [name, resource] of map) all.set(name, resource);
-  return all;
-}
-
 /** `before` where it holds the same: the same map is what tells everyone downstream that there is nothing to do. */
 export function sameOr(before: ResourceMap | undefined, after: ResourceMap): ResourceMap {
-  if (before === undefined || before === after || before.size !== after.size) return after;
+  if (before === undefined || before === after) return after;
+  const [earlier, layers] = [layersOf(before), layersOf(after)];
+  if (earlier.length !== layers.length) return sameLayerOr(before, after);
+  return layered(layers.map((layer, index) => sameLayerOr(earlier[index] as ResourceMap, layer)));
+}
+
+function sameLayerOr(before: ResourceMap, after: ResourceMap): ResourceMap {
+  if (before === after || before.size !== after.size) return after;
   for (const [name, { version }] of after) if (before.get(name)?.version !== version) return after;
   return before;
 }
