@@ -15,6 +15,7 @@ import { StatusWriter } from "./kubernetes/status-writer.ts";
 import { registerGalleyMetrics } from "./metrics.ts";
 import type { GalleyMetrics } from "./metrics.ts";
 import { Ledger } from "./publish/ledger.ts";
+import type { LookedAt } from "./publish/looked-at.ts";
 import { Publisher } from "./publish/publisher.ts";
 import type { AppliedBatch } from "./publish/publisher.ts";
 import { RegisteredWorkloads } from "./registrations/registered-workloads.ts";
@@ -68,7 +69,7 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
   const rootNamespace = options.rootNamespace ?? "istio-system";
   const metrics = registerGalleyMetrics(options.registry);
   const reports = new Reports(logger, options.onReport);
-  const ledger = new Ledger();
+  const ledger = new Ledger(rootNamespace);
   const publisher = new Publisher({
     store,
     ledger,
@@ -84,7 +85,7 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
   const ready = Promise.withResolvers<void>();
   let unsynced = 2; // nothing may be taken for gone before both have told what there is
   const onSynced = (): void => void (--unsynced === 0 && ready.resolve());
-  const sink = createSink({ ledger, publisher, reports, metrics, onSynced });
+  const sink = createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespace, logger });
 
   const leading: Leading = {
     options,
@@ -143,9 +144,16 @@ interface SinkParts {
   readonly reports: Reports;
   readonly metrics: GalleyMetrics;
   readonly onSynced: () => void;
+  readonly rootNamespace: string;
+  readonly logger: Logger;
 }
 
-function createSink({ ledger, publisher, reports, metrics, onSynced }: SinkParts): Sink {
+function createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespace, logger }: SinkParts): Sink {
+  const tellOfRoot = (lookedAt: LookedAt): void => {
+    if (lookedAt.has("", rootNamespace)) return;
+    const reason = `discoverySelectors do not select the root namespace "${rootNamespace}": its mesh-wide policies and services do not count. Label it`;
+    logger.warn({ [fields.reason]: reason }, "objects of the root namespace are not looked at");
+  };
   return {
     take(changes: ReadonlyMap<string, Intake | undefined>, savedAtMs: number) {
       const keys: string[] = [];
@@ -154,7 +162,8 @@ function createSink({ ledger, publisher, reports, metrics, onSynced }: SinkParts
         const change = intake ? ledger.replace(unit, intake) : ledger.remove(unit);
         keys.push(...change.keys);
         for (const each of change.units) units.add(each);
-        if (change.unsure) publisher.reconcile();
+        if (change.unsure || change.lookedAt) publisher.reconcile();
+        if (change.lookedAt) tellOfRoot(change.lookedAt);
       }
       publisher.mark(keys, savedAtMs);
       for (const unit of units) reports.update(unit, ledger.violationsOf(unit));

@@ -358,3 +358,37 @@ test("only one of two replicas writes; the other takes over", async () => {
   ]);
   assert.ok(second.applied.length > 0);
 });
+
+test("only namespaces that discoverySelectors select are looked at, and a change of labels or selectors takes effect", async () => {
+  await using folder = await createFolder();
+  const namespace = (name: string, labels: string): string =>
+    `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}, labels: {${labels}}}\n---\n`;
+  const mesh = (selectors: string): string =>
+    `apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: {name: istio, namespace: istio-system}\nspec: {discoverySelectors: ${selectors}}\n`;
+  const inNamespace = (name: string, text: string): string => text.replace(/name: (\S+)$/m, `$&\n  namespace: ${name}`);
+  await writeFile(folder.path("a.yaml"), inNamespace("a", rules("reviews")));
+  await writeFile(folder.path("b.yaml"), inNamespace("b", rules("reviews")));
+  await writeFile(folder.path("c.yaml"), service.replace("name: reviews", "name: reviews, namespace: c"));
+  await writeFile(folder.path("namespaces.yaml"), namespace("a", "env: prod") + namespace("b", "env: test"));
+  await writeFile(folder.path("mesh.yaml"), mesh("[{matchLabels: {env: prod}}]"));
+  await using running = start(folder.directory);
+  const meshKey = "config.meshconfig.istio-system.istio";
+  const [a, b] = ["config.virtualservice.a.reviews", "config.virtualservice.b.reviews"] as const;
+  const c = "service.Kubernetes.c.reviews";
+  await expectKeys(running, [meshKey, a]);
+  await writeFile(folder.path("namespaces.yaml"), namespace("a", "env: test") + namespace("b", "env: prod"));
+  await expectKeys(running, [meshKey, b]);
+  await writeFile(
+    folder.path("mesh.yaml"),
+    mesh(
+      "[{matchExpressions: [{key: env, operator: DoesNotExist}]}, {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [a]}]}]",
+    ),
+  );
+  await expectKeys(running, [meshKey, a, c]);
+  await writeFile(folder.path("mesh.yaml"), mesh("[{matchExpressions: [{key: env, operator: Nothing}]}]"));
+  await writeFile(folder.path("d.yaml"), inNamespace("b", rules("other")));
+  await sleep(100);
+  await expectKeys(running, [meshKey, a, c]);
+  await writeFile(folder.path("mesh.yaml"), mesh("[]"));
+  await expectKeys(running, [meshKey, a, b, "config.virtualservice.b.other", c]);
+});

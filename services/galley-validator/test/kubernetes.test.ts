@@ -155,6 +155,14 @@ describe("a cluster as the source", { skip }, () => {
       metadata: { name: "n1", labels: { "topology.kubernetes.io/region": "r", "topology.kubernetes.io/zone": "z" } },
     });
     await eventually(async () => assert.equal((await workload())?.locality.zone, "z"));
+    const here = async (): Promise<boolean> => (await store.get("service.Kubernetes.default.reviews")) !== undefined;
+    const settings = { namespace: "istio-system", name: "istio" };
+    const selectors = "discoverySelectors: [{matchLabels: {mesh: inside}}]\n";
+    await api.patch(core("configmaps"), settings, { data: { mesh: selectors } });
+    await eventually(async () => assert.equal(await here(), false));
+    await api.patch(core("namespaces"), { name: namespace }, { metadata: { labels: { mesh: "inside" } } });
+    await eventually(async () => assert.equal(await here(), true));
+    assert.notEqual(await store.get("config.meshconfig.istio-system.istio"), undefined);
     await api.delete(core("pods"), { namespace, name: "reviews-1" }, { graceSeconds: 0 });
     await eventually(async () => assert.equal(await store.get("workload.Kubernetes.default.reviews-1"), undefined));
   });

@@ -4,13 +4,37 @@ import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serviceEntry } from "@lateen/e2e-harness";
+import { meshConfig, serviceEntry } from "@lateen/e2e-harness";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { workloadEntry } from "./workload-manifests.ts";
 
 /** A Service as Kubernetes has it, without endpoints. */
 function service(row: FeatureContext, spec: object, suffix?: string, metadata: object = {}): object {
   return { apiVersion: "v1", kind: "Service", metadata: { ...row.named(suffix), ...metadata }, spec };
+}
+
+const lookedAt = {
+  discoverySelectors: [
+    { matchLabels: { looked: "at" } },
+    { matchExpressions: [{ key: "ignored", operator: "DoesNotExist" }] },
+  ],
+};
+
+/** An entry in each of two namespaces of the row, which are labelled like this. */
+function inNamespaces(row: FeatureContext, ...labels: readonly object[]): readonly object[] {
+  return ["one", "other"].flatMap((suffix, index) => {
+    const namespace = `${row.slug.slice(0, 40)}-${suffix}`;
+    const { address, port } = row.workload("reviews", "v1");
+    return [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: labels[index] } },
+      serviceEntry(row.named(suffix, namespace), {
+        hosts: [`${suffix}.${row.publicHost}`],
+        ports: [{ number: row.port, name: "http", protocol: "HTTP" }],
+        resolution: "STATIC",
+        endpoints: [{ address, ports: { http: port } }],
+      }),
+    ];
+  });
 }
 
 function socketOf(row: FeatureContext): string {
@@ -205,6 +229,22 @@ export const serviceRows: readonly Feature[] = [
     },
   },
   {
+    name: "objects of a namespace that discoverySelectors do not select do not count",
+    service: false,
+    alone: true,
+    fields: ["MeshConfig.discoverySelectors"],
+    meshConfig: () => lookedAt,
+    manifests: (row) => inNamespaces(row, { ignored: "yes" }, { ignored: "yes", looked: "at" }),
+    check: async (row) => {
+      const [one, other] = ["one", "other"].map((suffix) => `${suffix}.${row.publicHost}`);
+      await reaches(row, other ?? "", "v1");
+      assert.equal((await row.ask({ host: one ?? "" })).status, 502);
+      await row.rewrite([meshConfig(JSON.stringify(lookedAt)), ...inNamespaces(row, {}, { ignored: "yes" })]);
+      await row.eventually(async () => await reaches(row, one ?? "", "v1"));
+      await row.eventually(async () => assert.equal((await row.ask({ host: other ?? "" })).status, 502));
+    },
+  },
+  {
     name: "a Service exported to its own namespace is nobody else's",
     service: false,
     fields: ["Service.metadata.annotations"],
@@ -223,6 +263,23 @@ export const serviceRows: readonly Feature[] = [
       await reaches(row, host("all"), "v1");
       assert.equal((await row.ask({ host: host("own") })).status, 502);
     },
+  },
+  {
+    name: "a Service's client affinity is told of, and what keeps a client at one endpoint",
+    service: false,
+    fields: ["Service.spec.sessionAffinity"],
+    complains: /sessionAffinity: ClientIP is not kept by proxies.*useSourceIp/,
+    manifests: (row) => [
+      ...row.service({
+        to: ["v1", "v2", "v3"].map((version) => row.workload("reviews", version)),
+        more: { sessionAffinity: "ClientIP" },
+      }),
+      row.destinationRule({
+        host: row.host,
+        trafficPolicy: { loadBalancer: { consistentHash: { useSourceIp: true } } },
+      }),
+    ],
+    check: async (row) => assert.equal(Object.keys(await row.split(12)).length, 1),
   },
   {
     name: "an entry for a Service's host adds endpoints to it",

@@ -11,6 +11,18 @@ const cases: readonly SpecCase[] = [
     "warning spec.outboundTrafficPolicy.tls no-effect",
   ],
   [
+    "namespaces by their labels",
+    "discoverySelectors: [{matchLabels: {env: prod}}, {matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: DoesNotExist}]}]",
+  ],
+  [
+    "namespaces by something else",
+    "discoverySelectors: [{matchExpressions: [{operator: Like}, {key: a, operator: NotIn}, {key: a, operator: Exists, values: [b]}]}]",
+    "spec.discoverySelectors[0].matchExpressions[0].key required",
+    "spec.discoverySelectors[0].matchExpressions[0].operator value",
+    "spec.discoverySelectors[0].matchExpressions[1].values required",
+    "spec.discoverySelectors[0].matchExpressions[2].values conflict",
+  ],
+  [
     "TLS with a gateway's credential",
     "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: MUTUAL, credentialName: a}}",
     "spec.outboundTrafficPolicy.tls.credentialName conflict",

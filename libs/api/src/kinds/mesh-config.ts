@@ -1,9 +1,14 @@
 import { MeshConfig_OutboundTrafficPolicy_Mode, MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
-import type { MeshConfig, MeshConfig_ExtensionProvider } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
+import type {
+  LabelSelector,
+  MeshConfig,
+  MeshConfig_ExtensionProvider,
+} from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import { ProxyConfigSchema } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
 import { checkDistinct } from "../rules/distinct.ts";
+import { checkLabels } from "../rules/labels.ts";
 import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { defineKind } from "./definition.ts";
@@ -26,6 +31,7 @@ const built: ReadonlySet<string> = new Set([
   "defaultTrafficPolicy",
   "defaultVirtualServiceExportTo",
   "disableEnvoyListenerLog",
+  "discoverySelectors",
   "dnsRefreshRate",
   "enableAutoMtls",
   "enableTracing",
@@ -185,8 +191,25 @@ export const meshConfig = defineKind({
     checkZoneAware(spec.zoneAwareLbSetting, at.at("zoneAwareLbSetting"));
     checkProviders(spec, at.at("extensionProviders"));
     checkProxyTracing(spec.defaultConfig, at.at("defaultConfig"));
+    for (const [index, selector] of spec.discoverySelectors.entries())
+      checkSelector(selector, at.at("discoverySelectors", index));
   },
 });
+
+/** As Kubernetes has it. */
+function checkSelector({ matchLabels, matchExpressions }: LabelSelector, at: Cursor): void {
+  checkLabels(matchLabels, at.at("matchLabels"));
+  for (const [index, { key, operator, values }] of matchExpressions.entries()) {
+    const here = at.at("matchExpressions", index);
+    if (key === "") here.at("key").error("required", "is required: the label that is looked at");
+    const listed = operator === "In" || operator === "NotIn";
+    if (!listed && operator !== "Exists" && operator !== "DoesNotExist")
+      here.at("operator").error("value", `must be In, NotIn, Exists or DoesNotExist, got ${JSON.stringify(operator)}`);
+    else if (listed && values.length === 0) here.at("values").error("required", `is required with ${operator}`);
+    else if (!listed && values.length > 0)
+      here.at("values").error("conflict", `must be empty with ${operator}, which asks for the label alone`);
+  }
+}
 
 function checkOutboundTls({ outboundTrafficPolicy: policy }: MeshConfig, at: Cursor): void {
   if (policy?.tls === undefined) return;

@@ -110,6 +110,16 @@ test("headless and external services have no address", () => {
   assert.deepEqual([external.headless, external.externalName], [false, "example.com"]);
 });
 
+test("a service that wants its clients kept apart is told what does that", () => {
+  const spec = { ...rawService.spec, sessionAffinity: "ClientIP" };
+  const conversion = convertService({ ...rawService, spec });
+  assert.ok(conversion.ok && conversion.value !== undefined);
+  const said = (conversion.unmet ?? []).map(({ path, message }) => [path.join("."), message.includes("useSourceIp")]);
+  assert.deepEqual(said, [["spec.sessionAffinity", true]]);
+  const none = convertService({ ...rawService, spec: { ...spec, sessionAffinity: "None" } });
+  assert.ok(none.ok && none.unmet === undefined);
+});
+
 test("mistakes of a service are named", () => {
   const conversion = convertService({
     metadata: { labels: { a: 1 } },

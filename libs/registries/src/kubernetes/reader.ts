@@ -6,9 +6,14 @@ export interface Mistake {
   readonly message: string;
 }
 
+/** A field that is good, and asks for what the mesh does in another way or not at all. */
+export interface Unmet extends Mistake {
+  readonly code: string;
+}
+
 /** `value` is absent where the object counts for nothing (yet), which is no mistake: a pod without an address. */
 export type Conversion<T> =
-  | { readonly ok: true; readonly value: T | undefined }
+  | { readonly ok: true; readonly value: T | undefined; readonly unmet?: readonly Unmet[] }
   | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
 /** Reads fields of raw JSON, collecting what does not have the type it should have. An absent field is its default. */

@@ -3,7 +3,7 @@ import { kubernetesRegistry, serviceHost } from "./options.ts";
 import type { KubernetesOptions } from "./options.ts";
 import { protocolOf } from "./protocol.ts";
 import { concluded, readNames, Reader } from "./reader.ts";
-import type { Conversion } from "./reader.ts";
+import type { Conversion, Unmet } from "./reader.ts";
 
 const exportToAnnotation = "networking.istio.io/exportTo";
 const distributionAnnotation = "networking.istio.io/traffic-distribution";
@@ -25,7 +25,7 @@ export function convertService(
   if (external && externalName === "")
     spec.fail(["externalName"], "is required for type ExternalName: the name to resolve");
   const addresses = readAddresses(spec);
-  return concluded(root, {
+  const conversion = concluded<Service>(root, {
     registry: kubernetesRegistry,
     namespace,
     name,
@@ -46,6 +46,16 @@ export function convertService(
       .filter((each) => each !== ""),
     origin: { kind: "Service", namespace, name, ...place },
   });
+  const unmet = unmetBy(spec);
+  return conversion.ok && unmet.length > 0 ? { ...conversion, unmet } : conversion;
+}
+
+/** What kube-proxy does, and proxies do by a rule of the mesh only; in Istio, too. */
+function unmetBy(spec: Reader): readonly Unmet[] {
+  if (spec.string("sessionAffinity") !== "ClientIP") return [];
+  const message =
+    "ClientIP is not kept by proxies, which balance each call; set trafficPolicy.loadBalancer.consistentHash.useSourceIp in a DestinationRule for the service";
+  return [{ path: ["spec", "sessionAffinity"], code: "not-built", message }];
 }
 
 /** Where a load balancer was given to it, and addresses that lead to the cluster's nodes. */

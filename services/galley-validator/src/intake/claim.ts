@@ -1,4 +1,4 @@
-import type { ObjectRef, Origin, Violation } from "@lateen/model";
+import type { Labels, ObjectRef, Origin, Violation } from "@lateen/model";
 import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 
 /** What one raw object wants of the mesh store: to be at `key`. */
@@ -20,6 +20,14 @@ export interface Intake {
   readonly violations: readonly Violation[];
   /** Something in it could not be told apart: what it claimed before and does not mention now must not be deleted. */
   readonly broken: boolean;
+  /** Namespaces it describes. */
+  readonly namespaces?: readonly NamespaceLabels[];
+}
+
+/** A Namespace, as far as selectors look at it. */
+export interface NamespaceLabels {
+  readonly name: string;
+  readonly labels: Labels;
 }
 
 export const nothing: Intake = { claims: [], violations: [], broken: false };

@@ -23,7 +23,7 @@ import {
   serviceToEntry,
   workloadToEntry,
 } from "@lateen/registries";
-import type { Conversion, KubernetesOptions, NodeLocality } from "@lateen/registries";
+import type { Conversion, KubernetesOptions, Mistake, NodeLocality } from "@lateen/registries";
 import type { Claim, Intake } from "./claim.ts";
 import { nothing } from "./claim.ts";
 
@@ -47,9 +47,18 @@ export function readObject(object: RawObject, options: IntakeOptions): Intake {
   if (isMeshConfigMap(object.raw, options.rootNamespace)) {
     return fromMeshConfigMap(object, options);
   }
+  if (apiVersion === "v1" && kind === "Namespace") return namespaceOf(metadata);
   const conversion = conversions[`${apiVersion}/${kind}`];
   if (conversion) return conversion(object, nameOf(metadata, object.origin, options), options);
   return readConfig(object, apiVersion, kind, metadata, options);
+}
+
+/** It has no place in the store: its labels say whose objects have. */
+function namespaceOf(metadata: unknown): Intake {
+  if (!isRecord(metadata) || typeof metadata["name"] !== "string") return nothing;
+  const written = isRecord(metadata["labels"]) ? Object.entries(metadata["labels"]) : [];
+  const labels = Object.fromEntries(written.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  return { ...nothing, namespaces: [{ name: metadata["name"], labels }] };
 }
 
 /** One ConfigMap, two objects: what the mesh is like, and its networks where it says any. */
@@ -173,21 +182,17 @@ function fromConversion<T>(
   name: Name,
 ): Intake {
   const origin = { ...object.origin, ...name };
-  if (conversion.ok)
-    return conversion.value === undefined
-      ? nothing
-      : single({ key, origin, verdict: { is: "accepted", entry: toEntry(conversion.value) }, violations: [] });
-  const violations = conversion.mistakes.map(({ path, message }): Violation => {
+  const said = (severity: "error" | "warning", code: string, { path, message }: Mistake): Violation => {
     const position = object.positions?.positionOf(path);
-    return {
-      object: origin,
-      path: formatPath(path),
-      severity: "error",
-      code: "field",
-      message,
-      ...(position ? { line: position.line, column: position.column } : {}),
-    };
-  });
+    const place = position ? { line: position.line, column: position.column } : {};
+    return { object: origin, path: formatPath(path), severity, code, message, ...place };
+  };
+  if (conversion.ok) {
+    if (conversion.value === undefined) return nothing;
+    const violations = (conversion.unmet ?? []).map((each) => said("warning", each.code, each));
+    return single({ key, origin, verdict: { is: "accepted", entry: toEntry(conversion.value) }, violations });
+  }
+  const violations = conversion.mistakes.map((each) => said("error", "field", each));
   if (name.name === "") return { claims: [], violations, broken: true };
   return single({ key, origin, verdict: { is: "invalid" }, violations });
 }

@@ -1,5 +1,5 @@
 import { readDocuments } from "@lateen/api";
-import type { Claim, Intake } from "./claim.ts";
+import type { Claim, Intake, NamespaceLabels } from "./claim.ts";
 import { readObject } from "./read-object.ts";
 import type { IntakeOptions } from "./read-object.ts";
 import type { Violation } from "@lateen/model";
@@ -9,18 +9,20 @@ export function readText(text: string, file: string, options: IntakeOptions): In
   const { documents, violations: syntax } = readDocuments(text, file);
   const claims = new Map<string, Claim>();
   const violations: Violation[] = [...syntax];
+  const namespaces: NamespaceLabels[] = [];
   let broken = syntax.length > 0;
   for (const document of documents) {
     const intake = readObject(document, options);
     broken ||= intake.broken;
     violations.push(...intake.violations);
+    namespaces.push(...(intake.namespaces ?? []));
     for (const claim of intake.claims) {
       const first = claims.get(claim.key);
       if (first) violations.push(duplicateOf(claim, first));
       else claims.set(claim.key, claim);
     }
   }
-  return { claims: [...claims.values()], violations, broken };
+  return { claims: [...claims.values()], violations, broken, ...(namespaces.length === 0 ? {} : { namespaces }) };
 }
 
 /** What is said to the object that is ignored. */

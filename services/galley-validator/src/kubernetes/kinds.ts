@@ -36,6 +36,12 @@ export function watchedKinds(rootNamespace: string): readonly WatchedKind[] {
       custom: false,
       trim: trimmer("EndpointSlice", "discovery.k8s.io/v1", ["addressType", "endpoints", "ports"]),
     },
+    {
+      kind: "Namespace",
+      type: { apiVersion: "v1", plural: "namespaces" },
+      custom: false,
+      trim: trimmer("Namespace", "v1", []),
+    },
     { kind: "Pod", type: { apiVersion: "v1", plural: "pods" }, custom: false, trim: trimPod },
     {
       kind: "ConfigMap",

@@ -1,8 +1,13 @@
+import { keys } from "@lateen/mesh-store";
+import type { StoredEntry } from "@lateen/mesh-store";
 import type { Violation } from "@lateen/model";
 import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
-import type { Claim, Intake } from "../intake/claim.ts";
+import type { Claim, Intake, NamespaceLabels } from "../intake/claim.ts";
 import { duplicateOf, shadowing } from "../intake/read-text.ts";
+import { LookedAt } from "./looked-at.ts";
 import { sameEntry } from "./same-entry.ts";
+
+const meshConfigs = keys.prefix("config", "MeshConfig".toLowerCase());
 
 /** What should be at a key: an entry, whatever is there now (`keep`), or nothing. */
 export type Desired =
@@ -17,6 +22,8 @@ export interface LedgerChange {
   readonly units: readonly string[];
   /** A unit that was never readable is now (or is gone): what the store kept for its sake may be stale. */
   readonly unsure: boolean;
+  /** Other namespaces are looked at now, so any key may be wanted or not. */
+  readonly lookedAt?: LookedAt;
 }
 
 interface Unit {
@@ -25,16 +32,24 @@ interface Unit {
   readonly broken: boolean;
   /** It was whole once: then nothing it claims can have been missed. */
   readonly everWhole: boolean;
+  readonly namespaces: readonly NamespaceLabels[];
 }
 
 /**
  * All that the source says, by unit (a file, or one Kubernetes object), and what follows for each store key. The one
- * mutable state of the intake; synchronous, no I/O. Of several claims to a key the first unit by name has it.
+ * mutable state of the intake; synchronous, no I/O. Of several claims to a key the first unit by name has it. What is in
+ * namespaces that are not looked at is wanted nowhere.
  */
 export class Ledger {
   readonly #units = new Map<string, Unit>();
   readonly #claimants = new Map<string, Set<string>>();
+  readonly #lookedAt: LookedAt;
   #invalid = 0;
+  #meshRead = false;
+
+  constructor(rootNamespace = "istio-system") {
+    this.#lookedAt = new LookedAt(rootNamespace);
+  }
 
   /** Takes what a unit says now. What a broken unit does not mention any more, it still claims. */
   replace(name: string, intake: Intake): LedgerChange {
@@ -42,7 +57,9 @@ export class Ledger {
     const claims = new Map(intake.broken ? previous?.claims : undefined);
     for (const claim of intake.claims) claims.set(claim.key, claim);
     const everWhole = !intake.broken || (previous?.everWhole ?? false);
-    return this.#swap(name, { claims, violations: intake.violations, broken: intake.broken, everWhole }, previous);
+    const namespaces = intake.broken ? (previous?.namespaces ?? []) : (intake.namespaces ?? []);
+    const { violations, broken } = intake;
+    return this.#swap(name, { claims, violations, broken, everWhole, namespaces }, previous);
   }
 
   remove(name: string): LedgerChange {
@@ -56,7 +73,7 @@ export class Ledger {
 
   desired(key: string): Desired {
     const claim = this.#winner(key);
-    if (!claim) return { is: "absent" };
+    if (!claim || !this.#lookedAt.has(claim.origin.kind, claim.origin.namespace)) return { is: "absent" };
     return claim.verdict.is === "accepted" ? { is: "entry", entry: claim.verdict.entry, claim } : { is: "keep" };
   }
 
@@ -89,9 +106,35 @@ export class Ledger {
     if (next) this.#units.set(name, next);
     else this.#units.delete(name);
     for (const key of touched) this.#setClaimant(key, name, next?.claims.has(key) ?? false);
-    const keys = [...touched].filter((key) => !sameDesired(before.get(key) ?? { is: "absent" }, this.desired(key)));
     const unsure = previous !== undefined && !previous.everWhole && (next?.everWhole ?? true);
-    return { keys, units: [...new Set([name, ...neighbours])], unsure };
+    const lookedAt = this.#lookAgain(name, [previous, next], touched) ? { lookedAt: this.#lookedAt } : {};
+    const keys = [...touched].filter((key) => !sameDesired(before.get(key) ?? { is: "absent" }, this.desired(key)));
+    return { keys, units: [...new Set([name, ...neighbours])], unsure, ...lookedAt };
+  }
+
+  /** Whether other namespaces are looked at after a unit's change. */
+  #lookAgain(name: string, change: readonly (Unit | undefined)[], touched: ReadonlySet<string>): boolean {
+    const describes = change.some((unit) => (unit?.namespaces.length ?? 0) > 0);
+    const mesh = [...touched].some(isMeshConfig);
+    if (!describes && !mesh) return false;
+    const were = this.#lookedAt.state;
+    if (describes) this.#lookedAt.setNamespaces(name, change.at(-1)?.namespaces ?? []);
+    if (mesh) this.#readMesh();
+    return this.#lookedAt.state !== were;
+  }
+
+  /** What an invalid MeshConfig said last stays. */
+  #readMesh(): void {
+    const winners = [...this.#claimants.keys()].filter(isMeshConfig).flatMap((key) => this.#winner(key) ?? []);
+    if (winners.some(({ verdict }) => verdict.is === "invalid")) return;
+    this.#meshRead = true;
+    this.#lookedAt.setMesh(winners.flatMap(({ verdict }) => (verdict.is === "accepted" ? [verdict.entry] : [])));
+  }
+
+  /** What the store holds of a MeshConfig that has been invalid since this replica began. */
+  restoreMesh(stored: readonly StoredEntry[]): void {
+    const kept = stored.filter(({ key }) => isMeshConfig(key) && this.#winner(key)?.verdict.is === "invalid");
+    if (kept.length > 0 && !this.#meshRead) this.#lookedAt.setMesh(kept.map(({ entry }) => entry));
   }
 
   #setClaimant(key: string, unit: string, claims: boolean): void {
@@ -124,6 +167,10 @@ export class Ledger {
       return loser ? [shadowing(claim, loser)] : [];
     });
   }
+}
+
+function isMeshConfig(key: string): boolean {
+  return key.startsWith(meshConfigs);
 }
 
 function sameDesired(left: Desired, right: Desired): boolean {

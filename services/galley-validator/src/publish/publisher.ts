@@ -106,6 +106,7 @@ export class Publisher {
     for (const prefix of ownPrefixes) for (const entry of await store.list(prefix)) stored.set(entry.key, entry);
     this.#reconcileWanted = false;
     this.#given.restore(stored.values());
+    ledger.restoreMesh([...stored.values()]);
     this.#prepare(ledger.keys());
     const saved = new Map(this.#dirty);
     this.#dirty.clear();
