@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { createMemoryStore, keys } from "@lateen/mesh-store";
+import { EntrySchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import { RpcError } from "@lateen/rpc";
+import { createRegistry, silentLogger } from "@lateen/runtime";
+import { registerPilotMetrics } from "../metrics.ts";
 import { AdsClient } from "../testing/ads-client.ts";
 import { eventually } from "../testing/eventually.ts";
 import { createTestMesh } from "../testing/mesh.ts";
 import { startPilot } from "../testing/running-pilot.ts";
-import { excessOf } from "./balance.ts";
+import { excessOf, keepBalance } from "./balance.ts";
 import type { Distribution, Excess } from "./balance.ts";
 
 const cases: readonly (Partial<Distribution> & { readonly name: string; readonly excess: Excess | undefined })[] = [
@@ -23,6 +28,41 @@ for (const { name, excess, ...given } of cases) {
     assert.deepEqual(excessOf({ own: 0, others: [], lagMs: 0, waiting: 0, ...given }), excess);
   });
 }
+
+test("a replica that has just come is given proxies at the second look", async () => {
+  const memory = createMemoryStore();
+  const status = (replica: string) => {
+    const value = { service: "pilot", replica, proxies: 0, updatedAtMs: BigInt(Date.now()) };
+    return create(EntrySchema, { schemaVersion: 1, value: { case: "status", value } });
+  };
+  let [looks, looksAtTwo] = [0, 0];
+  const list = async (prefix: string) => {
+    const found = await memory.list(prefix);
+    looks++;
+    if (found.length === 2) looksAtTwo++;
+    return found;
+  };
+  const handed: (readonly [afterLooks: number, count: number])[] = [];
+  const xds = {
+    load: () => ({ proxies: 100, waiting: 0, underWay: 0 }),
+    handOff: (count: number) => {
+      handed.push([looksAtTwo, count]);
+      return count;
+    },
+  };
+  const metrics = registerPilotMetrics(createRegistry("pilot"));
+  const settings = { replica: "pilot-0", perSecond: 100_000, intervalMs: 5, logger: silentLogger() };
+  const stop = new AbortController();
+  const balance = keepBalance({ store: { ...memory, list }, xds, metrics, ...settings }, stop.signal);
+  await memory.put(keys.status("pilot", "pilot-0"), status("pilot-0"));
+  await eventually("it has looked", () => looks > 2);
+  assert.deepEqual(handed, [], "it is alone");
+  await memory.put(keys.status("pilot", "pilot-1"), status("pilot-1"));
+  await eventually("it has handed over", () => handed.length > 0);
+  assert.deepEqual(handed[0], [2, 50]);
+  stop.abort();
+  await balance;
+});
 
 test("proxies that are handed over are told to take another connection, and keep what they have", async () => {
   const mesh = createTestMesh();

@@ -52,11 +52,15 @@ export function excessOf({ own, others, lagMs, waiting }: Distribution): Excess 
   return undefined;
 }
 
-/** Looks once an interval, and hands over at most what the rate allows. Ends on abort. */
+/**
+ * Looks once an interval, and hands over at most what the rate allows. Replicas must have been the same for two looks: one
+ * that has just come is not reached by everybody yet, and what is sent away would find those that were there. Ends on abort.
+ */
 export async function keepBalance(options: BalanceOptions, signal: AbortSignal): Promise<void> {
   const { xds, metrics, logger, perSecond, intervalMs = 5_000 } = options;
   const delay = monitorEventLoopDelay();
   delay.enable();
+  let known = "";
   while (!signal.aborted) {
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     const { proxies, waiting, underWay } = xds.load();
@@ -66,8 +70,11 @@ export async function keepBalance(options: BalanceOptions, signal: AbortSignal):
     delay.reset();
     if (perSecond === 0 || signal.aborted || proxies === 0) continue;
     try {
-      const excess = excessOf({ own: proxies, others: await proxiesOfOthers(options), lagMs, waiting });
-      if (excess === undefined) continue;
+      const others = await proxiesOfOthers(options);
+      const before = known;
+      known = [...others.keys()].sort().join();
+      const excess = excessOf({ own: proxies, others: [...others.values()], lagMs, waiting });
+      if (excess === undefined || known !== before) continue;
       const count = xds.handOff(Math.min(excess.proxies, Math.max(1, Math.floor((perSecond * intervalMs) / 1_000))));
       metrics.handedOff.inc({ reason: excess.reason }, count);
       if (count > 0) logger.info({ [fields.count]: count, [fields.reason]: excess.reason }, "proxies handed over");
@@ -78,12 +85,14 @@ export async function keepBalance(options: BalanceOptions, signal: AbortSignal):
   delay.disable();
 }
 
-async function proxiesOfOthers({ store, replica }: BalanceOptions): Promise<readonly number[]> {
+/** By the replica's key. */
+async function proxiesOfOthers({ store, replica }: BalanceOptions): Promise<ReadonlyMap<string, number>> {
   const own = keys.status("pilot", replica);
-  const entries = await store.list(keys.prefix("status", "pilot"));
-  return entries.flatMap(({ key, entry: { value } }) =>
-    key !== own && value.case === "status" && Date.now() - Number(value.value.updatedAtMs) < staleMs
-      ? [value.value.proxies]
-      : [],
-  );
+  const others = new Map<string, number>();
+  for (const { key, entry } of await store.list(keys.prefix("status", "pilot"))) {
+    const { value } = entry;
+    if (key !== own && value.case === "status" && Date.now() - Number(value.value.updatedAtMs) < staleMs)
+      others.set(key, value.value.proxies);
+  }
+  return others;
 }
