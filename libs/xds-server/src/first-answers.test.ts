@@ -33,6 +33,20 @@ test("one that is never read holds up nobody for long", async () => {
   assert.equal(answers.underWay, 0);
 });
 
+test("one that goes while it waits leaves the queue, and takes no turn", async () => {
+  const answers = new FirstAnswers({ limits: { least: 1, most: 1 } });
+  const leave = await answers.enter(1);
+  const gone = answers.enter(2);
+  const next = answers.enter(3);
+  answers.forget(2);
+  answers.forget(2);
+  (await gone)();
+  assert.deepEqual([answers.underWay, answers.waiting], [1, 1]);
+  leave();
+  (await next)();
+  assert.deepEqual([answers.underWay, answers.waiting], [0, 0]);
+});
+
 test("it is full when as many wait as may", async () => {
   const answers = new FirstAnswers({ limits: { least: 1, most: 1 }, capacity: 1 });
   const leave = await answers.enter(1);

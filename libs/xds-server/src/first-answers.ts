@@ -14,6 +14,7 @@ interface Waiting {
 }
 
 const defaults = { least: 8, most: 64 };
+const noTurn = (): void => {};
 const lagCheckMs = 20;
 /** A loop that is this late has more to do than it can; one that is less late has room. */
 const late = { muchMs: 60, littleMs: 25 };
@@ -61,6 +62,13 @@ export class FirstAnswers {
     this.#waiting.splice(at, 0, { order, admit: resolve });
     this.#admit();
     return promise;
+  }
+
+  /** A stream that goes before its turn leaves the queue, and its wait ends; where it does not wait, nothing happens. */
+  forget(order: number): void {
+    const at = this.#waiting.findIndex((waiting) => waiting.order === order);
+    const [gone] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    gone?.admit(noTurn);
   }
 
   #admit(): void {

@@ -137,6 +137,8 @@ export class Stream {
   readonly #session: ProxySession;
   readonly #wakeup = new Wakeup();
   readonly #closing = new AbortController();
+  /** It has ended or failed: nothing more is made for it. */
+  #gone = false;
   readonly #watches: OnDemandWatches | undefined;
   readonly #sentAtMs = new Map<string, number>();
   readonly #answerer: QueryAnswerer | undefined;
@@ -188,8 +190,9 @@ export class Stream {
           continue;
         }
         const since = this.#host.nowMs();
-        const leave = this.#served ? undefined : await this.#host.firstAnswers.enter(Number(this.#proxy.connectionId));
+        const leave = this.#served ? undefined : await this.#host.firstAnswers.enter(this.#order);
         try {
+          if (this.#gone) continue; // while it waited
           const push = this.#next();
           if (push !== undefined) {
             if (leave !== undefined) this.#host.observer.admitted?.(this.#proxy, this.#host.nowMs() - since);
@@ -206,6 +209,10 @@ export class Stream {
     }
   }
 
+  /** Streams are served in the order in which they came. */
+  get #order(): number {
+    return Number(this.#proxy.connectionId);
+  }
   get proxy(): ConnectedProxy {
     return this.#proxy;
   }
@@ -261,7 +268,7 @@ export class Stream {
         this.#wakeup.notify();
       }
       this.#ended = true;
-      this.#wakeup.notify();
+      this.#leave();
     } catch (error) {
       this.#fail(error);
     }
@@ -325,6 +332,12 @@ export class Stream {
 
   #fail(error: unknown): void {
     this.#fault ??= { error };
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#gone = true;
+    this.#host.firstAnswers.forget(this.#order);
     this.#wakeup.notify();
   }
 }

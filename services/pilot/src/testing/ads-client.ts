@@ -48,6 +48,10 @@ export class AdsClient {
     );
   }
 
+  get id(): string {
+    return this.#options.id;
+  }
+
   close(): Promise<unknown> {
     this.#abort.abort();
     this.#wake();
