@@ -75,7 +75,10 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
     gateway || interception === "NONE"
       ? []
       : [initContainer(context.settings, asked, { interception, redirectDns: capturesDns(proxyConfig) })];
-  const spec = specWith(pod.spec, { containers, proxy, init, native, settings: context.settings });
+  const spec = {
+    ...specWith(pod.spec, { containers, proxy, init, native, settings: context.settings }),
+    ...(gateway || interception === "NONE" ? lowPorts(pod.spec) : {}),
+  };
   const injected = {
     ...pod,
     metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps }),
@@ -114,6 +117,15 @@ function specWith(spec: PodSpec, { containers, proxy, init, native, settings }: 
     volumes: [...kept, ...volumes],
     ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
   };
+}
+
+const lowestPort = "net.ipv4.ip_unprivileged_port_start";
+
+/** A proxy with sockets of its own, as of a gateway or without capture, serves ports such as 80, and is not root. As in Istio. */
+function lowPorts({ securityContext }: PodSpec): Pick<PodSpec, "securityContext"> {
+  const own = securityContext?.sysctls ?? [];
+  if (own.some(({ name }) => name === lowestPort)) return {};
+  return { securityContext: { ...securityContext, sysctls: [...own, { name: lowestPort, value: "0" }] } };
 }
 
 function metadataWith(

@@ -29,6 +29,7 @@ export interface PodSpec {
   readonly imagePullSecrets?: readonly Named[];
   readonly hostNetwork?: boolean;
   readonly serviceAccountName?: string;
+  readonly securityContext?: { readonly sysctls?: readonly Named[]; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }
 

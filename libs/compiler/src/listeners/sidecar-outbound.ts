@@ -16,7 +16,7 @@ import type { ListenerParts } from "./handlers.ts";
 import { inspectorsFor, plainHttpMatch } from "./inbound-chains.ts";
 import { connectionChains } from "./service-connections.ts";
 
-/** Ports of Envoy's own listeners, which no other listener may have. */
+/** Ports that an agent has its Envoy listen on, for probes and for Prometheus; no other listener may have them. */
 const reservedPorts: ReadonlySet<number> = new Set([15021, 15090]);
 
 /** What is collected for the one listener that all addresses of a port share. */
@@ -81,7 +81,7 @@ function addEgress(
 function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
   const { context } = parts;
   const intercepted = context.scope.interception !== "none";
-  if (intercepted && isReserved(parts, port.number)) {
+  if (isReserved(parts, port.number)) {
     context.findings.warn(
       service.origin,
       "reserved-port",
@@ -94,8 +94,10 @@ function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port:
   else addBound(parts, plan, service, port);
 }
 
-function isReserved({ context }: ListenerParts, port: number): boolean {
-  return port === context.settings.outboundPort || port === context.settings.inboundPort || reservedPorts.has(port);
+/** Without capture only an agent's Envoy has listeners of its own. */
+function isReserved({ context: { scope, settings } }: ListenerParts, port: number): boolean {
+  if (scope.interception === "none") return scope.agent && reservedPorts.has(port);
+  return port === settings.outboundPort || port === settings.inboundPort || reservedPorts.has(port);
 }
 
 function shared(plan: Plan, port: number): SharedPort {
