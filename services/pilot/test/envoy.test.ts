@@ -152,7 +152,7 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
       await pilot.live(await mesh.apply(toVersion(address)));
       const tookMs = performance.now() - startedAt;
       assert.deepEqual(await answers(), new Set([address]), `after ${tookMs.toFixed(0)} ms`);
-      assert.ok(tookMs < 2_000, `acknowledged after ${tookMs.toFixed(0)} ms`);
+      assert.ok(tookMs < 4_000, `acknowledged after ${tookMs.toFixed(0)} ms`);
     }
 
     await mesh.delete("VirtualService", "shop", "orders");
@@ -175,9 +175,9 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
     await next.live(await mesh.apply(toVersion(v1)));
     assert.deepEqual(await answers(), new Set([v1]));
 
+    await eventually("many requests were sent meanwhile", () => traffic.count() > 50);
     await traffic[Symbol.asyncDispose]();
     assert.deepEqual(traffic.failures, []);
-    assert.ok(traffic.count() > 50);
     for (const api of ["cluster_manager.cds", "listener_manager.lds"])
       assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());
     assert.deepEqual(next.pilot.status().rejections, []);
