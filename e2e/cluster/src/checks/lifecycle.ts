@@ -4,21 +4,6 @@ import { answered, underLoad } from "../load.ts";
 import { deleteCrds, type World } from "../world.ts";
 import { changeTakesEffect } from "./failures.ts";
 
-export async function upgradesUnderLoad(world: World): Promise<string> {
-  const { cluster, system } = world;
-  let upgraded = 0;
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 240 }], async () => {
-    const started = Date.now();
-    await world.release.upgrade(["--set", "pilot.replicas=3", "--reuse-values"], 180_000);
-    upgraded = Date.now() - started;
-    await changeTakesEffect(world);
-  });
-  const pods = await cluster.list("pods", "-n", system, "-l", "app.kubernetes.io/component=pilot");
-  const running = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined).length;
-  if (running !== 3) throw new Error(`${running} pods of pilot, expected 3`);
-  return `3 pilots after ${(upgraded / 1000).toFixed(1)} s, ${answered(reports)}`;
-}
-
 /** Every service gets new pods (another environment variable), one after the other. */
 export async function restartsUnderLoad(world: World): Promise<string> {
   const { cluster, system } = world;
