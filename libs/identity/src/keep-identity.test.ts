@@ -36,8 +36,8 @@ function stopAfter(context: TestContext): AbortController {
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 5000; !condition(); await sleep(10)) {
-    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`);
+  for (const deadline = Date.now() + 60_000; !condition(); await sleep(10)) {
+    if (Date.now() > deadline) throw new Error(`not within a minute: ${what}`);
   }
 }
 
@@ -47,7 +47,7 @@ test("the first certificate verifies and is rotated half-way through its life", 
   const seen: string[] = [];
   const client = keepIdentity({
     requestCertificate: issuer(() => authority),
-    ttlSeconds: 1,
+    ttlSeconds: 3,
     signal: stop.signal,
     logger: silent,
     onRotated: (certificate) => seen.push(certificate.serialNumber),

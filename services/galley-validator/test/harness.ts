@@ -69,7 +69,7 @@ export function start(
 }
 
 /** Waits until `check` passes; fails with its last error. */
-export async function eventually(check: () => Promise<void> | void, withinMs = 3_000): Promise<void> {
+export async function eventually(check: () => Promise<void> | void, withinMs = 60_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {

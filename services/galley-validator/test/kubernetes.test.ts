@@ -53,13 +53,13 @@ describe("a cluster as the source", { skip }, () => {
 
   test("objects come, change and go; the CRDs are accepted and serve every version", async () => {
     const api = client();
-    await eventually(async () => void (await api.list(virtualServices)), 20_000);
+    await eventually(async () => void (await api.list(virtualServices)));
     await api.create(virtualServices, rules("reviews", { route, timeout: "1s" }));
     const old = { apiVersion: "networking.istio.io/v1alpha3", plural: "virtualservices" };
     await api.create(old, { ...rules("old", { route, timeout: "2m" }), apiVersion: old.apiVersion });
     const store = createMemoryStore();
     await using running = start("", store, { source: { kind: "kubernetes", client: api } });
-    await eventually(async () => assert.equal(await timeoutOf(store, "reviews"), 1), 20_000);
+    await eventually(async () => assert.equal(await timeoutOf(store, "reviews"), 1));
     await eventually(async () => assert.equal(await timeoutOf(store, "old"), 120));
     await api.patch(
       virtualServices,
@@ -69,13 +69,11 @@ describe("a cluster as the source", { skip }, () => {
     await eventually(async () => assert.equal(await timeoutOf(store, "reviews"), 5));
     await api.delete(virtualServices, { namespace, name: "old" });
     await eventually(async () => assert.equal(await timeoutOf(store, "old"), undefined));
-    await eventually(
-      () =>
-        assert.deepEqual(
-          running.galley.checks.map((check) => check.check()),
-          [{ ready: true }, { ready: true }],
-        ),
-      60_000,
+    await eventually(() =>
+      assert.deepEqual(
+        running.galley.checks.map((check) => check.check()),
+        [{ ready: true }, { ready: true }],
+      ),
     );
   });
 
@@ -84,7 +82,7 @@ describe("a cluster as the source", { skip }, () => {
     const store = createMemoryStore();
     await api.create(virtualServices, rules("invalid", { route, timeout: "1s" }));
     await using running = start("", store, { source: { kind: "kubernetes", client: api } });
-    await eventually(async () => assert.equal(await timeoutOf(store, "invalid"), 1), 20_000);
+    await eventually(async () => assert.equal(await timeoutOf(store, "invalid"), 1));
     await api.patch(
       virtualServices,
       { namespace, name: "invalid" },
@@ -135,7 +133,7 @@ describe("a cluster as the source", { skip }, () => {
       { subresource: "status" },
     );
     await using _running = start("", store, { source: { kind: "kubernetes", client: api } });
-    await eventually(async () => assert.ok(await store.get("config.meshconfig.istio-system.istio")), 20_000);
+    await eventually(async () => assert.ok(await store.get("config.meshconfig.istio-system.istio")));
     const service = serviceFromEntry(
       (await store.get("service.Kubernetes.default.reviews"))?.entry ?? assert.fail("no service"),
     );

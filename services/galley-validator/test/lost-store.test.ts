@@ -20,14 +20,14 @@ test("NATS killed and back without its data: the store is made again and filled 
   const running = start(folder.directory, store);
   const filled = async (count: number): Promise<void> =>
     assert.equal((await running.keys()).filter((key) => key.startsWith("service.Kubernetes.default.s")).length, count);
-  await eventually(() => filled(40), 10_000);
+  await eventually(() => filled(40));
   for (const round of [1, 2]) {
     await nats.lose();
     await nats.restart();
-    await eventually(() => filled(39 + round), 5_000);
+    await eventually(() => filled(39 + round));
     await writeFile(folder.path(`later${round}.yaml`), service(`s-later${round}`));
-    await eventually(() => filled(40 + round), 5_000);
-    await eventually(async () => assert.notEqual(await store.get("lease.galley-validator"), undefined), 10_000);
+    await eventually(() => filled(40 + round));
+    await eventually(async () => assert.notEqual(await store.get("lease.galley-validator"), undefined));
   }
   await running[Symbol.asyncDispose]();
   await store.close();

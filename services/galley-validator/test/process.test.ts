@@ -46,12 +46,12 @@ test("kill -9 and a restart change nothing in the store, and a change meanwhile 
   try {
     await writeFile(folder.path("a.yaml"), `${rules("one", "1s")}---\n${rules("two", "1s")}`);
     const first = startProcess(nats.url, folder.directory);
-    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 2), 20_000);
+    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 2));
     const before = await revisions(store);
     await first.end("SIGKILL");
     await writeFile(folder.path("b.yaml"), rules("three", "1s"));
     const second = startProcess(nats.url, folder.directory);
-    await eventually(async () => assert.ok((await revisions(store))["config.virtualservice.default.three"]), 20_000);
+    await eventually(async () => assert.ok((await revisions(store))["config.virtualservice.default.three"]));
     const { "config.virtualservice.default.three": _three, ...rest } = await revisions(store);
     assert.deepEqual(rest, before);
     assert.equal(await second.end("SIGTERM"), 0);
@@ -68,12 +68,12 @@ test("changes made while NATS is down are in the store once it is back", { skip 
   const store = await openNatsStore({ servers: [nats.url] });
   const galley = startProcess(nats.url, folder.directory);
   try {
-    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 1), 20_000);
+    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 1));
     await nats.kill();
     await writeFile(folder.path("b.yaml"), rules("two", "1s"));
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await nats.restart();
-    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 2), 20_000);
+    await eventually(async () => assert.equal(Object.keys(await revisions(store)).length, 2));
   } finally {
     assert.equal(await galley.end("SIGTERM"), 0);
     await store.close();

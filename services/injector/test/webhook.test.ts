@@ -121,7 +121,7 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
       try {
         return await client.create(pods, object);
       } catch (error) {
-        if (tries > 100 || !/certificate|tls/.test(String(error))) throw error;
+        if (tries > 1_200 || !/certificate|tls/.test(String(error))) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
@@ -159,7 +159,7 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
       return (found["webhooks"] as { clientConfig: { caBundle?: string } }[])[0]?.clientConfig.caBundle;
     };
     for (let tries = 0; (await bundle()) !== expected; tries += 1) {
-      assert.ok(tries < 100, "the roots reach the webhook configuration");
+      assert.ok(tries < 3_000, "the roots reach the webhook configuration");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const created = await createWhenTrusted(pod("second"));

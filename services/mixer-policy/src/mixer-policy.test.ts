@@ -117,9 +117,9 @@ test("answers all three services over gRPC, follows the store, and stops", async
 });
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 500; left > 0; left -= 1) {
+  for (let left = 12_000; left > 0; left -= 1) {
     if (await condition()) return;
     await sleep(5);
   }
-  assert.fail("not within 2.5 s");
+  assert.fail("not within a minute");
 }

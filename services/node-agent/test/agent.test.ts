@@ -95,7 +95,7 @@ test("the status port tells of the agent and of Envoy", async () => {
 });
 
 test("a new connection gets the renewed certificate, and no request fails meanwhile", async () => {
-  await using mesh = await setUp({ ttlSeconds: 4 });
+  await using mesh = await setUp({ ttlSeconds: 12 });
   mesh.pod.start();
   await mesh.pod.ready();
   const first = await mesh.ask();

@@ -97,7 +97,8 @@ describe("application probes", () => {
   after(stopApplication);
 
   for (const { name, probe, status } of cases)
-    test(`${name}: ${status}`, async () => assert.equal(await probeApplication(probe(), host), status));
+    test(`${name}: ${status}`, async () =>
+      assert.equal(await probeApplication({ timeoutSeconds: 30, ...probe() }, host), status));
 
   test("a probe sends the headers it is given, the host's name too", async () => {
     const httpHeaders = [

@@ -6,14 +6,18 @@ export function loopbackAddress(): string {
   return `127.${randomInt(10, 60)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
 }
 
-/** A port of `host` that nothing listens on. */
+/** A port of `host` that nothing listens on, and that the system gives to no client. */
 export async function freePort(host: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  for (;;) {
+    const port = randomInt(10_100, 20_400);
+    if (await isFree(host, port)) return port;
+  }
+}
+
+async function isFree(host: string, port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
   const server = createServer();
-  server.once("error", reject);
-  server.listen({ host, port: 0 }, () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-  });
+  server.once("error", () => resolve(false));
+  server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
   return await promise;
 }

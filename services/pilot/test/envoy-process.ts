@@ -41,17 +41,14 @@ export async function startEnvoy({ node, xdsPort, protocol }: EnvoyOptions) {
       log += String(chunk);
     });
   const exited = once(child, "exit");
-  const admin = await eventually(
-    "Envoy tells its admin address",
-    () => readFile(join(folder, "admin"), "utf8").catch(() => ""),
-    20_000,
+  const admin = await eventually("Envoy tells its admin address", () =>
+    readFile(join(folder, "admin"), "utf8").catch(() => ""),
   );
   const get = async (path: string): Promise<string> => (await fetch(`http://${admin.trim()}${path}`)).text();
   return {
     /** Standard output and error so far. */
     log: () => log,
-    ready: () =>
-      eventually("Envoy is live", async () => (await get("/ready").catch(() => "")).startsWith("LIVE"), 20_000),
+    ready: () => eventually("Envoy is live", async () => (await get("/ready").catch(() => "")).startsWith("LIVE")),
     async stat(name: string): Promise<number> {
       const line = (await get(`/stats?filter=^${name.replaceAll(".", "\\.")}$`)).trim();
       return Number(line.split(": ")[1] ?? 0);

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -13,6 +11,7 @@ import { eventually } from "../src/testing/eventually.ts";
 import { createTestMesh } from "../src/testing/mesh.ts";
 import { startPilot } from "../src/testing/running-pilot.ts";
 import { startEnvoy } from "./envoy-process.ts";
+import { freePorts } from "./free-ports.ts";
 
 const host = "shop.example";
 const node = {
@@ -26,15 +25,6 @@ const missing: GatewaySecret = {
   caCertificatesPem: new Uint8Array(),
   problem: "",
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** The serial number of the certificate that is served; undefined while there is none. */
 async function servedSerial(port: number): Promise<string | undefined> {
@@ -50,7 +40,7 @@ async function servedSerial(port: number): Promise<string | undefined> {
 }
 
 for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
-  test(`${protocol}: a gateway's certificate comes over ADS, late, and is rotated`, { timeout: 60_000 }, async () => {
+  test(`${protocol}: a gateway's certificate comes over ADS, late, and is rotated`, { timeout: 300_000 }, async () => {
     const authority = await createTestAuthority("public");
     const issue = async (): Promise<GatewaySecret & { serial: string }> => {
       const { certificateChainPem, privateKeyPem } = await authority.issue([{ type: "dns", value: host }]);
@@ -65,7 +55,7 @@ for (const protocol of ["GRPC", "DELTA_GRPC"] as const) {
     };
     const secret = new Latest<GatewaySecret>();
     secret.set(missing);
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const mesh = createTestMesh();
     await using pilot = await startPilot({
       mesh,
@@ -88,24 +78,22 @@ metadata: { name: edge, namespace: shop }
 spec: { hosts: [${host}], gateways: [edge], http: [{ route: [{ destination: { host: orders } }] }] }
 `);
     await using envoy = await startEnvoy({ node, xdsPort: pilot.port, protocol });
-    await eventually(
-      "the gateway asks for its secret",
-      () => pilot.pilot.status().proxies[0]?.types.some(({ typeUrl }) => typeUrl.endsWith("Secret")),
-      20_000,
+    await eventually("the gateway asks for its secret", () =>
+      pilot.pilot.status().proxies[0]?.types.some(({ typeUrl }) => typeUrl.endsWith("Secret")),
     );
     assert.equal(await servedSerial(port), undefined);
     const first = await issue();
     secret.set(first);
-    await eventually("the certificate is served", async () => (await servedSerial(port)) === first.serial, 10_000);
+    await eventually("the certificate is served", async () => (await servedSerial(port)) === first.serial);
     const second = await issue();
     secret.set(second);
-    await eventually("the new certificate is served", async () => (await servedSerial(port)) === second.serial, 10_000);
+    await eventually("the new certificate is served", async () => (await servedSerial(port)) === second.serial);
     secret.set(missing);
     await sleep(200);
     assert.equal(await servedSerial(port), second.serial, "a secret that is deleted serves on until another comes");
     const third = await issue();
     secret.set(third);
-    await eventually("the next certificate is served", async () => (await servedSerial(port)) === third.serial, 10_000);
+    await eventually("the next certificate is served", async () => (await servedSerial(port)) === third.serial);
     assert.deepEqual(pilot.pilot.status().rejections, []);
     for (const api of ["cluster_manager.cds", "listener_manager.lds"])
       assert.equal(await envoy.stat(`${api}.update_rejected`), 0, envoy.log());

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,15 +10,7 @@ import { openChannel } from "@lateen/rpc";
 import { AdsClient } from "../src/testing/ads-client.ts";
 import { eventually } from "../src/testing/eventually.ts";
 import { createTestMesh } from "../src/testing/mesh.ts";
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  await Promise.all(servers.map((server) => once(server, "close")));
-  return ports;
-}
+import { freePorts } from "./free-ports.ts";
 
 /** pilot's own main.ts as a process, with a citadel that is not there. */
 async function startService(natsUrl: string) {
@@ -64,10 +54,10 @@ async function startService(natsUrl: string) {
   };
 }
 
-test("the service waits for the mesh, outlives its store and stops in order", { timeout: 60_000 }, async () => {
+test("the service waits for the mesh, outlives its store and stops in order", { timeout: 300_000 }, async () => {
   await using nats = await NatsServer.start();
   await using service = await startService(nats.url);
-  await eventually("it answers", async () => service.http("/ready"), 20_000);
+  await eventually("it answers", async () => service.http("/ready"));
   assert.equal((await service.http("/ready"))?.status, 503, "the store is empty");
   const ready = (await (await service.admin("/readyz"))?.json()) as { checks: { name: string; ready: boolean }[] };
   assert.deepEqual(
@@ -93,7 +83,7 @@ test("the service waits for the mesh, outlives its store and stops in order", { 
   client.received.length = 0;
   await nats.restart();
   await mesh.endpoints({ name: "orders", pods: ["10.0.0.2", "10.0.0.3"] });
-  await eventually("the change arrives", () => client.received.length > 0, 15_000);
+  await eventually("the change arrives", () => client.received.length > 0);
   assert.deepEqual(client.received, ["EDS outbound|80||orders.shop.svc.cluster.local"], "nothing else was sent again");
   assert.match((await (await service.admin("/metrics"))?.text()) ?? "", /^pilot_xds\{.*\} 2$/m);
 

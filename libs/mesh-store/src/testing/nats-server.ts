@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
@@ -50,7 +51,7 @@ export class NatsServer implements AsyncDisposable {
       { stdio: "ignore" },
     );
     this.#process = child;
-    for (const deadline = Date.now() + 10_000; !(await this.#listens()); await sleep(10)) {
+    for (const deadline = Date.now() + 60_000; !(await this.#listens()); await sleep(10)) {
       if (child.exitCode !== null || Date.now() > deadline)
         throw new Error(
           `nats-server did not start: ${await readFile(join(this.#directory, "log"), "utf8").catch(String)}`,
@@ -99,12 +100,22 @@ function serverBinary(): string {
   return path;
 }
 
+/**
+ * A port that nothing listens on. Below those that the system gives to clients: a client that tries such a port again and
+ * again while the server is away meets itself one day.
+ */
 async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_100, 20_400);
+    const probe = createServer();
+    const free = once(probe, "listening").then(
+      () => true,
+      () => false,
+    );
+    probe.listen({ host: "127.0.0.1", port, exclusive: true });
+    if (!(await free)) continue;
+    probe.close();
+    await once(probe, "close");
+    return port;
+  }
 }

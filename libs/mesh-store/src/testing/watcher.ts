@@ -18,7 +18,7 @@ export class Watcher implements AsyncDisposable {
   }
 
   /** Waits until the condition holds; fails with what was seen. */
-  async until(what: string, condition: (watcher: Watcher) => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(what: string, condition: (watcher: Watcher) => boolean, timeoutMs = 60_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!condition(this)) {
       if (performance.now() > deadline)

@@ -14,6 +14,9 @@ export interface FolderSecretsOptions {
   readonly rescanMs?: number;
 }
 
+/** How long a file may be empty before that is believed: editors empty one before they write it. */
+const emptyMs = 1_000;
+
 interface KnownFile {
   readonly signature: string;
   readonly secrets: ReadonlyMap<string, SecretData>;
@@ -79,7 +82,9 @@ export class FolderSecrets implements SecretSource {
       const { mtimeMs, size, ino } = await stat(path);
       const signature = `${mtimeMs} ${size} ${ino}`;
       if (known?.signature === signature) return known;
-      const { secrets, problems } = readSecretManifests(await readFile(path, "utf8"));
+      const text = await readFile(path, "utf8");
+      if (text === "" && known && Date.now() - mtimeMs < emptyMs) return known;
+      const { secrets, problems } = readSecretManifests(text);
       for (const problem of problems)
         this.#options.logger.warn({ [fields.origin]: path, [fields.reason]: problem }, "secret manifest not usable");
       const keep = secrets.size === 0 && problems.length > 0 ? known?.secrets : undefined;

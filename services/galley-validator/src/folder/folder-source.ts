@@ -10,7 +10,7 @@ import { readText } from "../intake/read-text.ts";
 import type { Sink, Source } from "../source.ts";
 import { DirectoryWatches } from "./directory-watches.ts";
 import { isConfigFile, scanFolder } from "./scan.ts";
-import { looksHalfWritten, settleMs } from "./settling.ts";
+import { doubtMs, goneMs } from "./settling.ts";
 
 export interface FolderOptions {
   readonly directory: string;
@@ -20,6 +20,8 @@ export interface FolderOptions {
   readonly coalesceMs?: number;
   /** How often everything is looked at again, whatever the events said; default 3 s. */
   readonly rescanMs?: number;
+  /** How long a file that looks half-written must be left alone before it is believed; default by what it looks like. */
+  readonly settleMs?: number;
 }
 
 const defaultRescanMs = 3_000;
@@ -158,8 +160,10 @@ export class FolderSource implements Source {
       const intake = readText(text, path, this.#options.intake);
       const savedAtMs = Math.min(Date.now(), Math.max(Number(status.mtimeMs), Number(status.ctimeMs)));
       const claimed = known?.intake.claims.map((claim) => claim.key) ?? [];
-      if (looksHalfWritten({ text, intake, claimed, ageMs: Date.now() - savedAtMs })) {
-        this.#recheck.set(path, savedAtMs + settleMs);
+      const doubt = doubtMs({ text, intake, claimed });
+      const believedAt = savedAtMs + (doubt === 0 ? 0 : (this.#options.settleMs ?? doubt));
+      if (Date.now() < believedAt) {
+        this.#recheck.set(path, believedAt);
         return undefined;
       }
       this.#recheck.delete(path);
@@ -181,12 +185,12 @@ export class FolderSource implements Source {
     );
     if (folderGone) this.#scanWanted = true;
     if (at === undefined || at > now || folderGone) {
-      this.#recheck.set(path, at !== undefined && at > now ? at : now + settleMs);
+      this.#recheck.set(path, at !== undefined && at > now ? at : now + goneMs);
       return undefined;
     }
     this.#recheck.delete(path);
     this.#files.delete(path);
-    return { intake: undefined, savedAtMs: now - settleMs };
+    return { intake: undefined, savedAtMs: now - goneMs };
   }
 
   #unreadable(path: string, error: Error): { intake: Intake; savedAtMs: number } | undefined {

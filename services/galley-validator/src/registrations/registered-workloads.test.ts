@@ -73,7 +73,7 @@ function follow(store = createMemoryStore(), options: { graceMs?: number; silenc
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 3_000; tries++) {
     if (await holds()) return;
     await sleep(20);
   }
@@ -133,12 +133,15 @@ test("a replica of pilot that says nothing any more takes its workloads along", 
   await store.put(keys.config("WorkloadGroup", "shop", "vms"), groupEntry());
   await store.put(factKey, factEntry());
   await until("the entry is wanted", () => following.wanted() !== undefined);
+  const heartbeat = async (updatedAtMs: number): Promise<void> => {
+    const status = { service: "pilot", replica: "pilot-1", updatedAtMs: BigInt(updatedAtMs) };
+    const value = { case: "status" as const, value: status };
+    await store.put(keys.status("pilot", "pilot-1"), create(EntrySchema, { value }));
+  };
+  await heartbeat(Date.now() + 3_600_000);
   following.lead();
-  const heartbeat = create(EntrySchema, {
-    value: { case: "status", value: { service: "pilot", replica: "pilot-1", updatedAtMs: BigInt(Date.now() + 1_500) } },
-  });
-  await store.put(keys.status("pilot", "pilot-1"), heartbeat);
   await sleep(900);
   assert.ok(following.wanted(), "it has spoken");
+  await heartbeat(Date.now());
   await until("the entry is gone", () => following.wanted() === undefined);
 });

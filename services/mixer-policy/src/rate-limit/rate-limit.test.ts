@@ -168,7 +168,7 @@ test("counts travel over a channel", async () => {
   ]);
   one.ask([of("shop/cart/all")], 3);
   for (
-    let left = 100;
+    let left = 3_000;
     two.ask([{ ...of("shop/cart/all"), hitsAddend: 0n }]).statuses[0]?.limitRemaining !== 0;
     left -= 1
   ) {

@@ -143,7 +143,7 @@ test("a proven sidecar gets what a rule that selects it names, and nothing else"
     logger: silentLogger(),
   });
   const ask = (name: string) =>
-    source.watch(secretType, name, proxy, AbortSignal.timeout(1_000))[Symbol.asyncIterator]().next();
+    source.watch(secretType, name, proxy, AbortSignal.timeout(60_000))[Symbol.asyncIterator]().next();
   assert.equal((await ask("kubernetes://x")).value?.name, "kubernetes://x");
   await assert.rejects(ask("kubernetes://y"), /only gateways get secrets/);
 });

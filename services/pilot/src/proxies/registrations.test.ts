@@ -53,7 +53,7 @@ async function fact(store: MeshStore) {
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 6_000; tries++) {
     if (await holds()) return;
     await sleep(10);
   }

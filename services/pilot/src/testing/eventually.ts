@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits until `probe` gives something truthy; fails with `what` after five seconds. */
+/** Waits until `probe` gives something truthy; fails with `what` after a minute. */
 export async function eventually<T>(
   what: string,
   probe: () => T | Promise<T>,
-  timeoutMs = 5_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<T>> {
   const limit = Date.now() + timeoutMs;
   for (;;) {
