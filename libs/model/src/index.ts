@@ -8,6 +8,8 @@
  */
 export type { Cidr } from "./address.ts";
 export { cidrContains, cidrsOverlap, isIp, isIpv4, isIpv6, isLoopback, parseCidr } from "./address.ts";
+export { audienceOf, gatewayNameLabel, isForAll, isGatewayTarget, isMeant, targetsOf } from "./audience.ts";
+export type { Attachments, Audience, TargetReference } from "./audience.ts";
 export { giveAddresses, isGivenAddress } from "./given-addresses.ts";
 export { grpcStatusNames } from "./grpc-status.ts";
 export {

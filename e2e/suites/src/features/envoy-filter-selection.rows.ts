@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { authorizationPolicy } from "@lateen/e2e-harness";
 import { askOwn, envoyFilter, marker, onOwnPort, ownHost, ownService } from "./envoy-filter.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { ownProxy, through } from "./own-proxy.ts";
+import { attachedRow, checkAttached, target } from "./target-refs.ts";
 
 const patches = "EnvoyFilter.configPatches";
 const router = "envoy.filters.http.router";
@@ -17,7 +19,35 @@ async function marksOf(row: FeatureContext, proxy: { readonly address: string })
   return headers["x-row"] as string | undefined;
 }
 
+function denial(row: FeatureContext, suffix: string, rule: object): object {
+  const targetRefs = [suffix === "own" ? target(row) : target(row, suffix)];
+  return authorizationPolicy(row.named(suffix), { action: "DENY", targetRefs, rules: [rule] });
+}
+
+/** Policies are attached as EnvoyFilters are. */
+const attached = attachedRow("EnvoyFilter", "targetRefs", (row, attachment, value) =>
+  envoyFilter(
+    row,
+    [{ applyTo: "HTTP_FILTER", patch: { operation: "INSERT_FIRST", value: marker(value) } }],
+    attachment,
+    value,
+  ),
+);
+const attachedFilterRow: Feature = {
+  ...attached,
+  manifests: (row) => [
+    ...attached.manifests(row),
+    denial(row, "own", { to: [{ operation: { paths: ["/denied"] } }] }),
+    denial(row, "other", {}),
+  ],
+  check: (row) =>
+    checkAttached(row, "attached", async (ask) => {
+      assert.equal((await ask("/denied")).status, 403);
+    }),
+};
+
 export const envoyFilterSelectionRows: readonly Feature[] = [
+  attachedFilterRow,
   {
     name: "a priority decides which patch is applied first",
     fields: ["EnvoyFilter.priority"],

@@ -1,18 +1,13 @@
 /** Istio's fields that no row of the feature table shows, and why. `inventory.test.ts` keeps it true. */
 export const notYetShown: Readonly<Record<string, string>> = {
   "WorkloadEntry.network": "the case of networks; a row needs two of them",
-  "EnvoyFilter.targetRefs": "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
   "ProxyConfig.selector": "read when a pod is injected: services/injector/test",
   "ProxyConfig.concurrency": "read when a pod is injected: services/injector/test",
   "ProxyConfig.environmentVariables": "read when a pod is injected: services/injector/test",
   "ProxyConfig.image": "read when a pod is injected: services/injector/test",
   "WasmPlugin.selector": "selects as TrafficExtension.selector, which has a row",
-  "WasmPlugin.targetRef": "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
-  "WasmPlugin.targetRefs": "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
   "WasmPlugin.imagePullSecret": "warned of: modules come by http(s), not from registries of images",
   "WasmPlugin.verificationKey": "refused by name: signatures of modules are not checked",
-  "TrafficExtension.targetRefs":
-    "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "WorkloadGroup.probe.initialDelaySeconds":
     "the agent probes as its ProxyConfig says: services/node-agent/test; a row shows exec",
@@ -28,14 +23,7 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "WorkloadGroup.probe.tcpSocket":
     "the agent probes as its ProxyConfig says: services/node-agent/test; a row shows exec",
   "WorkloadGroup.probe.grpc": "the agent probes as its ProxyConfig says: services/node-agent/test; a row shows exec",
-  "EnvoyFilter.targetRefs.group":
-    "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
-  "EnvoyFilter.targetRefs.kind":
-    "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
-  "EnvoyFilter.targetRefs.name":
-    "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
-  "EnvoyFilter.targetRefs.namespace":
-    "refused by name: it attaches to objects of the Kubernetes Gateway API, which is not built",
+  "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
   "ProxyConfig.image.imageType": "there is one image of the proxy: warned of",
   "TrafficExtension.wasm.sha256": "compiled as the same field of WasmPlugin, which has rows",
   "TrafficExtension.wasm.imagePullPolicy": "compiled as the same field of WasmPlugin, which has rows",

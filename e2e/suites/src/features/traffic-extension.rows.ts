@@ -6,6 +6,7 @@ import { askOwn, envoyFilter, luaOnResponse, onOwnPort, ownHost, ownService } fr
 import { extension, marking, moduleOf, outOnOwnPort, trafficExtension, wasmPlugin } from "./extensions.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 import { ownProxy, through } from "./own-proxy.ts";
+import { attachedRow } from "./target-refs.ts";
 
 const kind = "TrafficExtension";
 
@@ -20,6 +21,9 @@ function written(row: FeatureContext): string {
 }
 
 export const trafficExtensionRows: readonly Feature[] = [
+  attachedRow(kind, "targetRefs", (row, attachment, value) =>
+    trafficExtension(row, { ...attachment, lua: marking(value) }, value),
+  ),
   {
     name: "Lua runs on calls out to a port, and on no other",
     fields: [`${kind}.lua.inlineCode`, `${kind}.match.mode`, `${kind}.match.ports.number`],

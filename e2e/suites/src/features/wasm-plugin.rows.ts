@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { moduleArtifact } from "@lateen/testkit";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { headerModule, moduleArtifact } from "@lateen/testkit";
 import type { ImageRegistry } from "@lateen/testkit";
 import { askOwn, ownService } from "./envoy-filter.ts";
 import {
@@ -13,6 +16,7 @@ import {
   wasmPlugin,
 } from "./extensions.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
+import { attachedRow } from "./target-refs.ts";
 
 const kind = "WasmPlugin";
 
@@ -38,7 +42,31 @@ async function withServer(row: FeatureContext, check: () => Promise<void>): Prom
   }
 }
 
+function moduleFile(row: FeatureContext, value: string): string {
+  return join(tmpdir(), `${row.slug}-${value}-${process.pid}.wasm`);
+}
+
+function attachedPlugin(field: "targetRef" | "targetRefs"): Feature {
+  const row = attachedRow(kind, field, (context, attachment, value) => {
+    const file = moduleFile(context, value);
+    writeFileSync(file, headerModule("x-row", value));
+    return wasmPlugin(context, { ...attachment, url: `file://${file}` }, value);
+  });
+  return {
+    ...row,
+    check: async (context) => {
+      try {
+        await row.check(context);
+      } finally {
+        for (const value of ["attached", "to-another"]) rmSync(moduleFile(context, value));
+      }
+    },
+  };
+}
+
 export const wasmPluginRows: readonly Feature[] = [
+  attachedPlugin("targetRef"),
+  attachedPlugin("targetRefs"),
   {
     name: "the agent fetches a module, and checks it by its digest",
     fields: [`${kind}.url`, `${kind}.sha256`, `${kind}.phase`, `${kind}.priority`, `${kind}.type`],

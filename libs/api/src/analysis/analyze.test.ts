@@ -98,6 +98,11 @@ const cases: readonly (readonly [name: string, text: string, ...said: RegExp[]])
     /^warning IST0127 a spec\.workloadSelector: no workload in namespace default has the labels app=none/,
   ],
   [
+    "a Gateway that no workload is of",
+    `${head("AuthorizationPolicy", "a")}spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}], rules: [{}]}\n`,
+    /^warning IST0127 a spec\.targetRefs: no workload in namespace default has the label gateway\.networking\.k8s\.io\/gateway-name=edge/,
+  ],
+  [
     "entries that want one port of one host for different protocols",
     serviceEntry("a", "HTTP") + serviceEntry("b", "TCP") + serviceEntry("c", "http"),
     /^warning IST0177 b a\.com:80 is TCP here and HTTP in ServiceEntry default\/a/,

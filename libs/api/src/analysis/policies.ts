@@ -1,4 +1,5 @@
-import type { Finding, MeshObject } from "@lateen/model";
+import { gatewayNameLabel, targetsOf } from "@lateen/model";
+import type { Attachments, Finding, MeshObject } from "@lateen/model";
 import type { AuthorizationPolicy } from "@lateen/protos/security/v1beta1/authorization_policy_pb.js";
 import type { PeerAuthentication } from "@lateen/protos/security/v1beta1/peer_authentication_pb.js";
 import type { Telemetry } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
@@ -12,7 +13,13 @@ const selectingKinds = ["AuthorizationPolicy", "PeerAuthentication", "Telemetry"
 
 export function analyzePolicies(world: World): Finding[] {
   const policies = selectingKinds.flatMap((kind) => world.of<Selecting["spec"]>(kind));
-  return [...unmatched(policies, world), ...unknownAuthorizers(world), ...unknownProviders(world), ...rivals(world)];
+  return [
+    ...unmatched(policies, world),
+    ...unattached(world),
+    ...unknownAuthorizers(world),
+    ...unknownProviders(world),
+    ...rivals(world),
+  ];
 }
 
 function unmatched(policies: readonly Selecting[], world: World): Finding[] {
@@ -34,6 +41,22 @@ function unmatched(policies: readonly Selecting[], world: World): Finding[] {
       ),
     ];
   });
+}
+
+const attachableKinds = ["AuthorizationPolicy", "Telemetry", "EnvoyFilter", "TrafficExtension", "WasmPlugin"];
+
+/** Who is of a Gateway of the Kubernetes Gateway API is told by a label of its pods. */
+function unattached(world: World): Finding[] {
+  if (!world.input.workloads) return [];
+  const objects = attachableKinds.flatMap((kind) => world.of<Attachments>(kind));
+  return objects.flatMap((object) =>
+    targetsOf(object.spec).flatMap(({ name }) => {
+      const { namespace } = object.meta;
+      if (world.select({ [gatewayNameLabel]: name }, namespace).length > 0) return [];
+      const message = `spec.targetRefs: no workload in namespace ${namespace} has the label ${gatewayNameLabel}=${name}, so it has no effect there`;
+      return [finding(refOf(object), "warning", "IST0127", message)];
+    }),
+  );
 }
 
 function unknownAuthorizers(world: World): Finding[] {
@@ -70,11 +93,11 @@ function unknownProviders(world: World): Finding[] {
   );
 }
 
-/** One Telemetry without a selector is a namespace's; of several, only one can be followed. */
+/** One Telemetry without a selector is a namespace's; of several, only one can be followed. Those of Gateways are not. */
 function rivals(world: World): Finding[] {
   const wide = world
     .of<Telemetry>("Telemetry")
-    .filter((each) => Object.keys(each.spec.selector?.matchLabels ?? {}).length === 0);
+    .filter(({ spec }) => Object.keys(spec.selector?.matchLabels ?? {}).length === 0 && targetsOf(spec).length === 0);
   return wide.flatMap((telemetry) => {
     const others = wide.filter((other) => other !== telemetry && other.meta.namespace === telemetry.meta.namespace);
     if (others.length === 0) return [];

@@ -12,6 +12,7 @@ import type {
 import type { Cursor } from "../report.ts";
 import { isIpOrCidr } from "../rules/addresses.ts";
 import { checkSelector } from "../rules/labels.ts";
+import { checkTargets } from "../rules/target-refs.ts";
 import { checkNoEmptyStrings, checkPort } from "../rules/values.ts";
 import { ageColumn, defineKind, securityVersions } from "./definition.ts";
 
@@ -34,13 +35,12 @@ export const authorizationPolicy = defineKind({
   },
   notBuilt: [
     { path: "action=AUDIT", reason: "requests are not audited" },
-    { path: "targetRef", severity: "error", reason: "the policy would apply to other workloads; use selector" },
-    { path: "targetRefs", severity: "error", reason: "the policy would apply to other workloads; use selector" },
     { path: "rules[].from[].source.requestPrincipals", severity: "error", reason: noTokens },
     { path: "rules[].from[].source.notRequestPrincipals", severity: "error", reason: noTokens },
   ],
   check(spec, at) {
     checkSelector(spec.selector, at.at("selector"));
+    checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkAction(spec, at);
     for (const [index, rule] of spec.rules.entries()) checkRule(rule, at.at("rules", index));
   },

@@ -115,9 +115,14 @@ const cases: readonly SpecCase[] = [
     `${at}.match.listener.filterChain.filter.subFilter conflict`,
   ],
   [
-    "target references",
-    "targetRefs: [{kind: Gateway, name: a}]",
-    "spec.targetRefs not-built",
+    "a Gateway to attach to",
+    "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: a}]",
+    "warning spec.configPatches empty",
+  ],
+  [
+    "a Gateway and a selector",
+    "workloadSelector: {labels: {a: b}}\ntargetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: a}]",
+    "spec.workloadSelector conflict",
     "warning spec.configPatches empty",
   ],
 ];

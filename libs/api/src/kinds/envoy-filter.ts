@@ -12,6 +12,7 @@ import type {
 } from "@lateen/protos/networking/v1alpha3/envoy_filter_pb.js";
 import type { Cursor } from "../report.ts";
 import { checkLabels } from "../rules/labels.ts";
+import { checkTargets } from "../rules/target-refs.ts";
 import { checkRegex } from "../rules/values.ts";
 import { ageColumn, defineKind } from "./definition.ts";
 
@@ -27,17 +28,13 @@ export const envoyFilter = defineKind({
   schema: EnvoyFilterSchema,
   columns: [ageColumn],
   notBuilt: [
-    {
-      path: "targetRefs",
-      severity: "error",
-      reason: "it would apply to the whole namespace; use workloadSelector",
-    },
     { path: "configPatches[].match.context=WAYPOINT", severity: "error", reason: waypoints },
     { path: "configPatches[].match.waypoint", severity: "error", reason: waypoints },
     { path: "configPatches[].match.listener.portName", reason: "Istio ignores it, too; use portNumber" },
   ],
   check(spec, at) {
     checkLabels(spec.workloadSelector?.labels ?? {}, at.at("workloadSelector", "labels"));
+    checkTargets({ ...spec, selector: { field: "workloadSelector", value: spec.workloadSelector } }, at);
     if (spec.workloadSelector && Object.keys(spec.workloadSelector.labels).length === 0)
       at.at("workloadSelector").warning("empty", "has no labels: every workload of the namespace is meant");
     if (spec.configPatches.length === 0) at.at("configPatches").warning("empty", "changes nothing");

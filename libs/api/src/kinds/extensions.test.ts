@@ -28,7 +28,16 @@ const cases = {
     ["a digest that is none", "url: file:///a.wasm\nsha256: ABC", "spec.sha256 digest"],
     ["a signature", "url: file:///a.wasm\nverificationKey: x", "warning spec.verificationKey not-built"],
     ["a pull secret", "url: file:///a.wasm\nimagePullSecret: x", "warning spec.imagePullSecret not-built"],
-    ["target references", "url: file:///a.wasm\ntargetRefs: [{kind: Gateway, name: a}]", "spec.targetRefs not-built"],
+    [
+      "a kind that is nowhere",
+      "url: file:///a.wasm\ntargetRefs: [{kind: Gateway, name: a}]",
+      "spec.targetRefs[0].kind kind",
+    ],
+    [
+      "a class of Gateways",
+      "url: file:///a.wasm\ntargetRefs: [{group: gateway.networking.k8s.io, kind: GatewayClass, name: istio-waypoint}]",
+      "spec.targetRefs[0] not-built",
+    ],
     [
       "a port that is none",
       "url: file:///a.wasm\nmatch: [{ports: [{number: 0}]}]",

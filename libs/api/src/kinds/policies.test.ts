@@ -63,10 +63,19 @@ rules:
       "spec.rules[0].when[0].key not-built",
     ],
     ["AUDIT", "action: AUDIT\nrules: [{}]", "warning spec.action not-built"],
+    ["a Gateway to attach to", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: a}]\nrules: [{}]"],
+    ["a Service to attach to", "targetRefs: [{kind: Service, name: a}]\nrules: [{}]", "spec.targetRefs[0] not-built"],
     [
-      "target references",
-      "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: a}]\nrules: [{}]",
-      "spec.targetRefs not-built",
+      "both forms",
+      "targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: a}\ntargetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: a}]\nrules: [{}]",
+      "spec.targetRef conflict",
+    ],
+    [
+      "a Gateway of the classic kind, elsewhere and without a name",
+      'targetRef: {kind: Gateway, group: networking.istio.io, name: "", namespace: b}\nrules: [{}]',
+      "spec.targetRef.name required",
+      "spec.targetRef.namespace conflict",
+      "spec.targetRef.kind kind",
     ],
   ],
   Telemetry: [

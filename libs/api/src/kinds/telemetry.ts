@@ -1,5 +1,6 @@
 import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
 import { checkSelector } from "../rules/labels.ts";
+import { checkTargets } from "../rules/target-refs.ts";
 import { checkTracing } from "./spans.ts";
 import { ageColumn, defineKind } from "./definition.ts";
 
@@ -12,15 +13,10 @@ export const telemetry = defineKind({
   shortNames: ["telemetry"],
   schema: TelemetrySchema,
   columns: [ageColumn],
-  notBuilt: [
-    { path: "metrics", reason: "the standard metrics are served as they are" },
-    { path: "targetRef", severity: "error", reason: "it would apply to the whole namespace; use selector" },
-    { path: "targetRefs", severity: "error", reason: "it would apply to the whole namespace; use selector" },
-  ],
+  notBuilt: [{ path: "metrics", reason: "the standard metrics are served as they are" }],
   check(spec, at) {
     checkSelector(spec.selector, at.at("selector"));
-    if (spec.selector && (spec.targetRef ?? spec.targetRefs[0]))
-      at.at("selector").error("conflict", "cannot be used with targetRefs; keep one of them");
+    checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkTracing(spec.tracing, at.at("tracing"));
     for (const [index, logging] of spec.accessLogging.entries()) {
       for (const [position, provider] of logging.providers.entries()) {

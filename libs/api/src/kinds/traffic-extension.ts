@@ -1,5 +1,6 @@
 import { TrafficExtensionSchema } from "@lateen/protos/extensions/v1alpha1/traffic_extension_pb.js";
 import { checkSelector } from "../rules/labels.ts";
+import { checkTargets } from "../rules/target-refs.ts";
 import { ageColumn, defineKind, extensionsVersions } from "./definition.ts";
 import { checkTraffic, checkWasm, wasmNotBuilt } from "./wasm-module.ts";
 
@@ -13,12 +14,10 @@ export const trafficExtension = defineKind({
   shortNames: [],
   schema: TrafficExtensionSchema,
   columns: [ageColumn],
-  notBuilt: [
-    { path: "targetRefs", severity: "error", reason: "it would apply to the whole namespace; use selector" },
-    ...wasmNotBuilt("wasm."),
-  ],
+  notBuilt: wasmNotBuilt("wasm."),
   check(spec, at) {
     checkSelector(spec.selector, at.at("selector"));
+    checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkTraffic(spec.match, at.at("match"));
     const { filterConfig } = spec;
     if (filterConfig.case === undefined) at.error("required", "needs wasm or lua");

@@ -1,5 +1,6 @@
 import { WasmPluginSchema } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
 import { checkSelector } from "../rules/labels.ts";
+import { checkTargets } from "../rules/target-refs.ts";
 import { ageColumn, defineKind, extensionsVersions } from "./definition.ts";
 import { checkTraffic, checkWasm, wasmNotBuilt } from "./wasm-module.ts";
 
@@ -10,13 +11,10 @@ export const wasmPlugin = defineKind({
   shortNames: [],
   schema: WasmPluginSchema,
   columns: [ageColumn],
-  notBuilt: [
-    { path: "targetRef", severity: "error", reason: "it would apply to the whole namespace; use selector" },
-    { path: "targetRefs", severity: "error", reason: "it would apply to the whole namespace; use selector" },
-    ...wasmNotBuilt(""),
-  ],
+  notBuilt: wasmNotBuilt(""),
   check(spec, at) {
     checkSelector(spec.selector, at.at("selector"));
+    checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkWasm(spec, at);
     checkTraffic(spec.match, at.at("match"));
   },

@@ -51,18 +51,7 @@ export function authorizationFor(context: Context, forTcp: boolean): Authorizati
 
 function applicable(context: Context): Policies {
   const { mesh, namespace, workload } = policiesOf(context.snapshot.authorizationPolicies, context.scope);
-  const all = [...mesh, ...namespace, ...workload];
-  const usable = all.filter((policy) => {
-    const targeted = policy.spec.targetRefs.length > 0 || policy.spec.targetRef !== undefined;
-    if (targeted)
-      context.findings.warn(
-        policy.origin,
-        "target-refs-not-built",
-        "spec.targetRefs is not built; the policy is applied nowhere. Use spec.selector",
-      );
-    return !targeted;
-  });
-  return usable.sort(byAge);
+  return [...mesh, ...namespace, ...workload].sort(byAge);
 }
 
 function stepFor(

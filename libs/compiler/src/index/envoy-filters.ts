@@ -1,6 +1,6 @@
 import type * as ir from "@lateen/ir";
-import { compareText, formatRef, selects } from "@lateen/model";
-import type { Labels, MeshObject, ObjectRef, ProxyNode } from "@lateen/model";
+import { audienceOf, compareText, formatRef, isMeant, selects } from "@lateen/model";
+import type { Audience, Labels, MeshObject, ObjectRef, ProxyNode } from "@lateen/model";
 import { RE2JS } from "re2js";
 import type { EnvoyFilter, EnvoyFilterMatch } from "../istio.ts";
 import { append } from "./ordering.ts";
@@ -28,7 +28,7 @@ export interface EnvoyFilterIndex {
 
 interface PreparedFilter {
   readonly object: MeshObject<EnvoyFilter>;
-  readonly labels: Labels;
+  readonly audience: Audience;
   readonly patches: readonly PreparedPatch[];
   readonly bootstrap: readonly PreparedPatch[];
 }
@@ -55,7 +55,7 @@ export function indexEnvoyFilters(
     return list;
   };
   const selected = (node: ProxyNode, labels: Labels): readonly PreparedFilter[] =>
-    meantFor(node.namespace).filter((filter) => selects(filter.labels, labels));
+    meantFor(node.namespace).filter(({ audience }) => isMeant(audience, { namespace: node.namespace, labels }));
   return {
     find: (ref) => byRef.get(ref),
     forProxy: (node, labels) =>
@@ -85,7 +85,7 @@ function prepare(object: MeshObject<EnvoyFilter>): PreparedFilter {
   const all = object.spec.configPatches.flatMap((_patch, index) => preparePatch(object, index));
   const filter = {
     object,
-    labels: object.spec.workloadSelector?.labels ?? {},
+    audience: audienceOf(object.meta.namespace, object.spec.workloadSelector?.labels, object.spec),
     patches: all.filter(({ patch }) => patch.target !== "bootstrap"),
     bootstrap: all.filter(({ patch }) => patch.target === "bootstrap"),
   };

@@ -1,6 +1,6 @@
 import type * as ir from "@lateen/ir";
-import { compareText, formatRef, selects } from "@lateen/model";
-import type { Labels, MeshObject, ObjectRef } from "@lateen/model";
+import { audienceOf, compareText, formatRef, isMeant } from "@lateen/model";
+import type { Audience, Labels, MeshObject, ObjectRef } from "@lateen/model";
 import type { TrafficExtension, TrafficSelector, WasmConfig, WasmPlugin } from "../istio.ts";
 import { append } from "./ordering.ts";
 import { byIdentity } from "./remember.ts";
@@ -10,7 +10,7 @@ export interface PreparedExtension {
   readonly ref: string;
   readonly owner: ObjectRef;
   readonly namespace: string;
-  readonly labels: Labels;
+  readonly audience: Audience;
   readonly priority: number;
   readonly createdAtMs: number;
   readonly phase: ir.ExtensionPhase;
@@ -44,7 +44,7 @@ export function indexExtensions(
     forWorkload(namespace, labels) {
       const own = namespace === rootNamespace ? [] : (byNamespace.get(namespace) ?? []);
       const meant = [...(byNamespace.get(rootNamespace) ?? []), ...own];
-      return meant.filter((each) => selects(each.labels, labels)).sort(inOrder);
+      return meant.filter(({ audience }) => isMeant(audience, { namespace, labels })).sort(inOrder);
     },
   };
 }
@@ -89,7 +89,7 @@ function prepare(object: Source, layer: ir.Extension["layer"], code: ir.LuaCode 
     ref: formatRef(origin),
     owner: origin,
     namespace,
-    labels: spec.selector?.matchLabels ?? {},
+    audience: audienceOf(namespace, spec.selector?.matchLabels, spec),
     priority: spec.priority ?? 0,
     createdAtMs: meta.createdAtMs,
     phase: phases[spec.phase] ?? "last",

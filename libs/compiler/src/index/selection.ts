@@ -1,14 +1,14 @@
-import { isEmptyRecord, selects } from "@lateen/model";
-import type { Labels, MeshObject } from "@lateen/model";
+import { audienceOf, isForAll, isMeant } from "@lateen/model";
+import type { Attachments, Audience, Labels, MeshObject } from "@lateen/model";
 import { append, byAge } from "./ordering.ts";
 
-export interface Selecting {
+export interface Selecting extends Attachments {
   readonly selector?: { readonly matchLabels: Labels } | undefined;
 }
 
 /** Policies by whom they are for. Each list is oldest first. */
 export interface PolicyIndex<Spec> {
-  /** For the whole mesh, for the namespace, for this workload by selector (in its namespace or the root). */
+  /** For the whole mesh, for the namespace, for this workload by selector (in its namespace or the root) or Gateway. */
   forWorkload(namespace: string, labels: Labels): SelectedPolicies<Spec>;
   /** By `Kind/namespace/name`. */
   find(ref: string): MeshObject<Spec> | undefined;
@@ -24,9 +24,9 @@ export function indexPolicies<Spec extends Selecting>(
   objects: readonly MeshObject<Spec>[],
   rootNamespace: string,
 ): PolicyIndex<Spec> {
-  const byNamespace = new Map<string, MeshObject<Spec>[]>();
+  const byNamespace = new Map<string, Policy<Spec>[]>();
   for (const object of [...objects].sort(byAge)) {
-    append(byNamespace, object.meta.namespace, object);
+    append(byNamespace, object.meta.namespace, { object, audience: policyAudience(object) });
   }
   const root = byNamespace.get(rootNamespace) ?? [];
   const byRef = new Map(
@@ -37,17 +37,22 @@ export function indexPolicies<Spec extends Selecting>(
     forWorkload(namespace, labels) {
       const own = namespace === rootNamespace ? [] : (byNamespace.get(namespace) ?? []);
       const selected = [...root, ...own].filter(
-        (object) => !isEmptyRecord(selectorOf(object)) && selects(selectorOf(object), labels),
+        ({ audience }) => !isForAll(audience) && isMeant(audience, { namespace, labels }),
       );
-      return { mesh: root.filter(isForAll), namespace: own.filter(isForAll), workload: selected };
+      return { mesh: forAll(root), namespace: forAll(own), workload: selected.map(({ object }) => object) };
     },
   };
 }
 
-function isForAll(object: MeshObject<Selecting>): boolean {
-  return isEmptyRecord(selectorOf(object));
+interface Policy<Spec> {
+  readonly object: MeshObject<Spec>;
+  readonly audience: Audience;
 }
 
-function selectorOf(object: MeshObject<Selecting>): Labels {
-  return object.spec.selector?.matchLabels ?? {};
+function forAll<Spec>(policies: readonly Policy<Spec>[]): readonly MeshObject<Spec>[] {
+  return policies.filter(({ audience }) => isForAll(audience)).map(({ object }) => object);
+}
+
+function policyAudience({ spec, meta }: MeshObject<Selecting>): Audience {
+  return audienceOf(meta.namespace, spec.selector?.matchLabels, spec);
 }

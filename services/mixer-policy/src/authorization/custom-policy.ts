@@ -1,4 +1,5 @@
-import type { Labels } from "@lateen/model";
+import { audienceOf } from "@lateen/model";
+import type { Audience, Labels } from "@lateen/model";
 import {
   type AuthorizationPolicy,
   AuthorizationPolicy_Action,
@@ -21,8 +22,7 @@ export interface RequiredHeader {
 export interface CustomPolicy {
   /** `<namespace>/<name>` */
   readonly id: string;
-  readonly namespace: string;
-  readonly selector: Labels;
+  readonly audience: Audience;
   readonly rules: readonly Rule[];
   /** Absent: the policy asks, and everything is allowed. */
   readonly required?: RequiredHeader;
@@ -41,8 +41,7 @@ export function customPolicyOf(meta: PolicyMeta, spec: AuthorizationPolicy): Cus
   const annotation = meta.annotations[requireHeaderAnnotation];
   return {
     id: `${meta.namespace}/${meta.name}`,
-    namespace: meta.namespace,
-    selector: spec.selector?.matchLabels ?? {},
+    audience: audienceOf(meta.namespace, spec.selector?.matchLabels, spec),
     rules: spec.rules,
     ...(annotation === undefined ? {} : { required: requiredHeader(annotation) }),
   };

@@ -1,3 +1,4 @@
+import { isMeant } from "@lateen/model";
 import type { Peer } from "../mirror/peer.ts";
 import type { CustomPolicy } from "./custom-policy.ts";
 import type { Question } from "./question.ts";
@@ -47,9 +48,9 @@ function policiesFor(question: Question, world: PolicyWorld): readonly CustomPol
   );
 }
 
-function appliesTo(policy: CustomPolicy, workload: Peer, rootNamespace: string): boolean {
-  if (policy.namespace !== workload.namespace && policy.namespace !== rootNamespace) return false;
-  return Object.entries(policy.selector).every(([label, value]) => workload.labels[label] === value);
+function appliesTo({ audience }: CustomPolicy, workload: Peer, rootNamespace: string): boolean {
+  if (audience.namespace !== workload.namespace && audience.namespace !== rootNamespace) return false;
+  return isMeant(audience, workload);
 }
 
 function unknown(question: Question, { failOpen }: PolicyWorld): Verdict {
