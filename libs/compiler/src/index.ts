@@ -12,7 +12,7 @@ export { compileEndpoints, endpointQueries, endpointsKey, sameEndpoints } from "
 export { compileInputs } from "./inputs.ts";
 export { compileParts, compileProxy } from "./proxy.ts";
 export type { Compiled } from "./proxy.ts";
-export { bootstrapPatchesOf, credentialsOf, sameScopes, scopeKey, scopeOf } from "./scope.ts";
+export { bootstrapPatchesOf, credentialsOf, pullSecretsOf, sameScopes, scopeKey, scopeOf } from "./scope.ts";
 export type { ProxyScope, ServedPort } from "./scope.ts";
 export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
 export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";

@@ -223,6 +223,18 @@ export function credentialsOf(snapshot: MeshSnapshot, node: ProxyNode): readonly
   return snapshot.destinationRules.credentialsOf(scopeOf(snapshot, node));
 }
 
+/** Secrets for registries of images that extensions of a proxy name. */
+export function pullSecretsOf(
+  snapshot: MeshSnapshot,
+  node: ProxyNode,
+): readonly NonNullable<ir.WasmCode["pullSecret"]>[] {
+  const { trafficExtensions = [] } = scopeOf(snapshot, node);
+  return trafficExtensions.flatMap((ref) => {
+    const { code } = snapshot.extensions.find(ref)?.extension ?? {};
+    return code?.kind === "wasm" && code.pullSecret !== undefined ? [code.pullSecret] : [];
+  });
+}
+
 /** Equal for two scopes if and only if they are. */
 export function scopeKey(scope: ProxyScope): string {
   const known = scopeKeys.get(scope);

@@ -27,6 +27,8 @@ export interface WasmCode {
   /** Names of variables of the proxy's own environment. */
   readonly inherited: readonly string[];
   readonly refetch?: "if-absent" | "always";
+  /** Secret with the credentials for an image's registry, in the namespace of the object. */
+  readonly pullSecret?: { readonly namespace: string; readonly name: string };
   /** Changes whenever the object does. */
   readonly generation: number;
 }

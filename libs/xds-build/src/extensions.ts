@@ -17,6 +17,7 @@ import { WasmSchema as NetworkWasmSchema } from "@lateen/protos/envoy/extensions
 import { FailurePolicy, PluginConfigSchema } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
 import type { PluginConfig } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
 import { duration, overAds, typed } from "./messages.ts";
+import { secretName } from "./naming.ts";
 
 const prefix = "type.googleapis.com/";
 const lua = [`${prefix}${LuaSchema.typeName}`];
@@ -63,7 +64,7 @@ const failurePolicies = {
 const refetching = { "if-absent": "IfNotPresent", always: "Always" } as const;
 
 function pluginOf(name: string, code: ir.WasmCode): PluginConfig {
-  const { configuration, rootId, environment, inherited, refetch, generation, onFailure } = code;
+  const { configuration, rootId, environment, inherited, refetch, pullSecret, generation, onFailure } = code;
   return create(PluginConfigSchema, {
     name,
     rootId,
@@ -82,6 +83,9 @@ function pluginOf(name: string, code: ir.WasmCode): PluginConfig {
             ...environment,
             ...("url" in code.module ? { ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION: String(generation) } : {}),
             ...(refetch === undefined ? {} : { ISTIO_META_WASM_IMAGE_PULL_POLICY: refetching[refetch] }),
+            ...(pullSecret === undefined
+              ? {}
+              : { ISTIO_META_WASM_IMAGE_PULL_SECRET: secretName(`${pullSecret.namespace}/${pullSecret.name}`) }),
           },
         },
       },

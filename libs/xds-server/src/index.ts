@@ -30,6 +30,7 @@ export {
   extensionConfigType,
   listenerType,
   nameTableType,
+  pullSecretType,
   routeType,
   secretType,
   shortTypeName,

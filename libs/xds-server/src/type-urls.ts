@@ -10,6 +10,8 @@ export const extensionConfigType = `${prefix}envoy.config.core.v3.TypedExtension
 export const nameTableType = `${prefix}istio.networking.nds.v1.NameTable`;
 /** A question: what goes over the bootstrap of the asker's proxy. Envoy itself never asks it. */
 export const bootstrapPatchesType = "lateen.io/bootstrap-patches";
+/** A question: the credentials for a registry of images that an extension of the asker's proxy names. */
+export const pullSecretType = "lateen.io/pull-secret";
 /** The agent's report of its workload's health: it travels to the control plane only and is not answered. */
 export const healthInformationType = `${prefix}istio.v1.HealthInformation`;
 

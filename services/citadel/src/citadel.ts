@@ -9,7 +9,7 @@ import type { Authenticator } from "./authentication/authenticator.ts";
 import { clientCertificate } from "./authentication/client-certificate.ts";
 import { Authority } from "./authority.ts";
 import { certificateService, clampTtl } from "./certificate-service.ts";
-import type { SecretRef, SecretSource } from "./gateway-secrets/secret-source.ts";
+import type { SecretSource, WantedSecret } from "./gateway-secrets/secret-source.ts";
 import { gatewaySecretsService } from "./gateway-secrets/service.ts";
 import { watchMaterial } from "./gateway-secrets/watch-material.ts";
 import type { KeyStore } from "./keys/key-store.ts";
@@ -55,7 +55,7 @@ export interface Citadel extends Component<RpcService> {
   /** For parts of the same process, whose identity the caller vouches for. The chain as CreateCertificate answers it. */
   issue(request: { csrPem: string; identity: WorkloadIdentity; ttlSeconds?: number }): Promise<readonly string[]>;
   /** For parts of the same process: what WatchSecret answers, without asking who it is. */
-  watchSecret(ref: SecretRef, signal: AbortSignal): AsyncIterable<SecretMaterial>;
+  watchSecret(ref: WantedSecret, signal: AbortSignal): AsyncIterable<SecretMaterial>;
 }
 
 const day = 86_400;

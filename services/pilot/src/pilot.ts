@@ -1,5 +1,5 @@
 import type { WorkloadGroup } from "@lateen/api";
-import { credentialsOf, defaultMeshSettings } from "@lateen/compiler";
+import { credentialsOf, defaultMeshSettings, pullSecretsOf } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { MeshObject } from "@lateen/model";
@@ -31,6 +31,7 @@ import { keepBalance } from "./proxies/balance.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
 import type { Features } from "./features.ts";
 import type { WatchSecret } from "./proxies/gateway-secrets.ts";
+import { pullSecretQueries } from "./proxies/pull-secrets.ts";
 import { xdsObserver } from "./proxies/observer.ts";
 import { Registrations } from "./proxies/registrations.ts";
 import { ResourceLibrary } from "./resources/library.ts";
@@ -184,6 +185,16 @@ function createParts(options: PilotOptions): Parts {
   const xds = createXdsServer({
     queries: queriesOf(
       debugQueries(debug, access),
+      pullSecretQueries({
+        namedFor: (node) => {
+          const snapshot = feed.published.current?.snapshot;
+          return snapshot && pullSecretsOf(snapshot, node);
+        },
+        watchSecret: options.secrets,
+        allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
+        admission,
+        logger,
+      }),
       bootstrapQueries({ snapshot: () => feed.published.current?.snapshot, admission, logger, metrics }),
     ),
     source: meshResources(feed.published, library),

@@ -26,12 +26,35 @@ function fetching(row: FeatureContext, spec: (origin: string) => object): readon
 }
 
 /** A row about an image that the proxy's agent pulls. */
-function pulling(row: FeatureContext, spec: (registry: ImageRegistry) => object): readonly object[] {
-  return withPlugin(row, spec(serveImages(row)));
+function pulling(
+  row: FeatureContext,
+  login: { readonly user?: string },
+  spec: (registry: ImageRegistry) => object,
+): readonly object[] {
+  return withPlugin(
+    row,
+    spec(serveImages(row, login.user === undefined ? {} : { authentication: "bearer", ...login })),
+  );
 }
 
 function withPlugin(row: FeatureContext, spec: object): readonly object[] {
   return [...ownService(row), wasmPlugin(row, { match: [outOnOwnPort(row)], ...spec })];
+}
+
+function encoded(user: string): string {
+  return Buffer.from(user).toString("base64");
+}
+
+/** As `kubectl create secret docker-registry` makes it. */
+function dockerLogin(row: FeatureContext, user: string): object {
+  const config = JSON.stringify({ auths: { [`127.0.0.1:${row.ports(3)}`]: { auth: encoded(user) } } });
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "kubernetes.io/dockerconfigjson",
+    metadata: row.named("login"),
+    stringData: { ".dockerconfigjson": config },
+  };
 }
 
 async function withServer(row: FeatureContext, check: () => Promise<void>): Promise<void> {
@@ -131,7 +154,7 @@ export const wasmPluginRows: readonly Feature[] = [
     name: "the agent pulls a module from a registry of images",
     fields: [`${kind}.url`],
     service: false,
-    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v1") })),
+    manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "artifact:v1") })),
     check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
   },
   {
@@ -139,7 +162,7 @@ export const wasmPluginRows: readonly Feature[] = [
     fields: [`${kind}.url`, `${kind}.sha256`],
     service: false,
     manifests: (row) =>
-      pulling(row, (registry) => {
+      pulling(row, {}, (registry) => {
         const digest = registry.put("team/pinned", "v1", moduleArtifact(moduleOf(row)));
         registry.put("team/pinned", "v1", moduleArtifact(Buffer.from("another")));
         const url = imageOf(row, `pinned@${digest}`).slice("oci://".length);
@@ -151,25 +174,57 @@ export const wasmPluginRows: readonly Feature[] = [
     name: "an image of Docker's has its module in a layer",
     fields: [`${kind}.url`],
     service: false,
-    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "image:v1") })),
+    manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "image:v1") })),
     check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
   },
   {
     name: "an image of another digest closes the door",
     fields: [`${kind}.sha256`],
     service: false,
-    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v1"), sha256: "0".repeat(64) })),
+    manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "artifact:v1"), sha256: "0".repeat(64) })),
     check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).status, 403)),
   },
   {
     name: "an image whose tag is not there lets through where it may",
     fields: [`${kind}.failStrategy`],
     service: false,
-    manifests: (row) => pulling(row, () => ({ url: imageOf(row, "artifact:v2"), failStrategy: "FAIL_OPEN" })),
+    manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "artifact:v2"), failStrategy: "FAIL_OPEN" })),
     check: (row) =>
       withServer(row, async () => {
         await row.eventually(async () => (await askOwn(row)).status === 200);
         assert.equal((await askOwn(row)).headers["x-row"], undefined);
+      }),
+  },
+  {
+    name: "a Secret opens a registry that asks who it is",
+    fields: [`${kind}.imagePullSecret`],
+    service: false,
+    manifests: (row) => [
+      ...pulling(row, { user: "ann:s3cret" }, () => ({
+        url: imageOf(row, "artifact:v1"),
+        imagePullSecret: row.named("login").name,
+      })),
+      dockerLogin(row, "ann:s3cret"),
+    ],
+    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+  },
+  {
+    name: "another password keeps a registry closed, and is in no page",
+    fields: [`${kind}.imagePullSecret`],
+    service: false,
+    manifests: (row) => [
+      ...pulling(row, { user: "ann:s3cret" }, () => ({
+        url: imageOf(row, "artifact:v1"),
+        imagePullSecret: row.named("login").name,
+      })),
+      dockerLogin(row, "ann:wrong"),
+    ],
+    check: (row) =>
+      withServer(row, async () => {
+        assert.equal((await askOwn(row)).status, 403);
+        const dump = await row.proxy().admin.configDump();
+        assert.ok(dump.includes(`shop.${row.named().name}`), "the extension is in it");
+        assert.ok(!dump.includes(encoded("ann:wrong")));
       }),
   },
 ];

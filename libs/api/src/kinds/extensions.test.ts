@@ -27,7 +27,9 @@ const cases = {
     ["a file that is not absolute", "url: file://a.wasm", "spec.url url"],
     ["a digest that is none", "url: file:///a.wasm\nsha256: ABC", "spec.sha256 digest"],
     ["a signature", "url: file:///a.wasm\nverificationKey: x", "warning spec.verificationKey not-built"],
-    ["a pull secret", "url: file:///a.wasm\nimagePullSecret: x", "warning spec.imagePullSecret not-built"],
+    ["a pull secret", "url: registry.example/a:1\nimagePullSecret: registry-login"],
+    ["a pull secret of a file's", "url: file:///a.wasm\nimagePullSecret: x", "warning spec.imagePullSecret no-effect"],
+    ["another's pull secret", "url: registry.example/a:1\nimagePullSecret: bank/x", "spec.imagePullSecret name"],
     [
       "a kind that is nowhere",
       "url: file:///a.wasm\ntargetRefs: [{kind: Gateway, name: a}]",

@@ -9,6 +9,7 @@ import { checkPort } from "../rules/values.ts";
 export interface WasmModule {
   readonly url: string;
   readonly sha256: string;
+  readonly imagePullSecret: string;
   readonly vmConfig?: VmConfig | undefined;
   readonly type: PluginType;
 }
@@ -20,12 +21,12 @@ export function wasmNotBuilt(prefix: string): readonly NotBuiltField[] {
       reason:
         "signatures of modules are not checked, as in Istio, which does not implement it; pin the module with sha256",
     },
-    { path: `${prefix}imagePullSecret`, reason: "modules are fetched without credentials" },
   ];
 }
 
-export function checkWasm({ url, sha256, vmConfig }: WasmModule, at: Cursor): void {
+export function checkWasm({ url, sha256, imagePullSecret, vmConfig }: WasmModule, at: Cursor): void {
   checkUrl(url, at.at("url"));
+  checkPullSecret(imagePullSecret, url, at.at("imagePullSecret"));
   if (sha256 !== "" && !/^[a-f0-9]{64}$/.test(sha256))
     at.at("sha256").error("digest", "must be 64 hexadecimal digits in lower case");
   const [, pinned = sha256] = /@sha256:([a-f0-9]{64})$/.exec(url) ?? [];
@@ -59,6 +60,14 @@ function checkUrl(url: string, at: Cursor): void {
     at.error("url", `${JSON.stringify(url)} is not a URL`);
   else if (!["oci", "file", "http", "https"].includes(scheme))
     at.error("url", `${JSON.stringify(scheme)} is not a scheme of modules; use oci, https, http or file`);
+}
+
+function checkPullSecret(name: string, url: string, at: Cursor): void {
+  if (name === "") return;
+  if (!/^(?:kubernetes:\/\/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name))
+    at.error("name", `${JSON.stringify(name)} is not the name of a Secret in the namespace of this object`);
+  else if (!url.startsWith("oci://") && url.includes("://"))
+    at.warning("no-effect", "only images are pulled with credentials; this module has another url");
 }
 
 /** Registry, repository, tag and digest, as Docker writes them: all but the repository may be missing. */

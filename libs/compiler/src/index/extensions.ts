@@ -113,7 +113,15 @@ const modes = ["both", "client", "server", "both"] as const;
 
 type Wasm = Pick<
   WasmConfig,
-  "url" | "sha256" | "imagePullPolicy" | "pluginConfig" | "pluginName" | "failStrategy" | "vmConfig" | "type"
+  | "url"
+  | "sha256"
+  | "imagePullPolicy"
+  | "imagePullSecret"
+  | "pluginConfig"
+  | "pluginName"
+  | "failStrategy"
+  | "vmConfig"
+  | "type"
 >;
 
 function layerOf({ type }: Wasm): ir.Extension["layer"] {
@@ -121,7 +129,7 @@ function layerOf({ type }: Wasm): ir.Extension["layer"] {
 }
 
 function wasmCode({ meta }: Source, wasm: Wasm): ir.WasmCode {
-  const { url, sha256, pluginConfig, pluginName, failStrategy, vmConfig, imagePullPolicy } = wasm;
+  const { url, sha256, pluginConfig, pluginName, failStrategy, vmConfig, imagePullPolicy, imagePullSecret } = wasm;
   const variables = vmConfig?.env ?? [];
   const own = variables.filter(({ valueFrom }) => valueFrom !== fromHost).map(({ name, value }) => [name, value]);
   return {
@@ -133,6 +141,9 @@ function wasmCode({ meta }: Source, wasm: Wasm): ir.WasmCode {
     environment: Object.fromEntries(own) as Record<string, string>,
     inherited: variables.filter(({ valueFrom }) => valueFrom === fromHost).map(({ name }) => name),
     ...(imagePullPolicy === 0 ? {} : { refetch: imagePullPolicy === 2 ? "always" : "if-absent" }),
+    ...(imagePullSecret === "" || !isImage(url)
+      ? {}
+      : { pullSecret: { namespace: meta.namespace, name: imagePullSecret.replace(/^kubernetes:\/\//, "") } }),
     generation: meta.generation,
   };
 }
@@ -140,4 +151,8 @@ function wasmCode({ meta }: Source, wasm: Wasm): ir.WasmCode {
 /** Without a scheme it is an image: `registry:5000/repository` has none, though it looks as if. */
 function withScheme(url: string): string {
   return /^[a-z]+:\/\//.test(url) ? url : `oci://${url}`;
+}
+
+function isImage(url: string): boolean {
+  return withScheme(url).startsWith("oci://");
 }

@@ -13,7 +13,7 @@ import { RpcCode, RpcError, createClient, createGrpcServer, openChannel } from "
 import { silentLogger } from "@lateen/runtime";
 import { FolderSecrets } from "../index.ts";
 import { scratchFolder, startCitadel } from "../testing/test-citadel.ts";
-import { caMaterial, certificateMaterial } from "./material.ts";
+import { caMaterial, certificateMaterial, pullMaterial } from "./material.ts";
 
 async function newPair(): Promise<{ certificate: string; key: string; ca: string }> {
   const authority = await openCertificateAuthority(await createRootCa({ organization: "gateways" }));
@@ -106,6 +106,20 @@ test("a -cacert name is served from the Secret of that name, else from the pair'
   assert.equal(caMaterial(undefined, pair).privateKeyPem.length, 0, "never the key");
   assert.equal(caMaterial(undefined, undefined).found, false);
   assert.match(caMaterial(secretOf({ x: "" }), undefined).problem, /neither ca.crt nor cacert/);
+});
+
+test("of a Secret for pulling images only the Docker configuration is sent", async () => {
+  const { certificate, key } = await newPair();
+  const config = '{"auths": {}}';
+  const material = pullMaterial(secretOf({ "tls.crt": certificate, "tls.key": key, ".dockerconfigjson": config }));
+  assert.equal(Buffer.from(material.dockerConfigJson).toString(), config);
+  assert.equal(material.privateKeyPem.length + material.certificateChainPem.length, 0);
+  assert.equal(certificateMaterial(secretOf({ ".dockerconfigjson": config })).dockerConfigJson.length, 0);
+  assert.equal(pullMaterial(undefined).found, false);
+  assert.match(pullMaterial(secretOf({ password: "x" })).problem, /should be kubernetes\.io\/dockerconfigjson/);
+  const wrong = pullMaterial(secretOf({ ".dockerconfigjson": "s3cret" })).problem;
+  assert.match(wrong, /is not JSON with auths/);
+  assert.ok(!wrong.includes("s3cret"));
 });
 
 const pilot = { namespace: "istio-system", serviceAccount: "lateen-pilot" };

@@ -97,6 +97,27 @@ function bundleProblem(pem: string): string | undefined {
   }
 }
 
+const pullEntry = ".dockerconfigjson";
+
+/** A Secret as credentials for registries of images (kubernetes.io/dockerconfigjson). Nothing of it is ever quoted. */
+export function pullMaterial(secret: SecretData | undefined): SecretMaterial {
+  if (!secret) return create(SecretMaterialSchema, { found: false });
+  const config = secret.get(pullEntry);
+  if (!config) return unusable(`it lacks ${pullEntry}: its type should be kubernetes.io/dockerconfigjson`);
+  if (!isDockerConfig(config.toString("utf8"))) return unusable(`its ${pullEntry} is not JSON with auths`);
+  const version = createHash("sha256").update(config).digest("hex");
+  return create(SecretMaterialSchema, { found: true, dockerConfigJson: config, version });
+}
+
+function isDockerConfig(text: string): boolean {
+  try {
+    const { auths } = JSON.parse(text) as { readonly auths?: unknown };
+    return typeof auths === "object" && auths !== null && !Array.isArray(auths);
+  } catch {
+    return false;
+  }
+}
+
 function unusable(problem: string): SecretMaterial {
   const version = createHash("sha256").update(problem).digest("hex");
   return create(SecretMaterialSchema, { found: true, problem, version });

@@ -16,16 +16,16 @@ export interface GatewaySecretsOptions {
   readonly logger: Logger;
 }
 
-/** `mesh.identity.v1.GatewaySecrets`: keys travel over TLS only, to named readers only. */
+/** `mesh.identity.v1.GatewaySecrets`: keys and passwords travel over TLS only, to named readers only. */
 export function gatewaySecretsService(options: GatewaySecretsOptions): RpcService {
   return defineService(GatewaySecrets, {
-    async *watchSecret({ namespace, name }, context) {
+    async *watchSecret({ namespace, name, content }, context) {
       await authorize(options, context);
       if (!namespace || !name)
         throw new RpcError(RpcCode.INVALID_ARGUMENT, `namespace "${namespace}" and name "${name}" must both be given`);
       options.metrics.secretWatches.inc();
       try {
-        yield* watchMaterial(options.source, { namespace, name }, context.signal);
+        yield* watchMaterial(options.source, { namespace, name, content }, context.signal);
       } finally {
         options.metrics.secretWatches.dec();
       }

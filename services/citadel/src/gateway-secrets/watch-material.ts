@@ -1,17 +1,22 @@
-import type { SecretMaterial } from "@lateen/protos/mesh/identity/v1/gateway_secrets_pb.js";
+import { SecretContent, type SecretMaterial } from "@lateen/protos/mesh/identity/v1/gateway_secrets_pb.js";
 import { Latest } from "./latest.ts";
-import { caMaterial, certificateMaterial } from "./material.ts";
-import type { SecretData, SecretRef, SecretSource } from "./secret-source.ts";
+import { caMaterial, certificateMaterial, pullMaterial } from "./material.ts";
+import type { SecretData, SecretRef, SecretSource, WantedSecret } from "./secret-source.ts";
 
 const caEnding = "-cacert";
 
-/** The material of one name now and after each change of it; equal ones follow each other never. */
+/** What is wanted of one Secret now and after each change of it; equal ones follow each other never. */
 export async function* watchMaterial(
   source: SecretSource,
-  ref: SecretRef,
+  { content = SecretContent.CERTIFICATES, ...ref }: WantedSecret,
   signal: AbortSignal,
 ): AsyncGenerator<SecretMaterial> {
-  const materials = ref.name.endsWith(caEnding) ? watchCa(source, ref, signal) : watchCertificate(source, ref, signal);
+  const materials =
+    content === SecretContent.IMAGE_PULL_CREDENTIALS
+      ? watchOne(source, ref, { signal, read: pullMaterial })
+      : ref.name.endsWith(caEnding)
+        ? watchCa(source, ref, signal)
+        : watchOne(source, ref, { signal, read: certificateMaterial });
   let last: string | undefined;
   for await (const material of materials) {
     const identity = `${material.found} ${material.version}`;
@@ -21,12 +26,12 @@ export async function* watchMaterial(
   }
 }
 
-async function* watchCertificate(
+async function* watchOne(
   source: SecretSource,
   ref: SecretRef,
-  signal: AbortSignal,
+  { signal, read }: { readonly signal: AbortSignal; read(secret: SecretData | undefined): SecretMaterial },
 ): AsyncGenerator<SecretMaterial> {
-  for await (const secret of source.watch(ref, signal)) yield certificateMaterial(secret);
+  for await (const secret of source.watch(ref, signal)) yield read(secret);
 }
 
 /** From two Secrets; says nothing before both are known. */

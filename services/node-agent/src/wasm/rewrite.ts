@@ -19,10 +19,14 @@ import type { ModuleStore } from "./module-store.ts";
 
 /** What pilot tells the agent inside a module's environment, under Istio's names; Envoy does not get it. */
 const [policy, version] = ["ISTIO_META_WASM_IMAGE_PULL_POLICY", "ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION"];
+/** Unlike istiod, pilot sends the Secret's name, not its content, which nobody sees who sees the configuration. */
+const secret = "ISTIO_META_WASM_IMAGE_PULL_SECRET";
 
 export interface Modules {
   readonly store: Pick<ModuleStore, "file">;
   readonly logger: Logger;
+  /** The Docker configuration in a Secret of that resource name. */
+  readonly pullSecret: (name: string) => Promise<string>;
   /** What Envoy was given last of each extension whose module was there. */
   readonly good: Map<string, Any>;
 }
@@ -77,12 +81,15 @@ async function fetched({ name }: TypedExtensionConfig, plugin: PluginConfig, mod
   const source = vm?.code?.specifier;
   if (vm === undefined || source?.case !== "remote") return "untouched";
   const values = vm.environmentVariables?.keyValues ?? {};
-  const { [policy]: pull, [version]: generation = "", ...own } = values;
+  const { [policy]: pull, [version]: generation = "", [secret]: login, ...own } = values;
   const { httpUri, sha256 } = source.value;
   const url = httpUri?.uri ?? "";
-  const refetch = pull === undefined ? {} : { refetch: pull === "Always" };
+  const how = {
+    ...(pull !== undefined && { refetch: pull === "Always" }),
+    ...(login !== undefined && { credentials: () => modules.pullSecret(login) }),
+  };
   try {
-    const filename = await modules.store.file({ url, sha256, generation, ...refetch });
+    const filename = await modules.store.file({ url, sha256, generation, ...how });
     vm.code = {
       $typeName: "envoy.config.core.v3.AsyncDataSource",
       specifier: { case: "local", value: fileSource(filename) },

@@ -43,6 +43,8 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
+const pullSecret = (name: string): Promise<string> => Promise.reject(new Error(`${name} is nobody's`));
+
 function store(): ModuleStore {
   return new ModuleStore({ directory, logger, retryMs: 1 });
 }
@@ -92,7 +94,7 @@ for (const delta of [true, false]) {
           create(DeltaDiscoveryResponseSchema, { nonce: "n", resources: [{ name: "shop.a", version: "7", resource }] }),
         )
       : toBinary(DiscoveryResponseSchema, create(DiscoveryResponseSchema, { nonce: "n", resources: [resource] }));
-    const rewritten = await withLocalModules(response, delta, { store: store(), logger, good: new Map() });
+    const rewritten = await withLocalModules(response, delta, { store: store(), logger, pullSecret, good: new Map() });
     const changed = delta
       ? fromBinary(DeltaDiscoveryResponseSchema, rewritten).resources[0]?.resource
       : fromBinary(DiscoveryResponseSchema, rewritten).resources[0];
@@ -113,6 +115,7 @@ for (const [name, policy, closed] of outcomes) {
     const rewritten = await withLocalModules(toBinary(DiscoveryResponseSchema, message), false, {
       store: store(),
       logger,
+      pullSecret,
       good: new Map(),
     });
     const text = Buffer.from(rewritten).toString("latin1");
@@ -124,7 +127,7 @@ for (const [name, policy, closed] of outcomes) {
 }
 
 test("an extension whose new module cannot be had stays as it was, until it is removed", async () => {
-  const modules = { store: store(), logger, good: new Map() };
+  const modules = { store: store(), logger, pullSecret, good: new Map() };
   const answered = async (path: string, removedResources: string[] = []) => {
     const resource = extension(`${origin}${path}`, FailurePolicy.FAIL_CLOSED);
     const resources = [{ name: "shop.a", version: path, resource }];

@@ -1,13 +1,14 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { obtainIdentity } from "@lateen/identity";
-import { createGrpcServer, openChannel, type RpcLogger, TlsSource } from "@lateen/rpc";
+import { createGrpcServer, openChannel, type RpcLogger, TlsSource, type Channel } from "@lateen/rpc";
 import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
 import type { ModuleStoreOptions } from "../wasm/module-store.ts";
 import type { OwnTraffic } from "./own-types.ts";
 import { askForPatches } from "./bootstrap-patches.ts";
 import type { PatchQuestions } from "./bootstrap-patches.ts";
+import { askForPullSecret } from "./pull-secrets.ts";
 import { createRelay } from "./relay.ts";
 import type { RelayOptions } from "./relay.ts";
 import { createSds } from "./sds.ts";
@@ -63,7 +64,7 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
   const relay = createRelay(pilot, {
     identified: () => firstOf(tls),
     own: options.own,
-    extensions: localModules(options),
+    extensions: localModules(options, pilot),
     opened: metrics.streamOpened,
     closed: metrics.streamClosed,
   });
@@ -88,13 +89,14 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
 }
 
 /** Loaded with the first extension: the agent's memory is paid for once a workload. */
-function localModules({ modules: options, logger }: WorkloadOptions): RelayOptions["extensions"] {
+function localModules({ modules, node, logger }: WorkloadOptions, pilot: Channel): RelayOptions["extensions"] {
   let loaded: Promise<(response: Buffer, delta: boolean) => Promise<Buffer>> | undefined;
   const load = async () => {
     const { ModuleStore } = await import("../wasm/module-store.ts");
     const { withLocalModules } = await import("../wasm/rewrite.ts");
-    const modules = { store: new ModuleStore({ ...options, logger }), logger, good: new Map() };
-    return (response: Buffer, delta: boolean) => withLocalModules(response, delta, modules);
+    const pullSecret = askForPullSecret(pilot, { node });
+    const local = { store: new ModuleStore({ ...modules, logger }), logger, pullSecret, good: new Map() };
+    return (response: Buffer, delta: boolean) => withLocalModules(response, delta, local);
   };
   return async (response, delta) => {
     loaded ??= load();

@@ -8,6 +8,7 @@ import {
 } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { SecretSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import type { Secret } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { SecretContent } from "@lateen/protos/mesh/identity/v1/gateway_secrets_pb.js";
 import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import { packResource } from "@lateen/xds-build";
@@ -28,13 +29,15 @@ export interface GatewaySecret {
   readonly revocationListPem?: Uint8Array;
   /** DER. */
   readonly ocspStaple?: Uint8Array;
+  /** Credentials for registries: there where they are what was asked for, and nothing else is. */
+  readonly dockerConfigJson?: Uint8Array;
   /** Why a secret that exists cannot be used. */
   readonly problem: string;
 }
 
 /** The secret now and after each change, until `signal` aborts. `GatewaySecrets.WatchSecret` of citadel. */
 export type WatchSecret = (
-  request: { readonly namespace: string; readonly name: string },
+  request: { readonly namespace: string; readonly name: string; readonly content?: SecretContent },
   signal: AbortSignal,
 ) => AsyncIterable<GatewaySecret>;
 
