@@ -19,6 +19,7 @@ export type ResourceMap = ReadonlyMap<string, Resource>;
  * even when it has no resources: the empty answer is what lets a proxy start.
  */
 export interface ResourceSet {
+  /** Goes on by itself where a later mesh leaves the resources as they are: whoever has these has that, too. */
   readonly revision: bigint;
   readonly byType: ReadonlyMap<string, ResourceMap>;
 }

@@ -117,6 +117,7 @@ export class ProxySession {
   }
 
   update(set: ResourceSet): void {
+    this.#recordSync();
     this.#set = set;
   }
 
@@ -159,8 +160,10 @@ export class ProxySession {
   /** The proxy has accepted everything up to this revision; undefined while it asks for nothing that has one. */
   get acknowledgedRevision(): bigint | undefined {
     let lowest: bigint | undefined;
-    for (const revision of this.#acknowledged.values())
+    for (const typeUrl of this.#acknowledged.keys()) {
+      const revision = this.#acknowledgedOf(typeUrl);
       if (lowest === undefined || revision < lowest) lowest = revision;
+    }
     return lowest;
   }
 
@@ -168,7 +171,11 @@ export class ProxySession {
   get hasEverything(): boolean {
     const revision = this.#set?.revision;
     const asked = [clusterType, listenerType].every((typeUrl) => this.#subscriptions.has(typeUrl));
-    return asked && revision !== undefined && [...this.#acknowledged.values()].every((known) => known === revision);
+    return (
+      asked &&
+      revision !== undefined &&
+      this.#acknowledged.keys().every((typeUrl) => this.#acknowledgedOf(typeUrl) === revision)
+    );
   }
 
   types(): TypeStatus[] {
@@ -189,7 +196,7 @@ export class ProxySession {
         state,
         sentNonce,
         acknowledgedNonce,
-        acknowledgedRevision: this.#acknowledged.get(typeUrl) ?? 0n,
+        acknowledgedRevision: this.#acknowledgedOf(typeUrl),
         names: subscription.names,
         wildcard: subscription.wildcard,
       };
@@ -363,13 +370,20 @@ export class ProxySession {
     return goal === undefined ? this.#set !== undefined : subscription.inSync(goal);
   }
 
+  /** A proxy that has all of a set has whatever later revision the set stands for. */
+  #acknowledgedOf(typeUrl: string): bigint {
+    const known = this.#acknowledged.get(typeUrl) ?? 0n;
+    const revision = this.#set?.revision ?? 0n;
+    const subscription = this.#subscriptions.get(typeUrl);
+    if (known >= revision || subscription === undefined) return known;
+    return this.#isInSync(subscription) ? revision : known;
+  }
+
+  /** What was reached counts although a later set asks for more. */
   #recordSync(): undefined {
-    const revision = this.#set?.revision;
-    if (revision === undefined) return;
     for (const [typeUrl, known] of this.#acknowledged) {
-      const subscription = this.#subscriptions.get(typeUrl);
-      if (known !== revision && subscription !== undefined && this.#isInSync(subscription))
-        this.#acknowledged.set(typeUrl, revision);
+      const revision = this.#acknowledgedOf(typeUrl);
+      if (revision !== known) this.#acknowledged.set(typeUrl, revision);
     }
   }
 }

@@ -23,8 +23,8 @@ import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 export interface ResourceSource {
   /**
    * The proxy's resources now and after each change, each time all of them; a newer set replaces an older one that
-   * was not sent yet. A new revision is told even when it changes nothing, so that it counts as accepted. Must not
-   * give a set before it knows the mesh. Ends when `signal` aborts.
+   * was not sent yet. A revision that changes nothing for the proxy only moves the revision of the set it was given, and
+   * so counts as accepted. Must not give a set before it knows the mesh. Ends when `signal` aborts.
    */
   watch(proxy: ConnectedProxy, signal: AbortSignal): AsyncIterable<ResourceSet>;
 }

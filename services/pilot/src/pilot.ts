@@ -2,7 +2,7 @@ import type { WorkloadGroup } from "@lateen/api";
 import { credentialsOf, defaultMeshSettings, pullSecretsOf } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
-import type { MeshObject } from "@lateen/model";
+import type { Finding, MeshObject } from "@lateen/model";
 import type { RpcService } from "@lateen/rpc";
 import { fields, runTasks } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
@@ -26,7 +26,6 @@ import type { StatusContent } from "./progress/status-reporter.ts";
 import { Admission } from "./proxies/admission.ts";
 import type { AuthenticateToken } from "./proxies/admission.ts";
 import { bootstrapQueries } from "./proxies/bootstrap-patches.ts";
-import { nodeOf } from "./proxies/connected-node.ts";
 import { keepBalance } from "./proxies/balance.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
 import type { Features } from "./features.ts";
@@ -35,7 +34,7 @@ import { pullSecretQueries } from "./proxies/pull-secrets.ts";
 import { xdsObserver } from "./proxies/observer.ts";
 import { Registrations } from "./proxies/registrations.ts";
 import { ResourceLibrary } from "./resources/library.ts";
-import { meshResources } from "./resources/source.ts";
+import { MeshResources } from "./resources/source.ts";
 import { VirtualHosts } from "./resources/virtual-hosts.ts";
 
 export interface PilotOptions {
@@ -115,6 +114,7 @@ export function createPilot(options: PilotOptions): Pilot {
     run: (signal) =>
       runAll(signal, logger, {
         "mesh-feed": (stop) => parts.feed.run(stop),
+        resources: (stop) => parts.resources.run(stop),
         progress: (stop) => followPublications(parts, stop),
         registrations: (stop) => parts.registrations.run(stop),
         balance: (stop) =>
@@ -134,7 +134,7 @@ export function createPilot(options: PilotOptions): Pilot {
 interface Parts {
   readonly metrics: PilotMetrics;
   readonly feed: MeshFeed;
-  readonly library: ResourceLibrary;
+  readonly resources: MeshResources;
   readonly progress: Progress;
   readonly rejections: Rejections;
   readonly registrations: Registrations;
@@ -149,6 +149,15 @@ function createParts(options: PilotOptions): Parts {
   const meshConfig = settingsOf(options);
   const feed = new MeshFeed({ store, meshConfig, logger, metrics, emptyMesh: options.emptyMesh ?? "serve" });
   const library = createLibrary(logger, metrics);
+  const resources = new MeshResources({
+    published: feed.published,
+    library,
+    onCaughtUp(snapshot) {
+      progress.changed();
+      metrics.scopes.set(library.size);
+      countFindings(metrics, [...snapshot.findings, ...library.findings()]);
+    },
+  });
   const settings = () => feed.published.current?.snapshot.settings ?? meshConfig;
   const admission = new Admission({
     trustDomains: () => [settings().trustDomain, ...settings().trustDomainAliases],
@@ -197,7 +206,7 @@ function createParts(options: PilotOptions): Parts {
       }),
       bootstrapQueries({ snapshot: () => feed.published.current?.snapshot, admission, logger, metrics }),
     ),
-    source: meshResources(feed.published, library),
+    source: resources,
     authorize: async (proxy) => {
       await admission.admit(proxy);
       registrations.check(proxy);
@@ -215,7 +224,7 @@ function createParts(options: PilotOptions): Parts {
       allowPlaintextFromLoopback: options.allowPlaintextSecretsFromLoopback ?? false,
     }),
   });
-  return { metrics, feed, library, progress, rejections, registrations, xds, debug, access };
+  return { metrics, feed, resources, progress, rejections, registrations, xds, debug, access };
 }
 
 function isWorkloadGroup(object: MeshObject<unknown>): object is MeshObject<WorkloadGroup> {
@@ -256,23 +265,14 @@ function createLibrary(logger: Logger, metrics: PilotMetrics): ResourceLibrary {
   });
 }
 
-async function followPublications(
-  { feed, progress, library, xds, metrics }: Parts,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const publication of feed.published.watch(signal)) {
-    progress.published(publication);
-    library.retain(
-      publication.snapshot,
-      xds.proxies().map(({ proxy }) => nodeOf(proxy)),
-    );
-    metrics.scopes.set(library.size);
-    const findings = [...publication.snapshot.findings, ...library.findings()];
-    for (const severity of ["error", "warning", "info"] as const) {
-      metrics.findings.set({ severity }, findings.filter((finding) => finding.severity === severity).length);
-    }
-  }
+async function followPublications({ feed, progress }: Parts, signal: AbortSignal): Promise<void> {
+  for await (const publication of feed.published.watch(signal)) progress.published(publication);
   progress.stop();
+}
+
+function countFindings(metrics: PilotMetrics, findings: readonly Finding[]): void {
+  for (const severity of ["error", "warning", "info"] as const)
+    metrics.findings.set({ severity }, findings.filter((finding) => finding.severity === severity).length);
 }
 
 function pilotStatus({ feed, progress, rejections, xds }: Parts): PilotStatus {

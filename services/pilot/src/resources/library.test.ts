@@ -9,6 +9,7 @@ import { clusterType, endpointType, listenerType, routeType } from "@lateen/xds-
 import { MeshMirror } from "../mesh/mirror.ts";
 import { createTestMesh } from "../testing/mesh.ts";
 import { ResourceLibrary } from "./library.ts";
+import type { ScopeResources } from "./library.ts";
 
 const settings = defaultMeshSettings();
 const cluster = "outbound|80||orders.shop.svc.cluster.local";
@@ -40,14 +41,18 @@ function snapshots() {
   };
 }
 
+function served(library: ResourceLibrary, snapshot: MeshSnapshot, node: ProxyNode): ScopeResources {
+  return library.resources(library.enter(snapshot, node), snapshot);
+}
+
 test("proxies of one scope get the same objects; another scope its own", async () => {
   const { mesh, next } = snapshots();
   await mesh.service({ name: "orders", pods: ["10.0.0.2"] });
   const snapshot = await next();
   const compiled: bigint[] = [];
   const library = new ResourceLibrary({ onCompiled: (_scope, { revision }) => compiled.push(revision) });
-  const [one, two, other] = await Promise.all(
-    [nodeAt("a"), nodeAt("b"), nodeAt("c", "10.0.0.8")].map((node) => library.resources(snapshot, node)),
+  const [one, two, other] = [nodeAt("a"), nodeAt("b"), nodeAt("c", "10.0.0.8")].map((node) =>
+    served(library, snapshot, node),
   );
   assert.equal(one?.set, two?.set);
   assert.notEqual(one?.set, other?.set);
@@ -56,7 +61,7 @@ test("proxies of one scope get the same objects; another scope its own", async (
   assert.ok(shared(clusterType) && shared(endpointType), "equal resources of different scopes are one object");
   assert.equal(compiled.length, 2);
   assert.equal(library.size, 2);
-  library.retain(snapshot, [nodeAt("a")]);
+  library.retain([library.enter(snapshot, nodeAt("a"))]);
   assert.equal(library.size, 1);
 });
 
@@ -66,9 +71,9 @@ test("changed endpoints change one map, without compiling; an unchanged one stay
   await mesh.service(orders);
   const compiled: bigint[] = [];
   const library = new ResourceLibrary({ onCompiled: (_scope, { revision }) => compiled.push(revision) });
-  const before = (await library.resources(await next(), nodeAt("a"))).set;
+  const before = served(library, await next(), nodeAt("a")).set;
   await mesh.endpoints({ ...orders, pods: ["10.0.0.2", "10.0.0.3"] });
-  const after = (await library.resources(await next(), nodeAt("a"))).set;
+  const after = served(library, await next(), nodeAt("a")).set;
   assert.equal(compiled.length, 1);
   for (const typeUrl of [clusterType, listenerType, routeType])
     assert.equal(after.byType.get(typeUrl), before.byType.get(typeUrl));
@@ -79,9 +84,9 @@ test("changed endpoints change one map, without compiling; an unchanged one stay
   await mesh.apply(
     "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, namespace: elsewhere }\nspec: {}",
   );
-  const later = (await library.resources(await next(), nodeAt("a"))).set;
-  assert.equal(later.byType, after.byType, "a compilation with the same result changes nothing but the revision");
-  assert.ok(later.revision > after.revision);
+  const { revision } = after;
+  assert.equal(served(library, await next(), nodeAt("a")).set, after, "the same result changes nothing");
+  assert.ok(after.revision > revision, "but that it is true for a later mesh");
 });
 
 test("ahead of a compilation endpoints are those of now, but never none", async () => {
@@ -90,25 +95,33 @@ test("ahead of a compilation endpoints are those of now, but never none", async 
   await mesh.service(orders);
   const library = new ResourceLibrary();
   const node = nodeAt("a");
-  const first = (await library.resources(await next(), node)).set;
+  const first = served(library, await next(), node).set;
   await mesh.service({ name: "billing", pods: ["10.0.0.5"] });
   await mesh.endpoints({ ...orders, pods: ["10.0.0.3"] });
   const second = await next();
-  const ahead = library.endpointsAhead(second, node);
+  const ahead = library.endpointsAhead(library.enter(second, node), second);
   assert.equal(ahead?.revision, first.revision);
   assert.equal(ahead?.byType.get(clusterType), first.byType.get(clusterType));
   assert.notEqual(ahead?.byType.get(endpointType)?.get(cluster), first.byType.get(endpointType)?.get(cluster));
-  assert.equal(library.endpointsAhead(second, node), ahead, "the same for the next proxy of the scope");
-  await library.resources(second, node);
-  assert.equal(library.endpointsAhead(second, node), undefined, "nothing is left to be ahead of");
+  assert.equal(
+    library.endpointsAhead(library.enter(second, node), second),
+    ahead,
+    "the same for the next proxy of the scope",
+  );
+  served(library, second, node);
+  assert.equal(
+    library.endpointsAhead(library.enter(second, node), second),
+    undefined,
+    "nothing is left to be ahead of",
+  );
   await mesh.service({ name: "third", pods: ["10.0.0.6"] });
   await mesh.endpoints({ ...orders, pods: [] });
   const third = await next();
   assert.equal(
-    library.endpointsAhead(third, node)?.byType.get(endpointType)?.get(cluster),
+    library.endpointsAhead(library.enter(third, node), third)?.byType.get(endpointType)?.get(cluster),
     ahead?.byType.get(endpointType)?.get(cluster),
   );
-  const last = (await library.resources(third, node)).set;
+  const last = served(library, third, node).set;
   assert.notEqual(
     last.byType.get(endpointType)?.get(cluster),
     ahead?.byType.get(endpointType)?.get(cluster),
@@ -123,21 +136,21 @@ test("what refers to an undefined name is not published; endpoints go on, the re
   let faulty = false;
   const library = new ResourceLibrary({ verify: () => (faulty ? [{ kind: "cluster", name: "x", usedBy: "80" }] : []) });
   const node = nodeAt("a");
-  const first = await library.resources(await next(), node);
+  const first = served(library, await next(), node);
   faulty = true;
   await mesh.service({ name: "billing", pods: ["10.0.0.5"] });
   await mesh.endpoints({ ...orders, pods: ["10.0.0.3"] });
-  const second = await library.resources(await next(), node);
+  const second = served(library, await next(), node);
   assert.deepEqual(second.faults, ["80 uses cluster x, which is not defined"]);
   assert.ok(second.good);
   assert.equal(second.set.revision, first.set.revision);
   assert.equal(second.set.byType.get(clusterType), first.set.byType.get(clusterType));
   assert.notEqual(second.set.byType.get(endpointType)?.get(cluster), first.set.byType.get(endpointType)?.get(cluster));
-  const stranger = await library.resources(await unrelatedChange(mesh, next), nodeAt("b", "10.0.0.8"));
+  const stranger = served(library, await unrelatedChange(mesh, next), nodeAt("b", "10.0.0.8"));
   assert.equal(stranger.good, false, "a scope without a good one gets what works");
   faulty = false;
   await mesh.service({ name: "third", pods: ["10.0.0.6"] });
-  const third = await library.resources(await next(), node);
+  const third = served(library, await next(), node);
   assert.deepEqual(
     [third.faults, third.set.byType.get(clusterType)?.has("outbound|80||third.shop.svc.cluster.local")],
     [[], true],

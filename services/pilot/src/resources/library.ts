@@ -1,4 +1,4 @@
-import { compileInputs, compileParts, sameEndpoints, sameScopes, scopeKey, scopeOf } from "@lateen/compiler";
+import { compileInputs, compileParts, sameEndpoints, scopeKey, scopeOf } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type { Finding, ProxyNode } from "@lateen/model";
 import { verifyReferences } from "@lateen/xds-build";
@@ -7,7 +7,6 @@ import type { ResourceMap, ResourceSet } from "@lateen/xds-server";
 import { memo } from "../memo.ts";
 import { hasAny, ResourceParts, sameOr, together } from "./parts.ts";
 import type { ResourcePart } from "./parts.ts";
-import { Turns } from "./turns.ts";
 
 /** What a scope's configuration compiles to; holds as long as the scope's `compileInputs` are the same object. */
 interface Compilation {
@@ -24,14 +23,13 @@ interface Entry {
     | { readonly inputs: object; readonly compilation: Compilation | undefined; readonly faults: readonly string[] }
     | undefined;
   /** What serves, and the newest revision that it is true for. */
-  serving: { readonly compilation: Compilation; readonly set: ResourceSet } | undefined;
+  serving: { readonly compilation: Compilation; readonly set: ServedSet } | undefined;
   snapshot: MeshSnapshot | undefined;
 }
 
-interface NodeScope {
-  readonly snapshot: MeshSnapshot;
-  readonly scope: ProxyScope;
-  readonly key: string;
+/** Its revision goes on with the mesh as long as the resources are the same. */
+interface ServedSet extends ResourceSet {
+  revision: bigint;
 }
 
 export interface ScopeResources {
@@ -63,8 +61,6 @@ export class ResourceLibrary {
   readonly #options: LibraryOptions;
   readonly #parts: ResourceParts;
   readonly #entries = new Map<string, Entry>();
-  readonly #scopes = new WeakMap<ProxyNode, NodeScope>();
-  readonly #turns = new Turns();
 
   constructor(options: LibraryOptions = {}) {
     this.#options = options;
@@ -79,18 +75,26 @@ export class ResourceLibrary {
     return [...this.#entries.values()].flatMap(({ attempt }) => attempt?.compilation?.findings ?? []);
   }
 
-  /** Rejects only where resources cannot be built and the scope has no good ones. */
-  async resources(snapshot: MeshSnapshot, node: ProxyNode): Promise<ScopeResources> {
-    return await this.#turns.take(() => this.#update(this.#entry(snapshot, node), snapshot));
+  /** The key of the scope that `node` has in the mesh of `snapshot`; what is asked about a scope is asked by it. */
+  enter(snapshot: MeshSnapshot, node: ProxyNode): string {
+    const scope = scopeOf(snapshot, node);
+    const key = scopeKey(scope);
+    memo(this.#entries, key, () => ({ scope, attempt: undefined, serving: undefined, snapshot: undefined }));
+    return key;
+  }
+
+  /** Throws only where resources cannot be built and the scope has no good ones. */
+  resources(key: string, snapshot: MeshSnapshot): ScopeResources {
+    return this.#update(this.#entry(key), snapshot);
   }
 
   /**
-   * The endpoints lane ahead of compilation: what serves the node's scope, with the endpoints of `snapshot`, under the
+   * The endpoints lane ahead of compilation: what serves the scope, with the endpoints of `snapshot`, under the
    * revision of what serves. Undefined where nothing has to be compiled or nothing serves yet. Clusters that would be
    * left without endpoints keep theirs until the compilation says what takes their place.
    */
-  endpointsAhead(snapshot: MeshSnapshot, node: ProxyNode): ResourceSet | undefined {
-    const entry = this.#entry(snapshot, node);
+  endpointsAhead(key: string, snapshot: MeshSnapshot): ResourceSet | undefined {
+    const entry = this.#entry(key);
     const { serving, attempt } = entry;
     if (serving === undefined || (entry.snapshot !== undefined && sameEndpoints(entry.snapshot, snapshot)))
       return undefined;
@@ -99,25 +103,16 @@ export class ResourceLibrary {
     return entry.serving?.set;
   }
 
-  /** Forgets the scopes that none of `nodes` is in. */
-  retain(snapshot: MeshSnapshot, nodes: Iterable<ProxyNode>): void {
-    const used = new Set([...nodes].map((node) => this.#scope(snapshot, node).key));
+  /** Forgets all scopes but those of `keys`. */
+  retain(keys: Iterable<string>): void {
+    const used = new Set(keys);
     for (const key of this.#entries.keys()) if (!used.has(key)) this.#entries.delete(key);
   }
 
-  #entry(snapshot: MeshSnapshot, node: ProxyNode): Entry {
-    const { scope, key } = this.#scope(snapshot, node);
-    return memo(this.#entries, key, () => ({ scope, attempt: undefined, serving: undefined, snapshot: undefined }));
-  }
-
-  /** Worked out once for each node, and again when something it may depend on has changed. */
-  #scope(snapshot: MeshSnapshot, node: ProxyNode): NodeScope {
-    const known = this.#scopes.get(node);
-    if (known?.snapshot === snapshot) return known;
-    const scope = known && sameScopes(known.snapshot, snapshot, node.namespace) ? known.scope : scopeOf(snapshot, node);
-    const made = { snapshot, scope, key: scopeKey(scope) };
-    this.#scopes.set(node, made);
-    return made;
+  #entry(key: string): Entry {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw new Error("the scope was not entered, or has been forgotten");
+    return entry;
   }
 
   #update(entry: Entry, snapshot: MeshSnapshot): ScopeResources {
@@ -181,10 +176,11 @@ export class ResourceLibrary {
       last !== undefined &&
       last.compilation.fixed === compilation.fixed &&
       last.set.byType.get(endpointType) === endpoints;
-    if (unchanged && last.set.revision === options.revision) {
+    if (unchanged) {
+      last.set.revision = options.revision;
       entry.serving = { compilation, set: last.set };
     } else {
-      const byType = unchanged ? last.set.byType : this.#withEndpoints(compilation, endpoints);
+      const byType = this.#withEndpoints(compilation, endpoints);
       entry.serving = { compilation, set: { revision: options.revision, byType } };
     }
   }

@@ -39,7 +39,8 @@ test("of a changed table the other hosts stay the same objects, and each names t
   const library = new ResourceLibrary();
   const table = async () => {
     mirror.apply((await batches.next()).value);
-    const { set } = await library.resources(createSnapshot(mirror.state(defaultMeshSettings())), node());
+    const snapshot = createSnapshot(mirror.state(defaultMeshSettings()));
+    const { set } = library.resources(library.enter(snapshot, node()), snapshot);
     const found = set.byType.get(routeType)?.get("80");
     assert.ok(found);
     return virtualHosts.split(found);

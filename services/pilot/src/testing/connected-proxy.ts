@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import type { ConnectedProxy } from "@lateen/xds-server";
 
 export interface ConnectedProxyOptions {
   readonly id?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: JsonObject;
   /** Of its certificate, which makes the connection secure. */
   readonly spiffeId?: string;
   readonly secure?: boolean;
