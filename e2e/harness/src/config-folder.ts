@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { stringify } from "yaml";
@@ -25,7 +26,7 @@ export class ConfigFolder implements AsyncDisposable {
    */
   async write(name: string, content: string | readonly object[]): Promise<void> {
     await mkdir(dirname(this.#directory.join(name)), { recursive: true });
-    await writeFile(this.#directory.join(name), textOf(content));
+    writeFileSync(this.#directory.join(name), textOf(content)); // emptied and written without a pause
   }
 
   /** Writes beside it and renames, as careful editors do. */

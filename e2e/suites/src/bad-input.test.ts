@@ -289,7 +289,7 @@ suite("a bad place to start", () => {
 });
 
 async function assertEnds(process: RunningProcess, pattern: RegExp): Promise<void> {
-  const timeout = AbortSignal.timeout(15_000);
+  const timeout = AbortSignal.timeout(120_000);
   const exit = await Promise.race([
     process.exited,
     new Promise<"runs">((resolve) => timeout.addEventListener("abort", () => resolve("runs"))),

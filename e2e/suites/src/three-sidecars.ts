@@ -121,5 +121,5 @@ export async function areAll(status: number, request: () => Promise<HttpAnswer>)
 }
 
 function guardProvider(mesh: LoopbackMesh): object {
-  return { name: "guard", envoyExtAuthzHttp: { service: mesh.host("guard"), port: mesh.servicePort, timeout: "2s" } };
+  return { name: "guard", envoyExtAuthzHttp: { service: mesh.host("guard"), port: mesh.servicePort, timeout: "30s" } };
 }

@@ -40,7 +40,7 @@ suite("a large route table", () => {
     port = await freePort();
     const addresses = owned.use(await LoopbackBlock.reserve());
     folder = owned.use(await ConfigFolder.create());
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       hosts.flatMap((host) => hostAndRoute(host, "v1")),
     );
@@ -121,7 +121,7 @@ suite("a large route table", () => {
 
   test("a change to one host costs a host", async () => {
     const before = await received("vhds");
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       hosts.flatMap((host, at) => hostAndRoute(host, at === 3 ? "v2" : "v1")),
     );
@@ -135,17 +135,17 @@ suite("a large route table", () => {
   test("hosts come and go while connections stay", async () => {
     const kept = hosts.slice(0, -1);
     const last = hosts.at(-1) ?? "";
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       kept.flatMap((host) => hostAndRoute(host, "v3")),
     );
     await answers(last, { status: 502 });
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       [...kept, "new.example.com"].flatMap((host) => hostAndRoute(host, "v3")),
     );
     await answers("new.example.com", { status: 200, body: "v3" });
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       hosts.flatMap((host) => hostAndRoute(host, "v4")),
     );
@@ -162,7 +162,7 @@ suite("a large route table", () => {
 
   test("what changed while the control plane was away arrives, what did not is not sent again", async () => {
     await restarted(() =>
-      folder.write(
+      folder.replace(
         "hosts.yaml",
         hosts.slice(1).flatMap((host) => hostAndRoute(host, host === hosts[1] ? "v5" : "v4")),
       ),
@@ -173,7 +173,7 @@ suite("a large route table", () => {
     const { bytes } = await received("vhds");
     assert.ok(bytes > 0 && bytes < 2_000, `${bytes} bytes`);
     await restarted(() =>
-      folder.write(
+      folder.replace(
         "hosts.yaml",
         hosts.flatMap((host) => hostAndRoute(host, "v6")),
       ),
@@ -182,14 +182,14 @@ suite("a large route table", () => {
   });
 
   test("a table keeps its form in a proxy that has it, however small it becomes", async () => {
-    await folder.write(
+    await folder.replace(
       "hosts.yaml",
       hosts.slice(0, 2).flatMap((host) => hostAndRoute(host, "v7")),
     );
     await answers(hosts[0] ?? "", { status: 200, body: "v7" });
     await answers(hosts[9] ?? "", { status: 502 });
     await restarted(() =>
-      folder.write(
+      folder.replace(
         "hosts.yaml",
         hosts.slice(1).flatMap((host) => hostAndRoute(host, "v8")),
       ),

@@ -18,7 +18,7 @@ function clientOf(target: string): Client {
   return made;
 }
 
-function callOnce({ target, headers = {}, timeoutMs = 5_000 }: CallOrder): Promise<EchoAnswer> {
+function callOnce({ target, headers = {}, timeoutMs = 20_000 }: CallOrder): Promise<EchoAnswer> {
   const metadata = new Metadata();
   for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
   const { path, requestSerialize, responseDeserialize } = echoService.call;

@@ -141,7 +141,7 @@ interface Serve {
 }
 
 async function serve({ view, board, plane, stop, workDirectory, ports }: Serve): Promise<void> {
-  await Promise.all(samples.map((sample) => waitForOk(`http://${sample.address}:15021/healthz/ready`, 60_000, stop)));
+  await Promise.all(samples.map((sample) => waitForOk(`http://${sample.address}:15021/healthz/ready`, 180_000, stop)));
   if (stop.aborted) return;
   view.line(
     `${samples.length} Envoys are ready; their access logs are in ${workDirectory}, metrics at http://127.0.0.1:${ports.monitoring}/metrics`,
