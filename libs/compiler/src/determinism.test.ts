@@ -52,7 +52,10 @@ for (const scenario of await listCases()) {
         shuffled(mesh.slices),
         shuffled(mesh.workloads),
         (configs, services, slices, workloads) => {
-          assert.equal(everything(createSnapshot(stateOf({ configs, services, slices, workloads })), node), expected);
+          assert.equal(
+            everything(createSnapshot(stateOf({ ...mesh, configs, services, slices, workloads })), node),
+            expected,
+          );
         },
       ),
       { numRuns: 10 },

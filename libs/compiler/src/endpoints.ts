@@ -98,7 +98,7 @@ function endpointSet(
   const { networks } = snapshot;
   const { vantage = {} } = scope;
   const reached = networks.divided
-    ? acrossNetworks(members, { networks, vantage, stays: query.stays === true })
+    ? acrossNetworks(members, { networks, scope, stays: query.stays === true })
     : members;
   return { cluster: query.cluster, localities: localitiesOf(inPlaces(reached), query.spread, vantage) };
 }

@@ -16,5 +16,7 @@ export { bootstrapPatchesOf, credentialsOf, pullSecretsOf, sameScopes, scopeKey,
 export type { ProxyScope, ServedPort } from "./scope.ts";
 export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
 export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";
+export { gatewayNames } from "./networks/index-networks.ts";
+export type { ResolvedNames } from "./networks/index-networks.ts";
 export { createSnapshot } from "./snapshot.ts";
 export type { MeshSnapshot, MeshState } from "./snapshot.ts";

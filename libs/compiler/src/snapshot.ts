@@ -39,7 +39,7 @@ import type {
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
 import { indexNetworks } from "./networks/index-networks.ts";
-import type { NetworkIndex } from "./networks/index-networks.ts";
+import type { NetworkIndex, ResolvedNames } from "./networks/index-networks.ts";
 import { vantageKeys } from "./spread/vantage.ts";
 import type { VantageKeys } from "./spread/vantage.ts";
 import { createViews } from "./view/caller-view.ts";
@@ -54,6 +54,8 @@ export interface MeshState {
   readonly slices: readonly EndpointSlice[];
   readonly workloads: readonly Workload[];
   readonly trust: readonly { readonly trustDomain: string; readonly roots: readonly string[] }[];
+  /** What names of gateways between networks stand for; the same object as long as nothing changed. */
+  readonly names?: ResolvedNames;
   /** Settings before any MeshConfig object in `configs`, which is applied on top. */
   readonly meshConfig: MeshSettings;
 }
@@ -101,6 +103,7 @@ export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshS
   const sameConfigs =
     previous !== undefined &&
     previous.state.meshConfig === state.meshConfig &&
+    previous.state.names === state.names &&
     sameElements(rulesOf(previous.state.configs), rulesOf(state.configs)) &&
     sameElements(previous.state.services, state.services);
   const objects = sameConfigs ? previous.objects : objectsByKind(state.configs, previous?.objects);
@@ -190,7 +193,7 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
   const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
   const rules = of<VirtualService>("VirtualService");
   const virtualServices = kept.virtualServices(settings, rules);
-  const networks = indexNetworks(of<MeshNetworks>("MeshNetworks"), state.services);
+  const networks = indexNetworks(of<MeshNetworks>("MeshNetworks"), state.services, state.names);
   const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
   const entries = of<ServiceEntry>("ServiceEntry");
   const sameServices =

@@ -39,7 +39,7 @@ export interface Service {
   readonly selector: Labels;
   readonly createdAtMs: number;
   readonly externalName: string;
-  /** Where callers outside find it: a load balancer's addresses and external IPs. */
+  /** Where callers outside find it: a load balancer's addresses or names, and external IPs. */
   readonly externalAddresses?: readonly string[];
   readonly headless: boolean;
   /** Endpoints get traffic before they are ready. */

@@ -9,6 +9,8 @@ export interface MeshObjects {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   readonly workloads: readonly Workload[];
+  /** What names stand for, where a `Name` says it. */
+  readonly names?: ReadonlyMap<string, readonly string[]>;
 }
 
 interface Written {
@@ -20,7 +22,7 @@ interface Written {
 
 /**
  * Istio objects, and beside them `Application`s (see `builders.ts`), which stand for a Service, its endpoints and
- * their workloads. Objects are as old as they are far up: the first is the oldest. Throws on any violation.
+ * their workloads, and `Name`s, which are what a resolver would say. Objects are as old as they are far up: the first is the oldest. Throws on any violation.
  */
 export function readMesh(text: string, file: string): MeshObjects {
   const { documents, violations } = readDocuments(text, file);
@@ -31,10 +33,13 @@ export function readMesh(text: string, file: string): MeshObjects {
     slices: [] as EndpointSlice[],
     workloads: [] as Workload[],
   };
+  const names = new Map<string, readonly string[]>();
   for (const [index, document] of documents.entries()) {
     const raw = document.raw as Written;
     const createdAtMs = Date.UTC(2026, 0, 1, 0, index);
-    if (raw.apiVersion === applicationVersion) {
+    if (raw.apiVersion === applicationVersion && raw.kind === "Name")
+      names.set(raw.metadata?.name ?? "", (raw.spec as { addresses: readonly string[] }).addresses);
+    else if (raw.apiVersion === applicationVersion) {
       const parts = application({ ...(raw.spec as ApplicationSpec), ...raw.metadata, createdAtMs } as ApplicationSpec);
       mesh.services.push(...parts.services);
       mesh.slices.push(...parts.slices);
@@ -45,7 +50,7 @@ export function readMesh(text: string, file: string): MeshObjects {
       else mesh.configs.push({ ...result.object, meta: { ...result.object.meta, createdAtMs } });
     }
   }
-  return mesh;
+  return names.size === 0 ? mesh : { ...mesh, names };
 }
 
 function refuse(violations: readonly Violation[]): void {

@@ -11,6 +11,8 @@ export const featureVariables = {
   PILOT_ENABLE_STRICT_GATEWAY_MERGING: settings.flag(true),
   /** Services and workloads are met at an address of each family. */
   ISTIO_DUAL_STACK: settings.flag(false),
+  /** Gateways between networks are looked up where they are names. */
+  RESOLVE_HOSTNAME_GATEWAYS: settings.flag(true),
 };
 
 const variables = z.object(featureVariables);
@@ -19,6 +21,7 @@ export interface Features {
   readonly networkFilters: NetworkFilters;
   readonly gateways: GatewayScoping;
   readonly dualStack: boolean;
+  readonly resolveGateways: boolean;
 }
 
 export function featuresOf(env: z.infer<typeof variables>): Features {
@@ -33,6 +36,7 @@ export function featuresOf(env: z.infer<typeof variables>): Features {
       managedOwnNamespaceOnly: env.PILOT_ENABLE_STRICT_GATEWAY_MERGING,
     },
     dualStack: env.ISTIO_DUAL_STACK,
+    resolveGateways: env.RESOLVE_HOSTNAME_GATEWAYS,
   };
 }
 

@@ -147,7 +147,11 @@ function createParts(options: PilotOptions): Parts {
   const { store, logger, splitTablesFrom = defaultSplitTablesFrom } = options;
   const metrics = registerPilotMetrics(options.registry);
   const meshConfig = settingsOf(options);
-  const feed = new MeshFeed({ store, meshConfig, logger, metrics, emptyMesh: options.emptyMesh ?? "serve" });
+  const feed = new MeshFeed({
+    ...{ store, meshConfig, logger, metrics },
+    emptyMesh: options.emptyMesh ?? "serve",
+    resolveGateways: options.features?.resolveGateways ?? true,
+  });
   const library = createLibrary(logger, metrics);
   const resources = new MeshResources({
     published: feed.published,

@@ -1,6 +1,5 @@
 /** Istio's fields that no row of the feature table shows, and why. `inventory.test.ts` keeps it true. */
 export const notYetShown: Readonly<Record<string, string>> = {
-  "WorkloadEntry.network": "the case of networks; a row needs two of them",
   "ProxyConfig.selector": "read when a pod is injected: services/injector/test",
   "ProxyConfig.concurrency": "read when a pod is injected: services/injector/test",
   "ProxyConfig.environmentVariables": "read when a pod is injected: services/injector/test",

@@ -1,7 +1,8 @@
 import type * as ir from "@lateen/ir";
+import { usableAddresses } from "../addressing.ts";
 import type { EndpointRecord } from "../index/endpoints.ts";
 import { localityKey } from "../index/locality.ts";
-import type { Vantage } from "../spread/vantage.ts";
+import type { ProxyScope } from "../scope.ts";
 import type { NetworkGateway, NetworkIndex } from "./index-networks.ts";
 
 /** What spreading needs to know of an endpoint besides its address. */
@@ -22,8 +23,9 @@ function networkOf(networks: NetworkIndex, { network, workload, address, registr
  */
 export function acrossNetworks(
   members: readonly (Member & { readonly record: EndpointRecord })[],
-  { networks, vantage, stays }: { readonly networks: NetworkIndex; readonly vantage: Vantage; readonly stays: boolean },
+  { networks, scope, stays }: { readonly networks: NetworkIndex; readonly scope: ProxyScope; readonly stays: boolean },
 ): readonly Member[] {
+  const { vantage = {} } = scope;
   const reached: Member[] = [];
   const crossing = new Map<
     string,
@@ -33,7 +35,7 @@ export function acrossNetworks(
     const network = networkOf(networks, record);
     if (vantage.networkView !== undefined && network !== "" && !vantage.networkView.includes(network)) continue;
     const weight = endpoint.weight * networks.scale;
-    const gateways = networks.gatewaysOf(network);
+    const gateways = usableGateways(networks.gatewaysOf(network), scope);
     if (network === "" || vantage.network === "" || vantage.network === network || gateways.length === 0) {
       reached.push({ record: { ...record, network }, endpoint: { ...endpoint, weight } });
       continue;
@@ -47,6 +49,18 @@ export function acrossNetworks(
     }
   }
   return [...reached, ...[...crossing.values()].map(standIn)];
+}
+
+/** A name may stand for addresses of both families. */
+function usableGateways(gateways: readonly NetworkGateway[], scope: ProxyScope): readonly NetworkGateway[] {
+  if (gateways.length < 2) return gateways;
+  const usable = new Set(
+    usableAddresses(
+      gateways.map(({ address }) => address),
+      scope,
+    ),
+  );
+  return gateways.filter(({ address }) => usable.has(address));
 }
 
 function standIn({

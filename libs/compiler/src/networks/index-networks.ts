@@ -3,6 +3,7 @@ import type { Cidr, Finding, MeshObject, Service } from "@lateen/model";
 import { Findings } from "../findings.ts";
 import { byIdentity } from "../index/remember.ts";
 import type { MeshNetworks } from "../istio.ts";
+import type { MeshState } from "../snapshot.ts";
 
 /** A way into a network, for mutual TLS that ends behind it. */
 export interface NetworkGateway {
@@ -27,11 +28,36 @@ const networkLabel = "topology.istio.io/network";
 const portLabel = "networking.istio.io/gatewayPort";
 const defaultPort = 15_443;
 
+/** What names stand for. */
+export type ResolvedNames = ReadonlyMap<string, readonly string[]>;
+
 /** Services with the network label are gateways, as those that MeshNetworks name. Equal input gives the same object. */
 export function indexNetworks(
   objects: readonly MeshObject<MeshNetworks>[],
   services: readonly Service[],
+  names: ResolvedNames = new Map(),
 ): NetworkIndex {
+  const { places, labelled } = placesOf(objects, services);
+  const unresolved = namesIn(objects, { places, labelled });
+  for (const name of unresolved) places[name] = names.get(name) ?? [];
+  return remembered(objects)(JSON.stringify([places, labelled]));
+}
+
+/** Names by which gateways between networks are to be found, sorted. */
+export function gatewayNames({ configs, services }: Pick<MeshState, "configs" | "services">): readonly string[] {
+  const objects = configs.filter(({ kind }) => kind === "MeshNetworks") as readonly MeshObject<MeshNetworks>[];
+  return namesIn(objects, placesOf(objects, services));
+}
+
+/** Outside addresses of the gateways' services by host, and what names stand for. */
+type Places = Record<string, readonly string[]>;
+
+interface Found {
+  readonly places: Places;
+  readonly labelled: readonly NetworkGateway[];
+}
+
+function placesOf(objects: readonly MeshObject<MeshNetworks>[], services: readonly Service[]): Found {
   const named = new Set(objects.flatMap(({ spec }) => Object.values(spec.networks).flatMap(gatewayHosts)));
   const places: Places = {};
   const labelled: NetworkGateway[] = [];
@@ -41,11 +67,18 @@ export function indexNetworks(
     const port = Number(labels[portLabel] ?? defaultPort);
     if (network !== "") labelled.push(...externalAddresses.map((address) => ({ network, address, port })));
   }
-  return remembered(objects)(JSON.stringify([places, labelled]));
+  return { places, labelled };
 }
 
-/** Outside addresses of the gateways' services, by host. */
-type Places = Record<string, readonly string[]>;
+function namesIn(objects: readonly MeshObject<MeshNetworks>[], { places, labelled }: Found): readonly string[] {
+  const written = objects.flatMap(({ spec }) =>
+    Object.values(spec.networks).flatMap(({ gateways }) =>
+      gateways.flatMap(({ gw }) => (gw.case === "address" ? [gw.value] : [])),
+    ),
+  );
+  const all = [...written, ...Object.values(places).flat(), ...labelled.map(({ address }) => address)];
+  return [...new Set(all.filter((address) => !isIp(address)))].sort();
+}
 
 const remembered = byIdentity((objects: readonly MeshObject<MeshNetworks>[]) => {
   const known = new Map<string, NetworkIndex>();
@@ -68,7 +101,10 @@ function createIndex(
 ): NetworkIndex {
   const findings = new Findings();
   const written = objects.flatMap((object) => writtenGateways(object, places, findings));
-  const gateways = Map.groupBy([...written, ...labelled].sort(byPlace), ({ network }) => network);
+  const byLabel = labelled.flatMap((gateway) =>
+    addressesOf(gateway.address, places).map((address) => ({ ...gateway, address })),
+  );
+  const gateways = Map.groupBy([...written, ...byLabel].sort(byPlace), ({ network }) => network);
   const ranges = objects.flatMap(({ spec }) => claimsOf(spec));
   return {
     divided: gateways.size > 0,
@@ -86,16 +122,20 @@ function writtenGateways(object: MeshObject<MeshNetworks>, places: Places, findi
   return Object.entries(object.spec.networks).flatMap(([network, { gateways }]) =>
     gateways.flatMap(({ gw, port }) => {
       const addresses = gw.case === "address" ? [gw.value] : gw.case === undefined ? [] : (places[gw.value] ?? []);
-      const usable = addresses.filter(isIp);
+      const usable = addresses.flatMap((address) => addressesOf(address, places));
       if (usable.length === 0)
         findings.warn(
           object.origin,
           "network-gateway-without-address",
-          `the gateway ${gw.value ?? ""}:${port} of network "${network}" has no IP address: names are not resolved here, and a Service needs a load balancer's address or externalIPs. Give an address`,
+          `the gateway ${gw.value ?? ""}:${port} of network "${network}" has no IP address: its name does not resolve, or its Service has no load balancer's address and no externalIPs. Until it has one, the network is reached directly`,
         );
       return usable.map((address) => ({ network, address, port }));
     }),
   );
+}
+
+function addressesOf(address: string, places: Places): readonly string[] {
+  return isIp(address) ? [address] : (places[address] ?? []).filter(isIp);
 }
 
 interface Claim {

@@ -110,6 +110,13 @@ test("headless and external services have no address", () => {
   assert.deepEqual([external.headless, external.externalName], [false, "example.com"]);
 });
 
+test("where callers outside find a service: its load balancer's addresses or names, and external IPs", () => {
+  const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { hostname: "LB-1.example.com" }] } };
+  const spec = { ...rawService.spec, externalIPs: ["192.0.2.9"] };
+  const { externalAddresses } = converted(convertService({ ...rawService, spec, status }));
+  assert.deepEqual(externalAddresses, ["192.0.2.1", "192.0.2.9", "lb-1.example.com"]);
+});
+
 test("a service that wants its clients kept apart is told what does that", () => {
   const spec = { ...rawService.spec, sessionAffinity: "ClientIP" };
   const conversion = convertService({ ...rawService, spec });

@@ -58,10 +58,11 @@ function unmetBy(spec: Reader): readonly Unmet[] {
   return [{ path: ["spec", "sessionAffinity"], code: "not-built", message }];
 }
 
-/** Where a load balancer was given to it, and addresses that lead to the cluster's nodes. */
+/** Where a load balancer was given to it (a name, on some platforms), and addresses that lead to the cluster's nodes. */
 function externalAddresses(spec: Reader, root: Reader): Pick<Service, "externalAddresses"> {
   const ingress = root.object("status").object("loadBalancer").objects("ingress");
-  const found = [...ingress.map((each) => each.string("ip")), ...spec.strings("externalIPs")].filter((ip) => ip !== "");
+  const balancers = ingress.map((each) => each.string("ip") || each.string("hostname").toLowerCase());
+  const found = [...balancers, ...spec.strings("externalIPs")].filter((address) => address !== "");
   return found.length === 0 ? {} : { externalAddresses: [...new Set(found)].sort() };
 }
 

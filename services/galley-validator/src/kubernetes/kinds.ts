@@ -28,7 +28,7 @@ export function watchedKinds(rootNamespace: string): readonly WatchedKind[] {
       kind: "Service",
       type: { apiVersion: "v1", plural: "services" },
       custom: false,
-      trim: trimmer("Service", "v1", ["spec"]),
+      trim: trimmer("Service", "v1", ["spec", "status"]),
     },
     {
       kind: "EndpointSlice",

@@ -1,10 +1,11 @@
-import { createSnapshot } from "@lateen/compiler";
+import { createSnapshot, gatewayNames } from "@lateen/compiler";
 import type { MeshSettings, MeshSnapshot } from "@lateen/compiler";
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore, StoreBatch } from "@lateen/mesh-store";
 import { fields, withSpan } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import type { PilotMetrics } from "../metrics.ts";
+import { GatewayNames } from "./gateway-names.ts";
 import { Latest } from "./latest.ts";
 import { MeshMirror } from "./mirror.ts";
 import type { BatchEffect } from "./mirror.ts";
@@ -23,6 +24,8 @@ export interface MeshFeedOptions {
   readonly metrics: PilotMetrics;
   /** An empty store right after the start: serve that (a folder may be empty), or wait for content (a store being filled). */
   readonly emptyMesh: "serve" | "wait";
+  /** Gateways between networks are looked up by name. */
+  readonly resolveGateways?: boolean;
   readonly quietMs?: number;
   readonly maxMs?: number;
   /** How long what an emptied store lacks is kept. */
@@ -37,6 +40,7 @@ export class MeshFeed {
   readonly #options: MeshFeedOptions;
   readonly #mirror = new MeshMirror();
   readonly #pacer: Pacer;
+  readonly #names: GatewayNames;
   #arrivedAtMs: number | undefined;
   #trigger: "config" | "endpoint" = "endpoint";
   #holding: NodeJS.Timeout | undefined;
@@ -44,6 +48,8 @@ export class MeshFeed {
   constructor(options: MeshFeedOptions) {
     this.#options = options;
     this.#pacer = new Pacer({ quietMs: options.quietMs ?? 10, maxMs: options.maxMs ?? 100 }, () => this.#publish());
+    const onChange = (): void => this.#again();
+    this.#names = new GatewayNames({ logger: options.logger, onChange });
   }
 
   /** Resolves when `signal` aborts; rejects when the store's watch ends by itself. */
@@ -53,6 +59,7 @@ export class MeshFeed {
       if (!signal.aborted) throw new Error("the mesh store ended its watch");
     } finally {
       this.#pacer.stop();
+      this.#names.stop();
       clearTimeout(this.#holding);
     }
   }
@@ -75,12 +82,16 @@ export class MeshFeed {
   }
 
   #publish(): void {
-    const { logger, metrics, meshConfig } = this.#options;
+    const { logger, metrics, meshConfig, resolveGateways = true } = this.#options;
     const startedAtMs = performance.now();
+    const state = this.#mirror.state(meshConfig);
+    // Without its gateways a network would seem to be reached directly.
+    if (resolveGateways && !this.#names.want(gatewayNames(state))) return;
     const arrivedAtMs = this.#arrivedAtMs ?? startedAtMs;
     this.#arrivedAtMs = undefined;
     void withSpan("pilot.snapshot", { revision: this.#mirror.revision }, () => {
-      const snapshot = createSnapshot(this.#mirror.state(meshConfig), this.published.current?.snapshot);
+      const named = { ...state, names: this.#names.resolved };
+      const snapshot = createSnapshot(named, this.published.current?.snapshot);
       if (this.published.current === undefined)
         logger.info({ [fields.revision]: String(snapshot.revision), [fields.count]: this.#mirror.size }, "mesh loaded");
       this.published.set({ snapshot, arrivedAtMs });
@@ -99,6 +110,13 @@ export class MeshFeed {
     this.#trigger = "endpoint";
   }
 
+  /** Something besides the store says what the mesh is like. */
+  #again(): void {
+    this.#trigger = "config";
+    this.#arrivedAtMs ??= performance.now();
+    this.#pacer.request();
+  }
+
   #hold(count: number): void {
     const { logger, heldMs = 30_000 } = this.#options;
     logger.warn(
@@ -110,9 +128,7 @@ export class MeshFeed {
       const released = this.#mirror.releaseHeld();
       if (released === 0) return;
       logger.warn({ [fields.count]: released }, "what the mesh store has lost is no longer served");
-      this.#trigger = "config";
-      this.#arrivedAtMs ??= performance.now();
-      this.#pacer.request();
+      this.#again();
     }, heldMs);
   }
 
