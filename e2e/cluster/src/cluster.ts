@@ -109,7 +109,7 @@ export class Cluster {
   }
 
   /** Deletes namespaces with all that is in them, and waits. */
-  async deleteNamespaces(names: readonly string[], timeoutMs = 120_000): Promise<void> {
+  async deleteNamespaces(names: readonly string[], timeoutMs = 480_000): Promise<void> {
     await this.kubectl(["delete", "namespace", "--ignore-not-found", "--wait=false", ...names]);
     await eventually(
       async () =>

@@ -28,7 +28,7 @@ export async function attempt(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { input, timeoutMs = 60_000, env, cwd } = options;
+  const { input, timeoutMs = 240_000, env, cwd } = options;
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {

@@ -23,8 +23,8 @@ export async function startCrowd(world: World, count: number): Promise<void> {
     protocol: "DELTA_GRPC",
   });
   await world.cluster.apply(world.samples, crowdPod(world, bootstrap, count));
-  await world.cluster.kubectl(["wait", "-n", world.samples, `pod/${name}`, "--for=condition=Ready", "--timeout=60s"], {
-    timeoutMs: 70_000,
+  await world.cluster.kubectl(["wait", "-n", world.samples, `pod/${name}`, "--for=condition=Ready", "--timeout=240s"], {
+    timeoutMs: 280_000,
   });
 }
 

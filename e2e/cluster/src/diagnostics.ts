@@ -9,7 +9,7 @@ export async function explain(world: World): Promise<void> {
     keep: (line: string) => boolean = () => true,
     last = 15,
   ): Promise<void> => {
-    const { stdout } = await cluster.try(args, { timeoutMs: 20_000 });
+    const { stdout } = await cluster.try(args, { timeoutMs: 80_000 });
     const lines = stdout
       .split("\n")
       .filter((line) => line.trim() !== "" && keep(line))

@@ -23,7 +23,7 @@ export async function takeInventory(cluster: Cluster): Promise<Inventory> {
   const columns = "custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name";
   const listed = await cluster.kubectl(
     ["get", kinds.join(","), "-A", "--no-headers", "--ignore-not-found", "-o", columns],
-    { timeoutMs: 120_000 },
+    { timeoutMs: 480_000 },
   );
   return new Set(
     listed

@@ -40,7 +40,7 @@ export async function crash(world: World, component: string): Promise<{ readonly
   const killer = await killerOn(world, String((pod["spec"] as { nodeName?: string }).nodeName));
   const program = await readFile(join(import.meta.dirname, "in-pod/kill.ts"), "utf8");
   const id = before.containerID?.split("//").at(-1) ?? "";
-  const killed = JSON.parse(await world.cluster.runProgram(killer, program, id, 30_000)) as number[];
+  const killed = JSON.parse(await world.cluster.runProgram(killer, program, id, 120_000)) as number[];
   if (killed.length === 0) throw new Error(`no process of ${pod.metadata.name} was found on its node`);
   const started = Date.now();
   await eventually(
@@ -48,7 +48,7 @@ export async function crash(world: World, component: string): Promise<{ readonly
       const now = containerOf(await podOf(world, component));
       return now.restartCount > before.restartCount && now.ready;
     },
-    { what: `${component} is ready again`, timeoutMs: 90_000, intervalMs: 250 },
+    { what: `${component} is ready again`, timeoutMs: 360_000, intervalMs: 250 },
   );
   return { downMs: Date.now() - started };
 }
@@ -81,8 +81,8 @@ async function killerOn(world: World, node: string) {
     },
   };
   await world.cluster.apply(world.tools, pod);
-  await world.cluster.kubectl(["wait", "-n", world.tools, `pod/${name}`, "--for=condition=Ready", "--timeout=60s"], {
-    timeoutMs: 70_000,
+  await world.cluster.kubectl(["wait", "-n", world.tools, `pod/${name}`, "--for=condition=Ready", "--timeout=240s"], {
+    timeoutMs: 280_000,
   });
   return target;
 }

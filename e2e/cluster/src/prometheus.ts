@@ -35,7 +35,7 @@ export class PrometheusServer implements AsyncDisposable {
     try {
       const proxy = await Daemon.start("kubectl", ["proxy", "--port=0"], cluster.environment);
       parts.unshift(proxy);
-      const address = await proxy.until("serving", (output) => /Starting to serve on (\S+)/.exec(output)?.[1], 15_000);
+      const address = await proxy.until("serving", (output) => /Starting to serve on (\S+)/.exec(output)?.[1], 60_000);
       const discovery = await serveTargets(cluster, namespaces);
       parts.unshift(discovery.server);
       const config = directory.join("prometheus.yml");
@@ -49,7 +49,7 @@ export class PrometheusServer implements AsyncDisposable {
         "--log.level=warn",
       ]);
       parts.unshift(server);
-      await server.until("ready", async () => (await fetch(`http://${listen}/-/ready`)).ok || undefined, 30_000);
+      await server.until("ready", async () => (await fetch(`http://${listen}/-/ready`)).ok || undefined, 120_000);
       return new PrometheusServer(`http://${listen}`, parts);
     } catch (error) {
       await disposeAll(parts);
@@ -98,10 +98,10 @@ export async function ensurePrometheus(): Promise<string> {
     throw new Error("there is no prometheus here: install it (Debian: apt-get install prometheus)");
   const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }; // installs it, but starts no service
   const install = ["install", "-y", "--no-install-recommends", "prometheus"];
-  const first = await attempt("apt-get", install, { env, timeoutMs: 300_000 });
+  const first = await attempt("apt-get", install, { env, timeoutMs: 1_200_000 });
   if (first.code !== 0) {
-    await capture("apt-get", ["update"], { env, timeoutMs: 120_000 });
-    await capture("apt-get", install, { env, timeoutMs: 300_000 });
+    await capture("apt-get", ["update"], { env, timeoutMs: 480_000 });
+    await capture("apt-get", install, { env, timeoutMs: 1_200_000 });
   }
   return (await version()) ?? "unknown";
 }

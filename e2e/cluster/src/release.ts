@@ -32,7 +32,7 @@ export class Release {
   }
 
   /** Nothing to remove is no mistake. */
-  async uninstall(timeoutMs = 180_000): Promise<void> {
+  async uninstall(timeoutMs = 720_000): Promise<void> {
     await this.#helm(
       ["uninstall", this.#options.name, "--ignore-not-found", "--wait", "--timeout", seconds(timeoutMs)],
       timeoutMs,

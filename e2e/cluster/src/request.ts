@@ -21,12 +21,12 @@ import { request } from "node:http";
 const { url, method, headers, times } = JSON.parse(process.argv.at(-1) ?? "{}");
 const send = () => new Promise((resolve) => {
   const failed = (error) => resolve({ status: 0, headers: {}, body: "", error: String(error.code ?? error) });
-  const outgoing = request(url, { agent: false, method, headers, timeout: 10_000 }, (response) => {
+  const outgoing = request(url, { agent: false, method, headers, timeout: 40_000 }, (response) => {
     let body = "";
     response.setEncoding("utf8").on("data", (text) => (body += text)).on("error", failed);
     response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
   });
-  outgoing.on("timeout", () => outgoing.destroy(new Error("no answer within 10 s"))).on("error", failed).end();
+  outgoing.on("timeout", () => outgoing.destroy(new Error("no answer within 40 s"))).on("error", failed).end();
 });
 const answers = [];
 for (let i = 0; i < times; i += 1) answers.push(await send());
@@ -42,7 +42,7 @@ export async function askMany(
 ): Promise<readonly Answer[]> {
   const { method = "GET", headers = {}, times = 1 } = options;
   const argument = { url, method, headers, times };
-  return JSON.parse(await world.cluster.runProgram(appOf(world, from), program, argument, 60_000)) as Answer[];
+  return JSON.parse(await world.cluster.runProgram(appOf(world, from), program, argument, 240_000)) as Answer[];
 }
 
 export async function ask(world: World, from: string, url: string, options: RequestOptions = {}): Promise<Answer> {

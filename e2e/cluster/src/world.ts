@@ -88,7 +88,7 @@ const crds = ["crd", "-l", "app.kubernetes.io/part-of=lateen"];
 /** Helm keeps them, as they hold users' objects. Answers how many there were. */
 export async function deleteCrds({ cluster }: World): Promise<number> {
   const found = (await cluster.list(...crds)).length;
-  if (found > 0) await cluster.kubectl(["delete", ...crds], { timeoutMs: 120_000 });
+  if (found > 0) await cluster.kubectl(["delete", ...crds], { timeoutMs: 480_000 });
   return found;
 }
 

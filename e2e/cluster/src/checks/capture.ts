@@ -15,12 +15,12 @@ export async function callersAreSeen(world: World): Promise<string> {
   const dns = JSON.stringify({ proxyMetadata: { ISTIO_META_DNS_CAPTURE: "true" } });
   const annotations = { [mode]: "TPROXY", "proxy.istio.io/config": dns };
   await cluster.apply(samples, ...workload({ name: transparent, annotations }), serviceOf(transparent));
-  await cluster.waitForRollouts(samples, 60_000);
+  await cluster.waitForRollouts(samples, 240_000);
   for (const caller of ["client", "legacy"]) {
     const address = await addressOf(world, caller);
     await eventually(async () => sees(await ask(world, caller, `http://${transparent}/`), address), {
       what: `${transparent} sees the address of ${caller}`,
-      timeoutMs: 20_000,
+      timeoutMs: 80_000,
       intervalMs: 500,
     });
   }
@@ -64,14 +64,14 @@ export async function worksUncaptured(world: World): Promise<string> {
     ...workload({ name: uncaptured, annotations, program: onLoopback }),
     serviceOf(uncaptured),
   );
-  await cluster.waitForRollouts(samples, 60_000);
+  await cluster.waitForRollouts(samples, 240_000);
   const answer = await eventually(
     async () => {
       const each = await ask(world, "client", `http://${uncaptured}/`);
       sees(each, "127.0.0.1");
       return each;
     },
-    { what: `client reaches ${uncaptured}`, timeoutMs: 20_000, intervalMs: 500 },
+    { what: `client reaches ${uncaptured}`, timeoutMs: 80_000, intervalMs: 500 },
   );
   const certificate = headersSeen(answer)["x-forwarded-client-cert"] ?? "";
   if (!certificate.includes(`URI=${spiffeId(world, "client")}`))

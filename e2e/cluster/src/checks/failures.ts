@@ -41,7 +41,7 @@ export async function changeTakesEffect(world: World): Promise<number> {
       await world.cluster.apply(world.samples, stamped(stamp));
       return true;
     },
-    { what: "kubectl apply is accepted", timeoutMs: 30_000, intervalMs: 500 },
+    { what: "kubectl apply is accepted", timeoutMs: 120_000, intervalMs: 500 },
   );
   await eventually(
     async () => {
@@ -50,7 +50,7 @@ export async function changeTakesEffect(world: World): Promise<number> {
         throw new Error(`x-stamp is ${answer.headers["x-stamp"] ?? "absent"}: ${show(answer)}`);
       return true;
     },
-    { what: `answers carry ${stamp}`, timeoutMs: 30_000, intervalMs: 200 },
+    { what: `answers carry ${stamp}`, timeoutMs: 120_000, intervalMs: 200 },
   );
   return Date.now() - started;
 }
@@ -60,7 +60,7 @@ export async function survivesCrash(world: World, component: string): Promise<st
   await world.cluster.apply(world.samples, generousLimit);
   let down = 0;
   let change = 0;
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 150 }], async () => {
+  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 600 }], async () => {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     ({ downMs: down } = await crash(world, component));
     change = await changeTakesEffect(world);
@@ -71,9 +71,9 @@ export async function survivesCrash(world: World, component: string): Promise<st
 /** The store's pod is replaced by one without its data: everything is put together again from Kubernetes. */
 export async function storeIsRebuilt(world: World): Promise<string> {
   let change = 0;
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 150 }], async () => {
+  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 600 }], async () => {
     await world.cluster.kubectl(["delete", "pod", "lateen-nats-0", "-n", world.system, "--wait=true"], {
-      timeoutMs: 60_000,
+      timeoutMs: 240_000,
     });
     await eventually(
       () =>
@@ -83,11 +83,11 @@ export async function storeIsRebuilt(world: World): Promise<string> {
           "-n",
           world.system,
           "--for=condition=Ready",
-          "--timeout=30s",
+          "--timeout=120s",
         ]),
       {
         what: "the store is ready again",
-        timeoutMs: 60_000,
+        timeoutMs: 240_000,
         intervalMs: 500,
       },
     );

@@ -15,7 +15,7 @@ export async function ingressComesIn(world: World): Promise<string> {
   const address = await addressOf(world);
   const body = await eventually(() => curl("-f", "-H", `Host: ${host}`, `http://${address}/`), {
     what: `${host} answers at ${address}`,
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
     intervalMs: 250,
   });
   const identity = headersSeen({ status: 200, headers: {}, body })["x-forwarded-client-cert"] ?? "";
@@ -46,7 +46,7 @@ export async function ingressTerminatesTls(world: World): Promise<string> {
       () => curl("-f", "--cacert", certificate.file, "--resolve", `${host}:443:${address}`, `https://${host}/`),
       {
         what: `${host} shows the certificate "${certificate.name}"`,
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         intervalMs: 250,
       },
     );
@@ -67,7 +67,7 @@ export async function ingressTerminatesTls(world: World): Promise<string> {
 async function addressOf(world: World): Promise<string> {
   return eventually(() => ingressAddress(world), {
     what: "the ingress gateway has an address",
-    timeoutMs: 60_000,
+    timeoutMs: 240_000,
     intervalMs: 500,
   });
 }

@@ -41,7 +41,7 @@ export async function installs(world: World): Promise<string> {
   await makeNamespace(world, world.system);
   const started = Date.now();
   const images = ["--set-string", `image.repository=${settings.imageRepository},image.tag=${settings.imageTag}`];
-  await world.release.install([...images, ...settings.helmArguments], 180_000);
+  await world.release.install([...images, ...settings.helmArguments], 720_000);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   await allReady(world);
   const pods = await cluster.list("pods", "-n", world.system);
@@ -54,7 +54,7 @@ async function allReady(world: World): Promise<void> {
     const path = `/api/v1/namespaces/${world.system}/services/lateen-${service}:15014/proxy/readyz`;
     await eventually(() => world.cluster.kubectl(["get", "--raw", path]), {
       what: `${service} answers /readyz with 200`,
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
       intervalMs: 500,
     });
   }

@@ -12,10 +12,10 @@ export async function restartsUnderLoad(world: World): Promise<string> {
     url: `http://istio-ingressgateway.${system}/`,
     headers: { host: "reviews.example.com" },
   };
-  const loads = [{ url: "http://reviews/" }, outside].map((load) => ({ ...load, perSecond: 50, seconds: 240 }));
+  const loads = [{ url: "http://reviews/" }, outside].map((load) => ({ ...load, perSecond: 50, seconds: 960 }));
   const reports = await underLoad(world, loads, async () => {
     await cluster.kubectl(["rollout", "restart", "deployment", "-n", system]);
-    await cluster.waitForRollouts(system, 150_000);
+    await cluster.waitForRollouts(system, 600_000);
     await changeTakesEffect(world);
   });
   return `every Deployment restarted, ${answered(reports)}, within the mesh and through the gateway`;
@@ -24,9 +24,9 @@ export async function restartsUnderLoad(world: World): Promise<string> {
 /** Pods of the mesh are replaced: their proxies stop after they have answered what is on its way. */
 export async function samplesRollUnderLoad(world: World): Promise<string> {
   const { cluster, samples } = world;
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 240 }], async () => {
+  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 960 }], async () => {
     await cluster.kubectl(["rollout", "restart", "-n", samples, "deployment/reviews-v1", "deployment/reviews-v2"]);
-    await cluster.waitForRollouts(samples, 120_000);
+    await cluster.waitForRollouts(samples, 480_000);
     await new Promise((resolve) => setTimeout(resolve, 5_000)); // the old ones end
   });
   return `reviews v1 and v2 replaced, ${answered(reports)}`;
@@ -50,7 +50,7 @@ export async function uninstallLeavesNothing(world: World): Promise<string> {
       if (more.length > 0) throw new Error(more.join(", "));
       return true;
     },
-    { what: "the cluster is as it was", timeoutMs: 60_000, intervalMs: 1_000 },
+    { what: "the cluster is as it was", timeoutMs: 240_000, intervalMs: 1_000 },
   );
   return `webhooks, roles, Secrets and roots are gone; ${crds} CRDs deleted by label; the cluster is as it was`;
 }
@@ -65,7 +65,7 @@ async function leftBehind(world: World): Promise<string[]> {
       if (left.some((each) => each.startsWith("Pod "))) throw new Error(`still there: ${left.join(", ")}`); // they are stopping
       return left;
     },
-    { what: "the pods have ended", timeoutMs: 60_000, intervalMs: 1_000 },
+    { what: "the pods have ended", timeoutMs: 240_000, intervalMs: 1_000 },
   );
 }
 

@@ -19,7 +19,7 @@ export async function prometheusFindsAll(world: World): Promise<string> {
       if (down.length > 0) throw new Error(`down: ${down.join(", ")}`);
       return (await prometheus.query("up == 1")).length;
     },
-    { what: "every service is scraped", timeoutMs: 40_000, intervalMs: 1_000 },
+    { what: "every service is scraped", timeoutMs: 160_000, intervalMs: 1_000 },
   );
   const rules = await prometheus.rules();
   const broken = rules.filter(({ health }) => health === "err");
@@ -40,8 +40,14 @@ export async function requestsAreCounted(world: World): Promise<string> {
   const count = (reporter: string): Promise<number> =>
     prometheus.value(`sum(istio_requests_total{reporter="${reporter}",${labels}})`);
   const settled = async (): Promise<readonly [number, number]> => [await count("destination"), await count("source")];
-  await new Promise((resolve) => setTimeout(resolve, 6_000)); // what was sent before is scraped by now
-  const before = await settled();
+  const before = await eventually(
+    async () => {
+      const counts = await settled();
+      await new Promise((resolve) => setTimeout(resolve, 6_000)); // three scrapes
+      return String(await settled()) === String(counts) && counts;
+    },
+    { what: "what was sent before is counted", timeoutMs: 120_000 },
+  );
   const answers = await askMany(world, "client", "http://ratings/", { times: requests });
   const failed = answers.find(({ status }) => status !== 200);
   if (failed !== undefined) throw new Error(show(failed));
@@ -55,7 +61,7 @@ export async function requestsAreCounted(world: World): Promise<string> {
         );
       return true;
     },
-    { what: "istio_requests_total has the requests", timeoutMs: 30_000, intervalMs: 1_000 },
+    { what: "istio_requests_total has the requests", timeoutMs: 120_000, intervalMs: 1_000 },
   );
   const principal = `spiffe://cluster.local/ns/${samples}/sa/client`;
   if ((await count(`destination",source_principal="${principal}`)) < requests)

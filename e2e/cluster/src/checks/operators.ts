@@ -1,4 +1,4 @@
-import { mainOf } from "@lateen/e2e-harness";
+import { eventually, mainOf } from "@lateen/e2e-harness";
 import { capture } from "../command.ts";
 import { Daemon } from "../daemon.ts";
 import type { World } from "../world.ts";
@@ -13,8 +13,12 @@ interface ProxyStatus {
   readonly types: readonly TypeStatus[];
 }
 
-/** By the API server and a token, with nothing forwarded. */
+/** By the API server and a token, with nothing forwarded. A change of the checks before may still be on its way. */
 export async function statusOfTheFleet(world: World): Promise<string> {
+  return await eventually(() => syncedFleet(world), { what: "all proxies are SYNCED", intervalMs: 1_000 });
+}
+
+async function syncedFleet(world: World): Promise<string> {
   const { cluster, system, samples } = world;
   const args = [mainOf("lateen"), "proxy-status", "--namespace", system, "--output", "json"];
   const output = await capture(process.execPath, args, { env: cluster.environment });
@@ -57,9 +61,9 @@ async function forwarded({ cluster }: World, { namespace, pod, port }: ForwardTa
   const local = await daemon.until(
     "forwarding",
     (output) => /Forwarding from 127\.0\.0\.1:(\d+)/.exec(output)?.[1],
-    10_000,
+    60_000,
   );
-  const response = await fetch(`http://127.0.0.1:${local}${path}`, { signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(`http://127.0.0.1:${local}${path}`, { signal: AbortSignal.timeout(60_000) });
   const body = await response.text();
   if (!response.ok) throw new Error(`${path} of ${pod} answered ${response.status}: ${body}`);
   return body;

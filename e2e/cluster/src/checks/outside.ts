@@ -51,7 +51,7 @@ export async function joinsAndLeaves(world: World): Promise<string> {
   const unwell = (command: string) =>
     cluster.exec({ namespace: samples, pod: `deploy/${machine}`, container: machine }, [command, "/tmp/unwell"]);
   await cluster.apply(samples, ...manifests, ...workload(machineSpec(world)));
-  await cluster.waitForRollouts(samples, 60_000);
+  await cluster.waitForRollouts(samples, 240_000);
   const registered = await reached(world, "it has registered");
   await unwell("touch");
   await notReached(world, "it is not well");
@@ -66,7 +66,7 @@ export async function joinsAndLeaves(world: World): Promise<string> {
       if (entries.length > 0) throw new Error(`there is still ${entries.join()}`);
       return true;
     },
-    { what: "its WorkloadEntry is gone", timeoutMs: 40_000, intervalMs: 500 },
+    { what: "its WorkloadEntry is gone", timeoutMs: 160_000, intervalMs: 500 },
   );
   const gone = ((Date.now() - left) / 1000).toFixed(1);
   await cluster.kubectl(["delete", "deployment", machine, transparent, "-n", samples, "--wait=false"]);
@@ -88,7 +88,7 @@ async function reached(world: World, when: string): Promise<string> {
       if (entry === undefined || others.length > 0) throw new Error(`entries: ${[entry, ...others].join()}`);
       return entry;
     },
-    { what: `${host} answers when ${when}`, timeoutMs: 40_000, intervalMs: 300 },
+    { what: `${host} answers when ${when}`, timeoutMs: 160_000, intervalMs: 300 },
   );
 }
 
@@ -100,7 +100,7 @@ async function notReached(world: World, when: string): Promise<void> {
       if (other !== undefined) throw new Error(show(other));
       return true;
     },
-    { what: `${host} gets no request when ${when}`, timeoutMs: 40_000, intervalMs: 300 },
+    { what: `${host} gets no request when ${when}`, timeoutMs: 160_000, intervalMs: 300 },
   );
 }
 
@@ -113,7 +113,7 @@ console.log(JSON.stringify(objects.filter(({ kind }) => kind === "WorkloadEntry"
 /** WorkloadEntries as pilot has them: Kubernetes does not know those that registered. */
 async function entriesOf({ cluster, system }: World): Promise<readonly string[]> {
   const pilot = { namespace: system, pod: "deploy/lateen-pilot", container: "pilot" };
-  return JSON.parse(await cluster.runProgram(pilot, readEntries, {}, 20_000)) as string[];
+  return JSON.parse(await cluster.runProgram(pilot, readEntries, {}, 80_000)) as string[];
 }
 
 /** What `istioctl x workload entry configure` writes for a machine, as a pod. */

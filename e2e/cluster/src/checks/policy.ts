@@ -17,7 +17,7 @@ async function until(
       if (!right) throw new Error(`got ${show(answer)}`);
       return answer;
     },
-    { what: `${method} ${url} from ${from} is ${expected}`, timeoutMs: 20_000, intervalMs: 250 },
+    { what: `${method} ${url} from ${from} is ${expected}`, timeoutMs: 80_000, intervalMs: 250 },
   );
 }
 
@@ -67,7 +67,7 @@ export async function rateLimitBites(world: World): Promise<string> {
       if (!all.some(({ status }) => status === 429)) throw new Error("no request was limited");
       return all;
     },
-    { what: "the limit bites", timeoutMs: 20_000, intervalMs: 250 },
+    { what: "the limit bites", timeoutMs: 80_000, intervalMs: 250 },
   );
   const passed = answers.filter(({ status }) => status === 200).length;
   const limited = answers.filter(({ status }) => status === 429);

@@ -25,13 +25,13 @@ export async function upgradesUnderLoad(world: World): Promise<string> {
   const { fleet, whole } = await crowdComes(world);
   let [upgraded, evened] = [0, 0];
   let figures: readonly PilotFigures[] = [];
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 240 }], async () => {
+  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 960 }], async () => {
     const started = Date.now();
-    await world.release.upgrade(["--set", "pilot.replicas=3", "--reuse-values"], 180_000);
+    await world.release.upgrade(["--set", "pilot.replicas=3", "--reuse-values"], 720_000);
     upgraded = Date.now();
     figures = await eventually(() => evenedOut(world, fleet), {
       what: "the proxies even out",
-      timeoutMs: 60_000,
+      timeoutMs: 240_000,
       intervalMs: 1_000,
     });
     evened = Date.now() - upgraded;
@@ -53,10 +53,10 @@ export async function pilotRestartsUnderLoad(world: World): Promise<string> {
   const before = await pilotFigures(world);
   const fleet = sumOf(before, proxiesOf);
   let figures: readonly PilotFigures[] = [];
-  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 240 }], async () => {
+  const reports = await underLoad(world, [{ url: "http://reviews/", perSecond: 100, seconds: 960 }], async () => {
     await cluster.kubectl(["rollout", "restart", "deployment/lateen-pilot", "-n", system]);
-    await cluster.kubectl(["rollout", "status", "deployment/lateen-pilot", "-n", system, "--timeout=120s"], {
-      timeoutMs: 125_000,
+    await cluster.kubectl(["rollout", "status", "deployment/lateen-pilot", "-n", system, "--timeout=480s"], {
+      timeoutMs: 500_000,
     });
     figures = await eventually(
       async () => {
@@ -66,7 +66,7 @@ export async function pilotRestartsUnderLoad(world: World): Promise<string> {
           throw new Error(`${back} of ${fleet} proxies at ${now.length} pilots`);
         return now;
       },
-      { what: "all proxies are back", timeoutMs: 60_000, intervalMs: 1_000 },
+      { what: "all proxies are back", timeoutMs: 240_000, intervalMs: 1_000 },
     );
     await changeTakesEffect(world);
   });
@@ -88,7 +88,7 @@ async function crowdComes(world: World): Promise<{ readonly fleet: number; reado
       if (connected < least || more > 0) throw new Error(`${connected} of ${least} proxies, ${more} bytes more`);
       return now;
     },
-    { what: "the crowd is connected, and has everything", timeoutMs: 60_000, intervalMs: 1_000 },
+    { what: "the crowd is connected, and has everything", timeoutMs: 240_000, intervalMs: 1_000 },
   );
   const each = (of: (figures: PilotFigures) => number): number => (sumOf(after, of) - sumOf(before, of)) / crowd;
   const fleet = sumOf(after, proxiesOf);

@@ -17,7 +17,7 @@ export async function samplesAreInjected(world: World): Promise<string> {
   await makeNamespace(world, samples, { "istio-injection": "enabled" });
   await makeNamespace(world, world.tools);
   await cluster.apply(samples, sample(world, "apps.yaml"), sample(world, "legacy.yaml"));
-  await cluster.waitForRollouts(samples, 120_000);
+  await cluster.waitForRollouts(samples, 480_000);
   const pods = await cluster.list("pods", "-n", samples);
   const injected = pods.filter(hasProxy).map(appName);
   const plain = pods.filter((pod) => !hasProxy(pod)).map(appName);
@@ -31,7 +31,7 @@ export async function samplesAreInjected(world: World): Promise<string> {
       if (answer.status !== 200) throw new Error(show(answer));
       return answer;
     },
-    { what: "client reaches reviews", timeoutMs: 15_000 },
+    { what: "client reaches reviews", timeoutMs: 60_000 },
   );
   return `${injected.length} pods with a proxy, legacy without; first answer ${first.headers["x-sample"] ?? "?"}`;
 }
@@ -60,7 +60,7 @@ export async function answersByMutualTls(world: World): Promise<string> {
     async () => (await cluster.logs(proxy, "--tail=200")).split("\n").find((each) => each.includes(marker)),
     {
       what: `${marker} is in the access log of ratings`,
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
       intervalMs: 500,
     },
   );

@@ -17,7 +17,7 @@ export async function canaryMoves(world: World): Promise<string> {
     seen.push(
       await eventually(() => measured(world, share), {
         what: `the split of ${file}`,
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         intervalMs: 500,
       }),
     );
