@@ -206,7 +206,8 @@ export const wasmPluginRows: readonly Feature[] = [
       })),
       dockerLogin(row, "ann:s3cret"),
     ],
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "another password keeps a registry closed, and is in no page",
@@ -225,6 +226,18 @@ export const wasmPluginRows: readonly Feature[] = [
         const dump = await row.proxy().admin.configDump();
         assert.ok(dump.includes(`shop.${row.named().name}`), "the extension is in it");
         assert.ok(!dump.includes(encoded("ann:wrong")));
+      }),
+  },
+  {
+    name: "an image that comes late opens the door",
+    fields: [`${kind}.url`],
+    service: false,
+    manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "late:v1") })),
+    check: (row) =>
+      withServer(row, async () => {
+        await row.eventually(async () => assert.equal((await askOwn(row)).status, 403));
+        serveImages(row).put("team/late", "v1", moduleArtifact(moduleOf(row)));
+        await row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug));
       }),
   },
 ];

@@ -17,6 +17,7 @@ import {
   DiscoveryResponseSchema,
 } from "@lateen/protos/envoy/service/discovery/v3/discovery_pb.js";
 import { silentLogger } from "@lateen/runtime";
+import { MissingModules } from "./missing-modules.ts";
 import { ModuleStore } from "./module-store.ts";
 import { withLocalModules } from "./rewrite.ts";
 
@@ -24,9 +25,11 @@ const module = Buffer.from([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 const sha256 = createHash("sha256").update(module).digest("hex");
 const logger = silentLogger();
 let asked = 0;
+let lateUntil = Number.POSITIVE_INFINITY;
 const server = createServer((request, response) => {
   asked += 1;
-  if (request.url === "/missing") response.writeHead(404).end();
+  if (request.url === "/late" && Date.now() < lateUntil) response.writeHead(404).end();
+  else if (request.url === "/missing") response.writeHead(404).end();
   else response.end(request.url === "/page" ? "<html>" : module);
 });
 let directory = "";
@@ -47,6 +50,11 @@ const pullSecret = (name: string): Promise<string> => Promise.reject(new Error(`
 
 function store(): ModuleStore {
   return new ModuleStore({ directory, logger, retryMs: 1 });
+}
+
+function modulesOf() {
+  const again = (): void => undefined;
+  return { store: store(), logger, pullSecret, good: new Map(), missing: new MissingModules(1), delta: false, again };
 }
 
 const wanted = { sha256: "", generation: "1" };
@@ -94,7 +102,7 @@ for (const delta of [true, false]) {
           create(DeltaDiscoveryResponseSchema, { nonce: "n", resources: [{ name: "shop.a", version: "7", resource }] }),
         )
       : toBinary(DiscoveryResponseSchema, create(DiscoveryResponseSchema, { nonce: "n", resources: [resource] }));
-    const rewritten = await withLocalModules(response, delta, { store: store(), logger, pullSecret, good: new Map() });
+    const rewritten = await withLocalModules(response, { ...modulesOf(), delta });
     const changed = delta
       ? fromBinary(DeltaDiscoveryResponseSchema, rewritten).resources[0]?.resource
       : fromBinary(DiscoveryResponseSchema, rewritten).resources[0];
@@ -112,12 +120,7 @@ const outcomes = [
 for (const [name, policy, closed] of outcomes) {
   test(`of a module that cannot be had ${name}`, async () => {
     const message = create(DiscoveryResponseSchema, { resources: [extension(`${origin}/missing`, policy)] });
-    const rewritten = await withLocalModules(toBinary(DiscoveryResponseSchema, message), false, {
-      store: store(),
-      logger,
-      pullSecret,
-      good: new Map(),
-    });
+    const rewritten = await withLocalModules(toBinary(DiscoveryResponseSchema, message), modulesOf());
     const text = Buffer.from(rewritten).toString("latin1");
     assert.match(text, /envoy\.extensions\.filters\.http\.rbac\.v3\.RBAC/);
     const [resource] = fromBinary(DiscoveryResponseSchema, rewritten).resources;
@@ -127,15 +130,30 @@ for (const [name, policy, closed] of outcomes) {
 }
 
 test("an extension whose new module cannot be had stays as it was, until it is removed", async () => {
-  const modules = { store: store(), logger, pullSecret, good: new Map() };
+  const modules = { ...modulesOf(), delta: true };
   const answered = async (path: string, removedResources: string[] = []) => {
     const resource = extension(`${origin}${path}`, FailurePolicy.FAIL_CLOSED);
     const resources = [{ name: "shop.a", version: path, resource }];
     const message = create(DeltaDiscoveryResponseSchema, { resources, removedResources });
-    const bytes = await withLocalModules(toBinary(DeltaDiscoveryResponseSchema, message), true, modules);
+    const bytes = await withLocalModules(toBinary(DeltaDiscoveryResponseSchema, message), modules);
     return fromBinary(DeltaDiscoveryResponseSchema, bytes).resources[0]?.resource?.value;
   };
   const good = await answered("/a");
   assert.deepEqual(await answered("/missing"), good);
   assert.notDeepEqual(await answered("/missing", ["shop.a"]), good);
+});
+
+test("a module that comes late is asked for until it is there; then Envoy is to ask again", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const modules = { ...modulesOf(), delta: true, again: resolve };
+  const resources = [
+    { name: "shop.a", version: "7", resource: extension(`${origin}/late`, FailurePolicy.FAIL_CLOSED) },
+  ];
+  const message = toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { resources }));
+  const first = fromBinary(DeltaDiscoveryResponseSchema, await withLocalModules(message, modules));
+  assert.equal(first.resources[0]?.version, "7 without its module");
+  lateUntil = 0;
+  await promise;
+  const second = fromBinary(DeltaDiscoveryResponseSchema, await withLocalModules(message, modules));
+  assert.equal(second.resources[0]?.version, "7");
 });

@@ -90,17 +90,21 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
 
 /** Loaded with the first extension: the agent's memory is paid for once a workload. */
 function localModules({ modules, node, logger }: WorkloadOptions, pilot: Channel): RelayOptions["extensions"] {
-  let loaded: Promise<(response: Buffer, delta: boolean) => Promise<Buffer>> | undefined;
+  let loaded: Promise<RelayOptions["extensions"]> | undefined;
   const load = async () => {
     const { ModuleStore } = await import("../wasm/module-store.ts");
     const { withLocalModules } = await import("../wasm/rewrite.ts");
+    const { MissingModules } = await import("../wasm/missing-modules.ts");
     const pullSecret = askForPullSecret(pilot, { node });
-    const local = { store: new ModuleStore({ ...modules, logger }), logger, pullSecret, good: new Map() };
-    return (response: Buffer, delta: boolean) => withLocalModules(response, delta, local);
+    const store = new ModuleStore({ ...modules, logger });
+    const local = { store, logger, pullSecret, good: new Map(), missing: new MissingModules() };
+    const change: RelayOptions["extensions"] = (response, stream) =>
+      withLocalModules(response, { ...local, ...stream });
+    return change;
   };
-  return async (response, delta) => {
+  return async (response, stream) => {
     loaded ??= load();
-    return await (await loaded)(response, delta);
+    return await (await loaded)(response, stream);
   };
 }
 

@@ -9,13 +9,16 @@ export interface RelayOptions {
   readonly identified: () => Promise<void>;
   /** What the agent itself asks and tells on Envoy's stream. */
   readonly own: OwnTraffic;
-  /** Changes an answer with extensions before Envoy gets it. Must not reject. */
-  readonly extensions: (response: Buffer, delta: boolean) => Promise<Buffer>;
+  /**
+   * Changes an answer with extensions before Envoy gets it. Must not reject. `again` ends the stream, so that Envoy comes
+   * back and asks once more.
+   */
+  readonly extensions: (response: Buffer, stream: { readonly delta: boolean; again(): void }) => Promise<Buffer>;
   opened(): void;
   closed(): void;
 }
 
-type Open = (requests: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+type Open = (requests: AsyncIterable<Buffer>, ended: AbortSignal) => AsyncIterable<Buffer>;
 
 /**
  * Passes Envoy's xDS stream on to pilot byte for byte, over the agent's mutual TLS; only what is for the agent itself
@@ -26,11 +29,13 @@ export function createRelay(pilot: Channel, options: RelayOptions): RpcService {
   const client = createRawClient(AggregatedDiscoveryService, pilot);
   return defineRawService(AggregatedDiscoveryService, {
     streamAggregatedResources: (requests, { signal }) => {
-      const open: Open = (merged) => client.streamAggregatedResources(merged, { signal });
+      const open: Open = (merged, ended) =>
+        client.streamAggregatedResources(merged, { signal: AbortSignal.any([signal, ended]) });
       return relayed(requests, open, { ...options, delta: false });
     },
     deltaAggregatedResources: (requests, { signal }) => {
-      const open: Open = (merged) => client.deltaAggregatedResources(merged, { signal });
+      const open: Open = (merged, ended) =>
+        client.deltaAggregatedResources(merged, { signal: AbortSignal.any([signal, ended]) });
       return relayed(requests, open, { ...options, delta: true });
     },
   });
@@ -51,12 +56,16 @@ async function* relayed(
   await options.identified();
   options.opened();
   const share = new OwnShare(options.own, options);
+  const renewed = new AbortController();
   try {
-    const forEnvoy = leftOver(open(share.merged(requests)), share);
+    const forEnvoy = leftOver(open(share.merged(requests), renewed.signal), share);
     const { extensions, delta } = options;
+    const stream = { delta, again: () => renewed.abort() };
     yield* inOwnTime(forEnvoy, (response) =>
-      typeUrlOf(response) === extensionConfigType ? extensions(response, delta) : undefined,
+      typeUrlOf(response) === extensionConfigType ? extensions(response, stream) : undefined,
     );
+  } catch (error) {
+    if (!renewed.signal.aborted) throw error;
   } finally {
     share.close();
     options.closed();
