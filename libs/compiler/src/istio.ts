@@ -92,3 +92,4 @@ export type SpanTagRule =
 export type ZipkinTracer = Extract<ExtensionProvider["provider"], { case: "zipkin" }>["value"];
 export type OpenTelemetryTracer = Extract<ExtensionProvider["provider"], { case: "opentelemetry" }>["value"];
 export type CollectorHeaderRule = ZipkinTracer["headers"][number];
+export type ProxyHeadersRule = NonNullable<ProxySettings["proxyHeaders"]>;

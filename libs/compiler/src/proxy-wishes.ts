@@ -1,6 +1,8 @@
 import type * as ir from "@lateen/ir";
 import type { ProxyNode } from "@lateen/model";
 import type { Context } from "./context.ts";
+import { headerHandling, headerWishesOf } from "./header-wishes.ts";
+import type { HeaderWishes } from "./header-wishes.ts";
 import type { ProxySettings } from "./istio.ts";
 import { tracingWishesOf } from "./tracing/wishes.ts";
 import type { TracingWishes } from "./tracing/wishes.ts";
@@ -17,6 +19,7 @@ export interface ProxyWishes {
   readonly balanceInbound?: true;
   readonly balanceOutbound?: true;
   readonly tracing?: TracingWishes;
+  readonly headers?: HeaderWishes;
 }
 
 /** What cannot be read is as if it was not said, as in Istio. */
@@ -33,6 +36,7 @@ export function wishesOf(
     ...(isOn(metadata["INBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceInbound: true } : {}),
     ...(isOn(metadata["OUTBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceOutbound: true } : {}),
     ...tracingWishesOf(config),
+    ...headerWishesOf(config),
   };
   return Object.keys(wishes).length === 0 ? {} : { wishes };
 }
@@ -57,13 +61,17 @@ function goDurationMs(text: string): number {
   return Math.floor(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (unitsMs[unit ?? ""] ?? 0), 0));
 }
 
-type HttpConnection = Pick<ir.HttpHandler, "pathNormalization" | "acceptHttp10" | "idleTimeoutMs">;
+type HttpConnection = Pick<
+  ir.HttpHandler,
+  "pathNormalization" | "acceptHttp10" | "idleTimeoutMs" | "headers" | "trustedProxies"
+>;
 
 /** How requests are read, wherever this proxy reads them. */
-export function httpConnection({ settings, scope }: Context): HttpConnection {
+export function httpConnection({ settings, scope }: Context, role: ir.HttpHandler["role"]): HttpConnection {
   const { acceptHttp10, idleTimeoutMs } = scope.wishes ?? {};
   return {
     ...(settings.pathNormalization === "normalize" ? {} : { pathNormalization: settings.pathNormalization }),
+    ...headerHandling(scope.wishes?.headers, role),
     ...(acceptHttp10 ? { acceptHttp10 } : {}),
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
   };

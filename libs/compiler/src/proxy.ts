@@ -6,6 +6,7 @@ import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clustersBeside, createContext, indexClusters } from "./context.ts";
 import type { Context } from "./context.ts";
 import { Findings } from "./findings.ts";
+import { withHeaderWishes } from "./header-wishes.ts";
 import { extendedPart, extensionsOf } from "./extensions.ts";
 import { compileGrpc } from "./grpc/compile-grpc.ts";
 import { inOrder } from "./in-order.ts";
@@ -96,16 +97,17 @@ function compileSidecar(snapshot: MeshSnapshot, scope: ProxyScope, findings: Fin
   return [...outbound.parts, inboundPart(context, scope, "")];
 }
 
-const inboundPart = rememberedStep((context, _scope: ProxyScope): ir.ProxyIr => {
+const inboundPart = rememberedStep((context, scope: ProxyScope): ir.ProxyIr => {
   const clusters = inboundClusters(context);
   const known = clustersBeside(indexClusters(clusters), context.clusters);
   const listeners = inboundListeners(createParts({ ...context, clusters: known }));
-  return inOrder({ clusters, listeners, routeTables: [] });
+  return inOrder(withHeaderWishes({ clusters, listeners, routeTables: [] }, scope.wishes?.headers));
 });
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
   const base = createContext(snapshot, scope, findings);
   const groups = serverGroups(base);
   const clusters = [...outboundClusters(base), ...autoPassthroughClusters(base, groups), ...builtInClusters(base)];
-  return { clusters, ...gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) }), groups) };
+  const output = gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) }), groups);
+  return withHeaderWishes({ clusters, ...output }, scope.wishes?.headers);
 }

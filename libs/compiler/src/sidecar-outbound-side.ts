@@ -4,6 +4,7 @@ import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
 import { behind, createContext, indexClusters } from "./context.ts";
 import type { Context, KnownClusters } from "./context.ts";
+import { withHeaderWishes } from "./header-wishes.ts";
 import { inOrder } from "./in-order.ts";
 import { Findings } from "./findings.ts";
 import { compileInputs } from "./inputs.ts";
@@ -85,15 +86,16 @@ function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
   const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};
-  const calls = inOrder({ clusters: [], listeners, routeTables, ...names });
-  return { parts: [callable, calls], clusters, findings: findings.list() };
+  const calls = withHeaderWishes({ clusters: [], listeners, routeTables, ...names }, scope.wishes?.headers);
+  return { parts: [callable, inOrder(calls)], clusters, findings: findings.list() };
 }
 
 /** A part of its own, as most changes leave it as it is, and as it is the same for callers of most namespaces. */
 const callablePart = rememberedStep(
   (context, _services: VisibleServices): ir.ProxyIr => {
     const clusters = [...outboundClusters(context), ...builtIn(context, context.settings, "")];
-    return shared(inOrder({ clusters, listeners: [], routeTables: [] }));
+    const part = withHeaderWishes({ clusters, listeners: [], routeTables: [] }, context.scope.wishes?.headers);
+    return shared(inOrder(part));
   },
   { whole: ["policies", "endpoints"] },
 );

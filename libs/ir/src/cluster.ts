@@ -187,6 +187,8 @@ export interface UpstreamHttp {
   readonly maxConnectionDurationMs?: number;
   readonly pingIntervalMs?: number;
   readonly pingTimeoutMs?: number;
+  /** HTTP/1 headers go out in the case they came in. */
+  readonly keepsCase?: true;
   readonly autoSni?: boolean;
   readonly autoSanValidation?: boolean;
 }

@@ -102,3 +102,4 @@ export type {
   Tracer,
   Tracing,
 } from "./tracing.ts";
+export type { HeaderHandling, PeerDetails, PeerHandling } from "./headers.ts";

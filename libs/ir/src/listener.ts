@@ -1,6 +1,7 @@
 import type { AccessLog } from "./access-log.ts";
 import type { DnsCache } from "./cluster.ts";
 import type { PlacedExtension } from "./extension.ts";
+import type { HeaderHandling } from "./headers.ts";
 import type { Authorization, ExternalAuthorization, RateLimiting } from "./policy.ts";
 import type { ClusterRef, ListenerRef, RouteTableRef, SniClusterRef } from "./refs.ts";
 import type { RouteTable } from "./route.ts";
@@ -22,7 +23,7 @@ export interface Listener {
   /** Each worker gets the same share of connections. */
   readonly exactBalance?: true;
   /** In order. */
-  readonly inspectors: readonly ("original-destination" | "original-source" | "tls" | "http")[];
+  readonly inspectors: readonly ("proxy-protocol" | "original-destination" | "original-source" | "tls" | "http")[];
   /** Destination ports on which an inspector must not wait for bytes: the server may speak first. */
   readonly uninspected?: { readonly tls: readonly number[]; readonly http: readonly number[] };
   /** How long inspectors wait for first bytes; 0: for ever. Afterwards the connection goes on undetected. */
@@ -125,6 +126,10 @@ export interface HttpHandler {
   readonly extensions?: readonly PlacedExtension[];
   /** Whether the caller's certificate is described to the application. */
   readonly forwardPeer: boolean;
+  /** Absent: as all proxies do. */
+  readonly headers?: HeaderHandling;
+  /** Proxies before a gateway whose word on the client's address counts; absent: none. */
+  readonly trustedProxies?: number;
   /** What is done to paths besides removing dot segments; absent: nothing more. */
   readonly pathNormalization?: "as-is" | "merge-slashes" | "decode-and-merge-slashes";
   readonly acceptHttp10?: true;

@@ -19,6 +19,10 @@ export interface VirtualHost {
   readonly domains: readonly string[];
   readonly routes: readonly Route[];
   readonly requireTls?: boolean;
+  /** Requests do not say which attempt they are; absent: outbound ones do. */
+  readonly attempts?: "uncounted";
+  /** Servers learn the host that was asked for where it is rewritten. */
+  readonly forwardsHost?: true;
   readonly rateLimits?: readonly RateLimitRule[];
 }
 

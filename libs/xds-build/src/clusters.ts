@@ -17,6 +17,7 @@ import type { MatchPredicate } from "@lateen/protos/envoy/config/common/matcher/
 import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { ClientSideWeightedRoundRobinSchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
 import { WrrLocalitySchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
+import { keptCase } from "./headers.ts";
 import { fixedEndpoints } from "./endpoints.ts";
 import { lookupCluster, lookupFamilies } from "./lookups.ts";
 import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
@@ -259,6 +260,7 @@ function protocolOptions(options: ir.UpstreamHttp, errorCodes: readonly number[]
     !hasCommon &&
     !follows &&
     errorCodes === undefined &&
+    options.keepsCase !== true &&
     (options.protocol === "tcp" || options.protocol === "http1")
   )
     return {};
@@ -299,6 +301,7 @@ function statusMatcher(codes: readonly number[]): MatchPredicate {
 }
 
 function upstreamProtocol(options: ir.UpstreamHttp): HttpOptions {
+  const http1 = options.keepsCase === true ? keptCase : {};
   const http2 = {
     ...(options.maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams: options.maxConcurrentStreams }),
     ...(options.pingIntervalMs === undefined && options.pingTimeoutMs === undefined
@@ -322,14 +325,14 @@ function upstreamProtocol(options: ir.UpstreamHttp): HttpOptions {
       return {
         upstreamProtocolOptions: {
           case: "useDownstreamProtocolConfig",
-          value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 },
+          value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 },
         },
       };
     default:
       return {
         upstreamProtocolOptions: {
           case: "explicitHttpConfig",
-          value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+          value: { protocolConfig: { case: "httpProtocolOptions", value: http1 } },
         },
       };
   }

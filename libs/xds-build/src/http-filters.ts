@@ -82,7 +82,12 @@ const fault = routeFilter("fault", () => filter(faultFilter, typed(HTTPFaultSche
 const cors = routeFilter("cors", () => filter(corsFilter, typed(CorsSchema, {})));
 const lookups: FilterBuilder = ({ lookups: caches = [] }) =>
   caches.map((cache) => filter(lookupFilter, requestLookup(cache)));
-const router: FilterBuilder = () => [filter("envoy.filters.http.router", typed(RouterSchema, {}))];
+const router: FilterBuilder = ({ headers }) => [
+  filter(
+    "envoy.filters.http.router",
+    typed(RouterSchema, headers?.envoyHeaders === "none" ? { suppressEnvoyHeaders: true } : {}),
+  ),
+];
 
 const extensions =
   (phase: ir.ExtensionPhase): FilterBuilder =>

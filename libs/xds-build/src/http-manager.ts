@@ -4,11 +4,11 @@ import type { Filter } from "@lateen/protos/envoy/config/listener/v3/listener_co
 import { FilterSchema } from "@lateen/protos/envoy/config/listener/v3/listener_components_pb.js";
 import {
   HttpConnectionManager_CodecType,
-  HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
 } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { buildAccessLog } from "./access-logs.ts";
+import { identity, keptCase, ownHeaders } from "./headers.ts";
 import { httpFilters } from "./http-filters.ts";
 import { duration, overAds, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -31,12 +31,13 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     // Streams live as long as they like; a route's timeout bounds requests.
     streamIdleTimeout: duration(0),
     ...pathNormalization(handler.pathNormalization),
-    ...(handler.acceptHttp10 ? { httpProtocolOptions: { acceptHttp10: true } } : {}),
+    ...http1(handler),
     ...(handler.idleTimeoutMs === undefined
       ? {}
       : { commonHttpProtocolOptions: { idleTimeout: duration(handler.idleTimeoutMs) } }),
     ...upgrades,
-    ...identity(handler.role, handler.forwardPeer),
+    ...identity(handler),
+    ...ownHeaders(handler.headers),
   });
   return create(FilterSchema, {
     name: "envoy.filters.network.http_connection_manager",
@@ -51,6 +52,11 @@ function pathNormalization(how: ir.HttpHandler["pathNormalization"]): Fields {
     ...(how === "merge-slashes" || how === "decode-and-merge-slashes" ? { mergeSlashes: true } : {}),
     pathWithEscapedSlashesAction: how === "decode-and-merge-slashes" ? UNESCAPE_AND_FORWARD : KEEP_UNCHANGED,
   };
+}
+
+function http1({ acceptHttp10, headers }: ir.HttpHandler): Fields {
+  if (acceptHttp10 !== true && headers?.keepsCase !== true) return {};
+  return { httpProtocolOptions: { acceptHttp10: acceptHttp10 === true, ...(headers?.keepsCase ? keptCase : {}) } };
 }
 
 function statPrefix({ role, routes: source, statName: own }: ir.HttpHandler, statName: string): string {
@@ -69,27 +75,4 @@ function routes({ routes: source }: ir.HttpHandler): Fields {
           value: { routeConfigName: routeTableName(source.ref), configSource: overAds() },
         },
       };
-}
-
-/** What callers and servers learn of each other. Only a gateway takes the address of its client for the caller's. */
-function identity(role: ir.HttpHandler["role"], forwardPeer: boolean): Fields {
-  const described = forwardPeer ? { setCurrentClientCertDetails: { subject: true, dns: true, uri: true } } : {};
-  switch (role) {
-    case "inbound":
-      return {
-        serverName: "istio-envoy",
-        useRemoteAddress: false,
-        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD,
-        ...described,
-      };
-    case "outbound":
-      return { useRemoteAddress: false };
-    case "gateway":
-      return {
-        serverName: "istio-envoy",
-        useRemoteAddress: true,
-        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
-        ...described,
-      };
-  }
 }

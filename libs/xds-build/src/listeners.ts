@@ -14,6 +14,7 @@ import type { Listener } from "@lateen/protos/envoy/config/listener/v3/listener_
 import { HttpInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { OriginalDstSchema } from "@lateen/protos/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { OriginalSrcSchema } from "@lateen/protos/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
+import { ProxyProtocolSchema } from "@lateen/protos/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { httpManager } from "./http-manager.ts";
 import { cidrRange } from "./matchers.ts";
@@ -57,6 +58,7 @@ type Inspector = ir.Listener["inspectors"][number];
 const sourceMark = 1337;
 
 const inspectors: Readonly<Record<Inspector, readonly [name: string, config: Any]>> = {
+  "proxy-protocol": ["envoy.filters.listener.proxy_protocol", typed(ProxyProtocolSchema, {})],
   "original-destination": ["envoy.filters.listener.original_dst", typed(OriginalDstSchema, {})],
   "original-source": ["envoy.filters.listener.original_src", typed(OriginalSrcSchema, { mark: sourceMark })],
   tls: ["envoy.filters.listener.tls_inspector", typed(TlsInspectorSchema, {})],

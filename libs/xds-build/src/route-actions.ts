@@ -23,7 +23,8 @@ import { clusterName } from "./naming.ts";
 
 type ActionFields = Init<typeof RouteActionSchema>;
 
-export function routeAction(from: ir.Forward): RouteAction {
+/** `forwardsHost`: the host that was asked for goes along where it is rewritten. */
+export function routeAction(from: ir.Forward, forwardsHost: boolean): RouteAction {
   return create(RouteActionSchema, {
     clusterSpecifier: clusters(from.targets),
     timeout: duration(from.timeoutMs),
@@ -34,6 +35,7 @@ export function routeAction(from: ir.Forward): RouteAction {
     ...(from.hostRewrite === undefined
       ? {}
       : { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: from.hostRewrite } }),
+    ...(forwardsHost ? { appendXForwardedHost: true } : {}),
     requestMirrorPolicies: (from.mirrors ?? []).map(({ cluster, percent }) => ({
       cluster: clusterName(cluster),
       runtimeFraction: { defaultValue: fraction(percent) },

@@ -62,18 +62,18 @@ function virtualHost(host: ir.VirtualHost): VirtualHost {
   return create(VirtualHostSchema, {
     name: virtualHostName(host),
     domains: [...host.domains],
-    routes: host.routes.map(buildRoute),
-    includeRequestAttemptCount: host.kind !== "inbound",
+    routes: host.routes.map((route) => buildRoute(route, host.forwardsHost === true)),
+    includeRequestAttemptCount: host.kind !== "inbound" && host.attempts !== "uncounted",
     ...(host.requireTls ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     rateLimits: (host.rateLimits ?? []).map(buildRateLimit),
   });
 }
 
-export function buildRoute(from: ir.Route): Route {
+export function buildRoute(from: ir.Route, forwardsHost = false): Route {
   return create(RouteSchema, {
     name: from.name,
     match: routeMatch(from.match),
-    action: action(from.action),
+    action: action(from.action, forwardsHost),
     ...headerChanges(from.requestHeaders, from.responseHeaders),
     ...(from.operation === "" ? {} : { decorator: { operation: from.operation } }),
     ...(from.rule === undefined ? {} : { metadata: istioMetadata({ config: configPath(from.rule) }) }),
@@ -95,10 +95,10 @@ function routeMatch(match: ir.RouteMatch): Init<typeof RouteSchema>["match"] {
   };
 }
 
-function action(from: ir.RouteAction): NonNullable<Init<typeof RouteSchema>["action"]> {
+function action(from: ir.RouteAction, forwardsHost: boolean): NonNullable<Init<typeof RouteSchema>["action"]> {
   switch (from.kind) {
     case "forward":
-      return { case: "route", value: routeAction(from) };
+      return { case: "route", value: routeAction(from, forwardsHost) };
     case "redirect":
       return { case: "redirect", value: redirect(from) };
     case "respond":

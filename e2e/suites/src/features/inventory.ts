@@ -4,6 +4,7 @@ import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
 import { dnsRows } from "./dns.rows.ts";
 import { dynamicDnsRows } from "./dynamic-dns.rows.ts";
+import { proxyConfigRows } from "./proxy-config.rows.ts";
 import { proxiesRows } from "./proxies.rows.ts";
 import { dualStackRows } from "./dual-stack.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
@@ -48,6 +49,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   networks: networkRows,
   "outlier-detection": outlierDetectionRows,
   proxies: proxiesRows,
+  "proxy-config": proxyConfigRows,
   tracing: tracingRows,
   "traffic-extension": trafficExtensionRows,
   "wasm-plugin": wasmPluginRows,

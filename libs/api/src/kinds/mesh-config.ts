@@ -78,7 +78,9 @@ const builtForProxies: ReadonlySet<string> = new Set([
   "concurrency",
   "discoveryAddress",
   "drainDuration",
+  "gatewayTopology",
   "interceptionMode",
+  "proxyHeaders",
   "proxyMetadata",
   "runtimeValues",
   "terminationDrainDuration",
@@ -94,7 +96,6 @@ const reasonsForProxies: Readonly<Record<string, string>> = {
   holdApplicationUntilProxyStarts: "a native sidecar (Kubernetes 1.29 on) starts before the application in any case",
   image: "there is one image of the proxy",
   proxyAdminPort: "the admin port is 15000; set ENVOY_ADMIN_PORT in proxyMetadata",
-  proxyHeaders: "headers are Istio's defaults",
   statsdUdpAddress: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
   statusPort: "the status port is 15020; set STATUS_PORT in proxyMetadata",
 };

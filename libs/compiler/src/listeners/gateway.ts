@@ -151,7 +151,7 @@ function gatewayHttp(
     ...tracing.client,
     forwardPeer: true,
     ...requestLookups(context, ref),
-    ...httpConnection(context),
+    ...httpConnection(context, "gateway"),
   };
 }
 
@@ -188,6 +188,7 @@ function listenerOf(
   { bind, port, servers }: ServerGroup,
   chains: readonly ir.FilterChain[],
 ): ir.Listener {
+  const proxyProtocol = context.scope.wishes?.headers?.proxyProtocol === true;
   return {
     ref: { kind: "address", bind, port },
     bind,
@@ -195,8 +196,9 @@ function listenerOf(
     ...alsoBind(context, servers),
     direction: "outbound",
     bindToPort: true,
-    inspectors: inspectorsFor(chains),
-    ...(inspectorsFor(chains).length > 0 || chains.some((chain) => chain.tls !== undefined)
+    // What the connection is for comes after who it is from.
+    inspectors: [...(proxyProtocol ? ["proxy-protocol" as const] : []), ...inspectorsFor(chains)],
+    ...(proxyProtocol || inspectorsFor(chains).length > 0 || chains.some((chain) => chain.tls !== undefined)
       ? { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }
       : {}),
     chains,

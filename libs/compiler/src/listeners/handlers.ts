@@ -64,7 +64,7 @@ export function outboundHttp({ context, tracing }: ListenerParts, table: ir.Rout
     ...tracing.client,
     forwardPeer: false,
     ...requestLookups(context, table),
-    ...httpConnection(context),
+    ...httpConnection(context, "outbound"),
   };
 }
 
@@ -179,7 +179,7 @@ export function inboundHttp(parts: ListenerParts, inbound: InboundHttp): ir.Http
     accessLogs: accessLogsFor(context, "inbound", inbound.tags, true),
     ...tracing.server,
     forwardPeer: true,
-    ...httpConnection(context),
+    ...httpConnection(context, "inbound"),
   };
 }
 
