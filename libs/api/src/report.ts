@@ -2,6 +2,7 @@ import type { DescMessage, JsonObject } from "@bufbuild/protobuf";
 import type { Origin, Violation } from "@lateen/model";
 import { formatPath } from "./path.ts";
 import type { Path } from "./path.ts";
+import type { Judged } from "./schema/envoy-rules.ts";
 import { readMessage } from "./schema/read-message.ts";
 import type { ReadOptions } from "./schema/read-message.ts";
 import type { PositionIndex } from "./source/positions.ts";
@@ -11,8 +12,11 @@ export interface Cursor {
   at(...segments: (string | number)[]): Cursor;
   error(code: string, message: string): void;
   warning(code: string, message: string): void;
-  /** Judges `raw`, which stands here as free-form JSON, as a message of `schema` in protobuf's own JSON form. */
-  read(schema: DescMessage, raw: unknown): JsonObject;
+  /**
+   * Judges `raw`, which stands here as free-form JSON, as a message of `schema` in protobuf's own JSON form, and by
+   * Envoy's rules: all of it, or what is given of it.
+   */
+  read(schema: DescMessage, raw: unknown, judged: Judged): JsonObject;
 }
 
 const plainMessages: ReadOptions = {
@@ -48,7 +52,7 @@ export class Report {
       at: (...segments) => this.cursor([...path, ...segments]),
       error: (code, message) => this.add("error", path, code, message),
       warning: (code, message) => this.add("warning", path, code, message),
-      read: (schema, raw) => readMessage(schema, raw, path, this, plainMessages),
+      read: (schema, raw, judged) => readMessage(schema, raw, path, this, { ...plainMessages, judged }),
     };
   }
 }

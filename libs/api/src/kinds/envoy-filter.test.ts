@@ -6,6 +6,9 @@ import type { SpecCase } from "../testing/decode-text.ts";
 const patch = (body: string): string => `configPatches:\n- ${body.trim().replaceAll("\n", "\n  ")}`;
 const value = (applyTo: string, json: string): string =>
   patch(`applyTo: ${applyTo}\npatch: {operation: ADD, value: ${json}}`);
+const merge = (applyTo: string, json: string): string =>
+  patch(`applyTo: ${applyTo}\npatch: {operation: MERGE, value: ${json}}`);
+const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const lua = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua";
 const at = "spec.configPatches[0]";
 
@@ -86,7 +89,36 @@ const cases: readonly SpecCase[] = [
     `${at}.patch.value.typed_config.value.inline unknown-field`,
   ],
   ["an extension by name alone", value("HTTP_FILTER", "{name: envoy.filters.http.cors}"), `${at}.patch.value required`],
-  ["a cluster without a name", value("CLUSTER", "{connect_timeout: 1s}"), `${at}.patch.value required`],
+  ["a cluster without a name", value("CLUSTER", "{connect_timeout: 1s}"), `${at}.patch.value.name required`],
+  ["a listener without a name", value("LISTENER", "{}"), `${at}.patch.value required`],
+  ["a cluster that is merged needs no name", merge("CLUSTER", "{connect_timeout: 1s}")],
+  ["what Envoy holds too short", merge("CLUSTER", "{connect_timeout: 0s}"), `${at}.patch.value.connect_timeout range`],
+  [
+    "a number out of Envoy's bounds, in a list",
+    merge("CLUSTER", "{dns_refresh_rate: 1s, health_checks: [{timeout: 1s, interval: 1s, healthy_threshold: 1}]}"),
+    `${at}.patch.value.health_checks[0].unhealthy_threshold required`,
+    `${at}.patch.value.health_checks[0] required`,
+  ],
+  [
+    "a header without a name",
+    merge("VIRTUAL_HOST", "{response_headers_to_add: [{header: {key: '', value: c}}]}"),
+    `${at}.patch.value.response_headers_to_add[0].header.key range`,
+  ],
+  [
+    "a route that does nothing",
+    value("HTTP_ROUTE", "{name: a}"),
+    `${at}.patch.value.match required`,
+    `${at}.patch.value required`,
+  ],
+  [
+    "a manager without what it needs",
+    value(
+      "NETWORK_FILTER",
+      `{name: a, typed_config: {"@type": "${manager}", rds: {route_config_name: a}, max_request_headers_kb: 0}}`,
+    ),
+    `${at}.patch.value.typed_config.max_request_headers_kb range`,
+    `${at}.patch.value.typed_config.stat_prefix required`,
+  ],
   [
     "an operation without effect",
     patch("applyTo: ROUTE_CONFIGURATION\npatch: {operation: REMOVE}"),

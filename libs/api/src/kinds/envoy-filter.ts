@@ -52,6 +52,7 @@ interface Target {
   readonly operations: readonly Operation[];
   /** Whether it is configured by an extension, which a new one must name. */
   readonly extension?: true;
+  /** Where Envoy's own rules do not ask for a name. */
   readonly named?: true;
 }
 
@@ -78,21 +79,18 @@ const targets: Partial<Record<ApplyTo, Target>> = {
     match: "listener",
     operations: everything,
     extension: true,
-    named: true,
   },
   [ApplyTo.NETWORK_FILTER]: {
     message: "envoy.config.listener.v3.Filter",
     match: "listener",
     operations: everything,
     extension: true,
-    named: true,
   },
   [ApplyTo.HTTP_FILTER]: {
     message: "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
     match: "listener",
     operations: everything,
     extension: true,
-    named: true,
   },
   [ApplyTo.ROUTE_CONFIGURATION]: {
     message: "envoy.config.route.v3.RouteConfiguration",
@@ -103,7 +101,6 @@ const targets: Partial<Record<ApplyTo, Target>> = {
     message: "envoy.config.route.v3.VirtualHost",
     match: "routeConfiguration",
     operations: everything,
-    named: true,
   },
   [ApplyTo.HTTP_ROUTE]: {
     message: "envoy.config.route.v3.Route",
@@ -114,13 +111,11 @@ const targets: Partial<Record<ApplyTo, Target>> = {
     message: "envoy.config.cluster.v3.Cluster",
     match: "cluster",
     operations: [...merges, ...additions, REMOVE],
-    named: true,
   },
   [ApplyTo.EXTENSION_CONFIG]: {
     message: "envoy.config.core.v3.TypedExtensionConfig",
     operations: [...additions, REPLACE],
     extension: true,
-    named: true,
   },
   [ApplyTo.BOOTSTRAP]: { message: "envoy.config.bootstrap.v3.Bootstrap", operations: [MERGE] },
 };
@@ -158,7 +153,7 @@ function checkOperation(patch: Patch, name: string, target: Target, at: Cursor):
 
 function checkValue(value: NonNullable<Patch["value"]>, isNew: boolean, target: Target, at: Cursor): void {
   const schema = messageTypes.getMessage(target.message);
-  if (schema !== undefined) at.read(schema, value);
+  if (schema !== undefined) at.read(schema, value, isNew ? "whole" : "given");
   if (isNew && target.extension && !configured.some((field) => field in value))
     at.error("required", 'needs typed_config with "@type": Envoy finds no extension by its name alone');
   if (isNew && target.named && (value["name"] ?? "") === "") at.error("required", "needs a name");

@@ -4,6 +4,8 @@ import type { Path } from "../path.ts";
 import type { Report } from "../report.ts";
 import { isRecord } from "../source/documents.ts";
 import { readAny, typedStructs } from "./any.ts";
+import { isSkipped, problemsOfAbsent, problemsOfField } from "./envoy-rules.ts";
+import type { Judged, RuleProblem } from "./envoy-rules.ts";
 import { readNumberText, readScalar } from "./scalars.ts";
 import { describe, didYouMean } from "./suggest.ts";
 import { plainWellKnownTypes, wellKnownTypes } from "./well-known.ts";
@@ -28,6 +30,8 @@ export interface ReadOptions {
    * all that it allows, for messages that are not Istio's.
    */
   readonly dialect?: "istio" | "protobuf";
+  /** Only of Envoy's messages: whether its own rules are held to, and whether all of the message is there. */
+  readonly judged?: Judged;
 }
 
 /** Where the walk is: the object's path for messages, the pattern for data about fields. */
@@ -114,9 +118,25 @@ function readFields(schema: DescMessage, raw: Record<string, unknown>, place: Pl
         pattern: join(place.pattern, field.jsonName),
       });
       if (json !== undefined) members.push([field.jsonName, json]);
+      const { judged } = place.options;
+      if (json !== undefined && judged !== undefined) reportProblems(problemsOfField(field, json, judged), at);
     }
   }
+  if (place.options.judged === "whole") reportProblems(problemsOfAbsent(schema, new Set(seen.keys())), place);
   return Object.fromEntries(members);
+}
+
+function reportProblems(problems: readonly RuleProblem[], place: Place): void {
+  for (const { path, code, message } of problems) place.report.add("error", [...place.path, ...path], code, message);
+}
+
+/** In a message that is merged into another, what is in a list or a map is whole nevertheless. */
+function judgedWhole(options: ReadOptions): ReadOptions {
+  return options.judged === "given" ? { ...options, judged: "whole" } : options;
+}
+
+function unjudged({ judged: _judged, ...options }: ReadOptions): ReadOptions {
+  return options;
 }
 
 function reportUnknownField(schema: DescMessage, key: string, place: Place): void {
@@ -169,12 +189,14 @@ function readField(field: DescField, raw: unknown, place: Place): JsonValue | un
       return readScalarValue(field.scalar, raw, inner);
     case "enum":
       return readEnumValue(field.enum, raw, inner);
-    case "message":
-      return readMessageValue(field.message, raw, inner);
+    case "message": {
+      const skipped = inner.options.judged !== undefined && isSkipped(field);
+      return readMessageValue(field.message, raw, skipped ? { ...inner, options: unjudged(inner.options) } : inner);
+    }
     case "list":
-      return readListValue(field, raw, inner);
+      return readListValue(field, raw, { ...inner, options: judgedWhole(inner.options) });
     case "map":
-      return readMapValue(field, raw, inner);
+      return readMapValue(field, raw, { ...inner, options: judgedWhole(inner.options) });
   }
 }
 
