@@ -74,9 +74,9 @@ function connectDeaf(address: string): ClientHttp2Session {
 }
 
 async function until(what: string, probe: () => boolean): Promise<void> {
-  const limit = Date.now() + 40_000;
+  const limit = Date.now() + 240_000;
   while (!probe()) {
-    if (Date.now() > limit) throw new Error(`${what}: not within 40 s`);
+    if (Date.now() > limit) throw new Error(`${what}: not within four minutes`);
     await delay(5);
   }
 }
@@ -95,7 +95,7 @@ test("hundreds of streams at once are served in the order in which they came; th
       connected: ({ id }) => void connected.push(id),
       pushed: ({ id }, { typeUrl }) => void pushed.push([id, shortTypeName(typeUrl)]),
     },
-    firstAnswers: { limits: { least: 1, most: 1 }, giveUpMs: 60_000 },
+    firstAnswers: { limits: { least: 1, most: 1 }, giveUpMs: 600_000 },
   });
   await using owned = new AsyncDisposableStack();
   const server = createGrpcServer({ services: [xds.rpc] });

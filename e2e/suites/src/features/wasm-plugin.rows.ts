@@ -155,7 +155,8 @@ export const wasmPluginRows: readonly Feature[] = [
     fields: [`${kind}.url`],
     service: false,
     manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "artifact:v1") })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "an image without a scheme is pinned by the digest of its manifest",
@@ -168,21 +169,23 @@ export const wasmPluginRows: readonly Feature[] = [
         const url = imageOf(row, `pinned@${digest}`).slice("oci://".length);
         return { url, sha256: digest.slice("sha256:".length) };
       }),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "an image of Docker's has its module in a layer",
     fields: [`${kind}.url`],
     service: false,
     manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "image:v1") })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug)),
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },
   {
     name: "an image of another digest closes the door",
     fields: [`${kind}.sha256`],
     service: false,
     manifests: (row) => pulling(row, {}, () => ({ url: imageOf(row, "artifact:v1"), sha256: "0".repeat(64) })),
-    check: (row) => withServer(row, async () => assert.equal((await askOwn(row)).status, 403)),
+    check: (row) => withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).status, 403))),
   },
   {
     name: "an image whose tag is not there lets through where it may",
@@ -222,7 +225,7 @@ export const wasmPluginRows: readonly Feature[] = [
     ],
     check: (row) =>
       withServer(row, async () => {
-        assert.equal((await askOwn(row)).status, 403);
+        await row.eventually(async () => assert.equal((await askOwn(row)).status, 403));
         const dump = await row.proxy().admin.configDump();
         assert.ok(dump.includes(`shop.${row.named().name}`), "the extension is in it");
         assert.ok(!dump.includes(encoded("ann:wrong")));
