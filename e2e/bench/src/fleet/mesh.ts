@@ -93,6 +93,11 @@ export class FleetMesh {
     });
   }
 
+  /** Ends what `restrict` began. */
+  async release({ namespace, name }: Pod): Promise<void> {
+    await this.#store.delete(keys.config("AuthorizationPolicy", namespace, `only-${name}`));
+  }
+
   #writesOf(service: number): (() => Promise<unknown>)[] {
     const { name, namespace } = serviceName(service);
     const put = (key: string, entry: Entry) => () => this.#store.put(key, entry);

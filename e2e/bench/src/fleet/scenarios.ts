@@ -137,6 +137,7 @@ async function oneProxy(plane: FleetPlane, proxies: number): Promise<readonly Fi
   }
   const elapsed = (clockMs() - startedAtMs) / 1_000;
   const used = costOf(plane.pilot.process.pid).cpuSeconds - before - idleShare * elapsed;
+  for (const pod of pods.slice(0, ownChanges)) await plane.mesh.release(pod); // replicas are alike again
   const name = `a change for one of ${proxies} proxies`;
   return [
     { name: `${name}: until it has it`, value: median(times), unit: "ms" },
