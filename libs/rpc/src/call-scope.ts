@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type * as grpc from "@grpc/grpc-js";
 import type { CallContext } from "./handlers.ts";
 import { noPeer, peerFromCertificate } from "./peer.ts";
@@ -69,13 +69,15 @@ export function startLife(call: SurfaceCall, endsWithServer: boolean): CallLife 
   return { context, trailers, signal: abort.signal, cancelled: () => call.cancelled, finish };
 }
 
-/**
- * grpc-js shows nobody the HTTP/2 session of a call; `stream-facts.test.ts` tells when it is not where it was. Closing it
- * sends GOAWAY and lets open streams finish.
- */
+/** Closing it sends GOAWAY and lets open streams finish. */
 function sessionOf(call: object): ServerHttp2Session | undefined {
-  const { call: inner } = call as { readonly call?: { readonly stream?: { readonly session?: ServerHttp2Session } } };
-  return inner?.stream?.session;
+  return streamOf(call)?.session as ServerHttp2Session | undefined;
+}
+
+/** grpc-js shows nobody the HTTP/2 stream of a call; `stream-facts.test.ts` tells when it is not where it was. */
+export function streamOf(call: object): ServerHttp2Stream | undefined {
+  const { call: inner } = call as { readonly call?: { readonly stream?: ServerHttp2Stream } };
+  return inner?.stream;
 }
 
 function peerAddressOf(call: SurfaceCall): string {

@@ -57,6 +57,11 @@ export type HandlersOf<S extends AnyService> = {
 export interface RawMessage {
   readonly byteLength: number;
   copy(target: Buffer, at: number): unknown;
+  /**
+   * The message, one after the other, where these are few: then they go out as they are, without being copied, and must
+   * never change. Calls that are sent the same one share it until the kernel has it.
+   */
+  readonly pieces?: readonly Uint8Array[] | undefined;
 }
 
 export function joinedMessage(message: RawMessage): Buffer {

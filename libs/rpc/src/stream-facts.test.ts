@@ -3,6 +3,7 @@
  * read `serve.ts` again before changing the test.
  */
 import assert from "node:assert/strict";
+import type { ServerHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import test from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -70,6 +71,25 @@ test("a message may be anything that has a length and copies itself", async () =
   using running = await start((call) => void call.write(message as unknown as Buffer));
   running.call.on("data", resolve);
   assert.equal((await promise).toString(), "abc");
+});
+
+test("a call's HTTP/2 stream takes a framed message piece by piece, between others, and metadata is sent once", async () => {
+  using running = await start((call) => {
+    const { stream } = (call as unknown as { call: { stream: ServerHttp2Stream } }).call;
+    call.sendMetadata(new grpc.Metadata());
+    call.sendMetadata(new grpc.Metadata());
+    call.write(Buffer.from("first"), () => {
+      stream.cork();
+      stream.write(Buffer.from([0, 0, 0, 0, 6]));
+      stream.write(Buffer.from("sec"));
+      stream.write(Buffer.from("ond"), () => call.write(Buffer.from("third"), () => call.end()));
+      stream.uncork();
+    });
+  });
+  const received: string[] = [];
+  running.call.on("data", (bytes: Buffer) => received.push(bytes.toString()));
+  assert.equal((await running.status).code, grpc.status.OK);
+  assert.deepEqual(received, ["first", "second", "third"]);
 });
 
 test("destroy(error) does not run _final", async () => {

@@ -47,7 +47,9 @@ export class ResponseEncoder {
   }
 }
 
-/** A message that is joined where it is sent from. */
+/** More are joined where the message is sent from: writing each of them would cost more than a copy. */
+const mostPieces = 16;
+
 class Parts implements RawMessage {
   readonly byteLength: number;
   readonly #head: Uint8Array;
@@ -57,6 +59,10 @@ class Parts implements RawMessage {
     this.#head = head;
     this.#body = body;
     this.byteLength = body.reduce((length, part) => length + part.length, head.length);
+  }
+
+  get pieces(): readonly Uint8Array[] | undefined {
+    return this.#body.length < mostPieces ? [this.#head, ...this.#body] : undefined;
   }
 
   copy(target: Buffer, at: number): void {
