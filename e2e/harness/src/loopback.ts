@@ -1,9 +1,12 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server } from "node:net";
 
-/** Below the range the system takes client ports from, so that no connection of the tests sits on a port they listen on. */
+/**
+ * Below the range the system takes client ports from, so that no connection of the tests sits on a port they listen on, and
+ * below Kubernetes' node ports.
+ */
 const lowestPort = 20_500;
-const blocks = 115;
+const blocks = 95;
 const blockSize = 100;
 
 /** Where a block's first port is held while its process runs: the mark that other test processes see. */

@@ -18,7 +18,7 @@ export interface ProcessExit {
 }
 
 /** How long a process may take to end after SIGTERM before it and its descendants are killed. */
-const graceMs = 12_000;
+const graceMs = 60_000;
 
 /**
  * A child process with its output. Ends on dispose: SIGTERM, and after a bound SIGKILL to it and everything below it.

@@ -43,7 +43,7 @@ async function resourcesIn(path: string): Promise<readonly JsonObject[]> {
 async function runEnvoy(envoyPath: string, config: string, outputPath: string): Promise<EnvoyVerdict> {
   await using output = await open(outputPath, "w");
   const options = ["--mode", "validate", "--concurrency", "1", "--log-level", "warn", "-c", config];
-  const envoy = spawn(envoyPath, options, { stdio: ["ignore", output.fd, output.fd], timeout: 60_000 });
+  const envoy = spawn(envoyPath, options, { stdio: ["ignore", output.fd, output.fd], timeout: 600_000 });
   const [code] = (await once(envoy, "close")) as [number | null];
   return { accepted: code === 0, output: (await readFile(outputPath, "utf8")).trim() };
 }
