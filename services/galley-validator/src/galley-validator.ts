@@ -78,10 +78,14 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     onApplied: (batch) => onApplied(batch, metrics, options),
     ...(options.onReconciled && { onReconciled: options.onReconciled }),
     onGiven: (object, addresses) => statusWriter?.given(object, addresses),
+    healthOf: (key) => registered.healthOf(key),
   });
   const { source, statusWriter } = createSource(options, rootNamespace);
   const graceMs = options.workloadEntryGraceMs;
-  const registered = new RegisteredWorkloads({ store, logger, ...(graceMs === undefined ? {} : { graceMs }) });
+  const registered = new RegisteredWorkloads({
+    ...{ store, logger, ...(graceMs === undefined ? {} : { graceMs }) },
+    onHealth: (changed) => publisher.mark(changed, Date.now()),
+  });
   const ready = Promise.withResolvers<void>();
   let unsynced = 2; // nothing may be taken for gone before both have told what there is
   const onSynced = (): void => void (--unsynced === 0 && ready.resolve());

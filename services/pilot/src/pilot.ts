@@ -1,4 +1,4 @@
-import type { WorkloadGroup } from "@lateen/api";
+import type { WorkloadEntry, WorkloadGroup } from "@lateen/api";
 import { credentialsOf, defaultMeshSettings, pullSecretsOf } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
@@ -193,6 +193,7 @@ function createParts(options: PilotOptions): Parts {
     logger,
     replica: options.replica,
     groups: () => feed.published.current?.snapshot.state.configs.filter(isWorkloadGroup),
+    entries: () => feed.published.current?.snapshot.state.configs.filter(isWorkloadEntry),
     identityOf: (proxy) => admission.identityOf(proxy),
   });
   const xds = createXdsServer({
@@ -229,6 +230,10 @@ function createParts(options: PilotOptions): Parts {
     }),
   });
   return { metrics, feed, resources, progress, rejections, registrations, xds, debug, access };
+}
+
+function isWorkloadEntry(object: MeshObject<unknown>): object is MeshObject<WorkloadEntry> {
+  return object.kind === "WorkloadEntry";
 }
 
 function isWorkloadGroup(object: MeshObject<unknown>): object is MeshObject<WorkloadGroup> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
 import { serviceEntry } from "@lateen/e2e-harness";
 import type { Feature, FeatureContext } from "./feature.ts";
+import { workloadEntry } from "./workload-manifests.ts";
 
 /** The WorkloadGroup that the agent beside `app` names. */
 function groupOf(row: FeatureContext, app: string, spec: object): object {
@@ -60,6 +61,26 @@ export const workloadGroupRows: readonly Feature[] = [
     ],
     check: async (row) => {
       const file = row.workload("checked").agentEnv["HEALTH_FILE"] ?? "";
+      const status = async (): Promise<number> => (await row.ask({ host: row.publicHost })).status;
+      await row.eventually(async () => assert.equal(await status(), 503));
+      await writeFile(file, "");
+      await row.eventually(async () => assert.equal(await status(), 200));
+      await rm(file);
+      await row.eventually(async () => assert.equal(await status(), 503));
+    },
+  },
+  {
+    name: "a proxy that names its WorkloadEntry says there how it is",
+    service: false,
+    fields: ["WorkloadEntry.address"],
+    manifests: (row) => {
+      const { address, port, namespace, agentEnv, serviceAccount } = row.workload("named");
+      const at = { namespace, name: agentEnv["ISTIO_META_WORKLOAD_ENTRY"] ?? "" };
+      const spec = { address, ports: { http: port }, labels: { entry: "named" }, serviceAccount };
+      return [workloadEntry(at, spec, false), entryOver(row, { entry: "named" })];
+    },
+    check: async (row) => {
+      const file = row.workload("named").agentEnv["HEALTH_FILE"] ?? "";
       const status = async (): Promise<number> => (await row.ask({ host: row.publicHost })).status;
       await row.eventually(async () => assert.equal(await status(), 503));
       await writeFile(file, "");

@@ -16,6 +16,15 @@ const checked = {
   PROXY_CONFIG: JSON.stringify({ terminationDrainDuration: "0s", readinessProbe }),
   HEALTH_FILE: file,
 };
+const namedFile = join(folder, "named-healthy");
+const named = {
+  ISTIO_META_WORKLOAD_ENTRY: "named-vm",
+  PROXY_CONFIG: JSON.stringify({
+    terminationDrainDuration: "0s",
+    readinessProbe: { ...readinessProbe, exec: { command: ["test", "-e", namedFile] } },
+  }),
+  HEALTH_FILE: namedFile,
+};
 
 featureSuite(
   "WorkloadGroup",
@@ -24,6 +33,7 @@ featureSuite(
       { app: "frontend", mutualTls: false },
       { app: "vm", agentEnv: { ISTIO_META_AUTO_REGISTER_GROUP: "vms" } },
       { app: "checked", agentEnv: checked },
+      { app: "named", agentEnv: named },
     ],
     gateways: [],
   },

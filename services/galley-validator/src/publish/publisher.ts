@@ -2,6 +2,7 @@ import { keys } from "@lateen/mesh-store";
 import type { MeshStore, StoredEntry } from "@lateen/mesh-store";
 import type { HostAddress, ObjectRef } from "@lateen/model";
 import { kubernetesRegistry } from "@lateen/registries";
+import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import type { Logger } from "@lateen/runtime";
 import { fields, toError } from "@lateen/runtime";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,6 +30,8 @@ export interface PublisherOptions {
   readonly onApplied?: (batch: AppliedBatch) => void;
   /** The store as a whole is what the ledger says. */
   readonly onReconciled?: () => void;
+  /** How the workload of a WorkloadEntry, by key, says it is; undefined: nobody says. */
+  readonly healthOf?: (key: string) => boolean | undefined;
   /** Virtual addresses of a ServiceEntry as they are in the store. */
   readonly onGiven?: (object: ObjectRef, addresses: readonly HostAddress[]) => void;
 }
@@ -154,7 +157,9 @@ export class Publisher {
 
   #desired(key: string): Desired {
     const desired = this.#options.ledger.desired(key);
-    return desired.is === "entry" ? { ...desired, entry: this.#given.complete(key, desired.entry) } : desired;
+    if (desired.is !== "entry") return desired;
+    const entry = this.#given.complete(key, desired.entry);
+    return { ...desired, entry: withHealth(entry, this.#options.healthOf?.(key)) };
   }
 
   async #write(key: string): Promise<{ revision: bigint; object?: ObjectRef }> {
@@ -186,6 +191,15 @@ export class Publisher {
       }
     }
   }
+}
+
+/** What an entry's workload reports counts more than what was written down; only where it is to report at all. */
+function withHealth(entry: Entry, healthy: boolean | undefined): Entry {
+  const { value } = entry;
+  if (healthy === undefined || value.case !== "config" || value.value.kind !== "WorkloadEntry") return entry;
+  const { state } = value.value;
+  if (state?.healthy === undefined) return entry;
+  return { ...entry, value: { case: "config", value: { ...value.value, state: { ...state, healthy } } } };
 }
 
 function differs(desired: Desired, stored: StoredEntry | undefined, ledger: Ledger): boolean {

@@ -18,12 +18,15 @@ export interface RegisteredWorkloadsOptions {
   readonly graceMs?: number;
   /** How long a replica of pilot may say nothing before its workloads count as gone; default 60 s. */
   readonly silenceMs?: number;
+  /** Told of WorkloadEntries, by key, whose workloads say something else of their health. */
+  readonly onHealth?: (keys: readonly string[]) => void;
 }
 
 const sweepMs = 500;
 
 /**
- * Workloads that pilot saw joining a WorkloadGroup, as a source of WorkloadEntries beside what users write; docs/adr/0012.
+ * Workloads that pilot saw joining a WorkloadGroup, as a source of WorkloadEntries beside what users write, and the health
+ * of those that are somebody's WorkloadEntry; docs/adr/0012.
  * Every replica follows; the one that leads forgets those that stay away.
  */
 export class RegisteredWorkloads {
@@ -33,6 +36,7 @@ export class RegisteredWorkloads {
   /** Replicas of pilot that there are, with the time of their last word. */
   readonly #replicas = new Map<string, number>();
   #told = new Set<string>();
+  #health: ReadonlyMap<string, boolean> = new Map();
 
   constructor(options: RegisteredWorkloadsOptions) {
     this.#options = options;
@@ -47,10 +51,31 @@ export class RegisteredWorkloads {
     ];
     let first = true;
     for await (const batch of this.#options.store.watch(prefixes, signal)) {
-      if (this.#apply(batch)) sink.take(this.#intakes(), Date.now());
+      if (this.#apply(batch)) {
+        sink.take(this.#intakes(), Date.now());
+        this.#tellHealth();
+      }
       if (first) sink.synced();
       first = false;
     }
+  }
+
+  /** How the workload of a user's WorkloadEntry says it is; undefined: nobody says. */
+  healthOf(key: string): boolean | undefined {
+    return this.#health.get(key);
+  }
+
+  #tellHealth(): void {
+    const before = this.#health;
+    const named = [...this.#registrations.values()].filter(({ group }) => group === "");
+    this.#health = new Map(
+      named.flatMap(({ namespace, name, healthy }) =>
+        healthy === undefined ? [] : [[keys.config("WorkloadEntry", namespace, name), healthy] as const],
+      ),
+    );
+    const all = new Set([...before.keys(), ...this.#health.keys()]);
+    const changed = [...all].filter((key) => before.get(key) !== this.#health.get(key));
+    if (changed.length > 0) this.#options.onHealth?.(changed);
   }
 
   /** Forgets who stays away. Only for the replica that leads. */
@@ -88,6 +113,7 @@ export class RegisteredWorkloads {
     const units = new Map<string, Intake | undefined>();
     for (const registration of this.#registrations.values()) {
       const { namespace, name } = registration;
+      if (registration.group === "") continue;
       const group = this.#groups.get(keys.config("WorkloadGroup", namespace, registration.group));
       if (group === undefined) continue;
       const claim = {
@@ -114,7 +140,7 @@ export class RegisteredWorkloads {
         registration.disconnectedAtMs > 0n ? Number(registration.disconnectedAtMs) : silentSince + silenceMs;
       if (now - awaySince < graceMs) continue;
       await store.delete(key);
-      logger.info({ [fields.key]: key }, "workload stayed away, its entry is removed");
+      logger.info({ [fields.key]: key }, "workload stayed away, what it registered is removed");
     }
   }
 }

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import type { WorkloadGroup } from "@lateen/api";
+import type { WorkloadEntry, WorkloadGroup } from "@lateen/api";
 import { createMemoryStore, keys } from "@lateen/mesh-store";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { MeshObject } from "@lateen/model";
 import { NodeSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
+import { WorkloadEntrySchema } from "@lateen/protos/networking/v1alpha3/workload_entry_pb.js";
 import { WorkloadGroupSchema } from "@lateen/protos/networking/v1alpha3/workload_group_pb.js";
 import { silentLogger } from "@lateen/runtime";
 import type { ConnectedProxy } from "@lateen/xds-server";
@@ -20,6 +21,15 @@ const group: MeshObject<WorkloadGroup> = {
   spec: create(WorkloadGroupSchema, { template: { serviceAccount: "legacy" } }),
   origin: { kind: "WorkloadGroup", namespace: "shop", name: "vms" },
 };
+const checked: MeshObject<WorkloadEntry> = {
+  ...{ apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" },
+  meta: { namespace: "shop", name: "vm-1", labels: {}, annotations: {}, createdAtMs: 0, generation: 1 },
+  spec: create(WorkloadEntrySchema, { address: "10.0.0.1", serviceAccount: "legacy" }),
+  state: { healthy: false },
+  origin: { kind: "WorkloadEntry", namespace: "shop", name: "vm-1" },
+};
+const { state: _unchecked, ...plain } = checked;
+const unchecked: MeshObject<WorkloadEntry> = { ...plain, meta: { ...plain.meta, name: "vm-2" } };
 const identity = { trustDomain: "cluster.local", namespace: "shop", serviceAccount: "legacy" };
 
 let connections = 0;
@@ -34,7 +44,14 @@ function proxyOf(metadata: Record<string, string>, connectedAtMs = Date.now()): 
 
 function registrationsOf(store: MeshStore, replica: string, proven: typeof identity | undefined = identity) {
   const registrations = new Registrations({
-    ...{ store, replica, logger: silentLogger(), groups: () => [group], identityOf: () => proven },
+    ...{
+      store,
+      replica,
+      logger: silentLogger(),
+      groups: () => [group],
+      entries: () => [checked, unchecked],
+      identityOf: () => proven,
+    },
   });
   const stop = new AbortController();
   const running = registrations.run(stop.signal);
@@ -67,9 +84,43 @@ test("a proxy joins only a group that there is, proven, as the account the group
   known.registrations.check(proxyOf({ AUTO_REGISTER_GROUP: "vms" }));
   assert.throws(() => known.registrations.check(proxyOf({ AUTO_REGISTER_GROUP: "others" })), /does not exist/);
   await using other = registrationsOf(store, "a", { ...identity, serviceAccount: "other" });
+
+  test("a proxy is the workload of an entry that there is, proven, and says how it is where that is asked for", async () => {
+    const store = createMemoryStore();
+    const entryKey = keys.registration("shop", "vm-1");
+    await using known = registrationsOf(store, "a");
+    assert.throws(
+      () => known.registrations.check(proxyOf({ WORKLOAD_ENTRY: "vm-9" })),
+      /does not exist.*WORKLOAD_ENTRY/,
+    );
+    await using other = registrationsOf(store, "b", { ...identity, serviceAccount: "other" });
+    assert.throws(() => other.registrations.check(proxyOf({ WORKLOAD_ENTRY: "vm-1" })), /proved "other"/);
+    other.registrations.check(proxyOf({ WORKLOAD_ENTRY: "vm-2" }));
+    const proxy = proxyOf({ WORKLOAD_ENTRY: "vm-1" });
+    known.registrations.check(proxy);
+    known.registrations.connected(proxy);
+    known.registrations.connected(proxyOf({ WORKLOAD_ENTRY: "vm-2" }));
+    const told = async () => {
+      const value = (await store.get(entryKey))?.entry.value;
+      return value?.case === "registration" ? value.value : undefined;
+    };
+    await until("it is told of", async () => (await told())?.group === "");
+    known.registrations.healthReported(proxy, undefined);
+    await until("its health is told", async () => (await told())?.healthy === true);
+    known.registrations.disconnected(proxy);
+    await until("its end is told", async () => ((await told())?.disconnectedAtMs ?? 0n) > 0n);
+    assert.equal(await store.get(keys.registration("shop", "vm-2")), undefined);
+  });
   assert.throws(() => other.registrations.check(proxyOf({ AUTO_REGISTER_GROUP: "vms" })), /proved "other"/);
   const unproven = new Registrations({
-    ...{ store, replica: "a", logger: silentLogger(), groups: () => [group], identityOf: () => undefined },
+    ...{
+      store,
+      replica: "a",
+      logger: silentLogger(),
+      groups: () => [group],
+      entries: () => [checked, unchecked],
+      identityOf: () => undefined,
+    },
   });
   assert.throws(() => unproven.check(proxyOf({ AUTO_REGISTER_GROUP: "vms" })), /prove who it is/);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import type { WorkloadGroup } from "@lateen/api";
+import type { WorkloadEntry, WorkloadGroup } from "@lateen/api";
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { MeshObject, ProxyNode } from "@lateen/model";
@@ -26,14 +26,16 @@ export interface RegistrationsOptions {
   readonly replica: string;
   /** Undefined while the mesh is not known yet. */
   readonly groups: () => readonly MeshObject<WorkloadGroup>[] | undefined;
+  readonly entries: () => readonly MeshObject<WorkloadEntry>[] | undefined;
   readonly identityOf: (proxy: ConnectedProxy) => WorkloadIdentity | undefined;
 }
 
 const retryMs = 1_000;
 
 /**
- * Proxies that want to be workloads of a WorkloadGroup (node metadata AUTO_REGISTER_GROUP). Pilot only tells what it sees,
- * under `registration.`: galley-validator makes the WorkloadEntry of it; docs/adr/0012. The newest fact of each counts.
+ * Proxies that want to be workloads of a WorkloadGroup (node metadata AUTO_REGISTER_GROUP), or that are the workload of a
+ * WorkloadEntry whose health they report (WORKLOAD_ENTRY). Pilot only tells what it sees, under `registration.`:
+ * galley-validator makes the WorkloadEntry of it, or gives it its health; docs/adr/0012. The newest fact of each counts.
  */
 export class Registrations {
   readonly #options: RegistrationsOptions;
@@ -45,34 +47,60 @@ export class Registrations {
     this.#options = options;
   }
 
-  /** Throws RpcError for a proxy that must not join the group it names. */
+  /** Throws RpcError for a proxy that must not join the group, or be the entry, that it names. */
   check(proxy: ConnectedProxy): void {
-    const { autoRegisterGroup: name, namespace, id } = nodeOf(proxy);
-    const groups = this.#options.groups();
-    if (name === "" || groups === undefined) return;
-    const group = groups.find(({ meta }) => meta.namespace === namespace && meta.name === name);
-    if (group === undefined)
+    const node = nodeOf(proxy);
+    const [groups, entries] = [this.#options.groups(), this.#options.entries()];
+    if (groups === undefined || entries === undefined) return;
+    const name = node.autoRegisterGroup;
+    if (name !== "") {
+      const group = groups.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
+      this.#admit(proxy, node, {
+        ...{
+          what: `WorkloadGroup ${node.namespace}/${name}`,
+          named: "AUTO_REGISTER_GROUP",
+          exists: group !== undefined,
+        },
+        serviceAccount: group?.spec.template?.serviceAccount ?? "",
+      });
+    } else if (namedEntry(node) !== "") {
+      const entry = this.#entryOf(node);
+      // Whoever may not say how it is may still be there: only what is reported is believed.
+      if (entry !== undefined && entry.state === undefined) return;
+      this.#admit(proxy, node, {
+        ...{ what: `WorkloadEntry ${node.namespace}/${namedEntry(node)}`, named: "WORKLOAD_ENTRY" },
+        ...{ exists: entry !== undefined, serviceAccount: entry?.spec.serviceAccount ?? "" },
+      });
+    }
+  }
+
+  #admit(proxy: ConnectedProxy, { id }: ProxyNode, { what, named, exists, serviceAccount }: Wanted): void {
+    if (!exists)
       throw new RpcError(
         RpcCode.FAILED_PRECONDITION,
-        `node ${id} wants to join WorkloadGroup ${namespace}/${name}, which does not exist; create it, or correct AUTO_REGISTER_GROUP`,
+        `node ${id} wants to be a workload of ${what}, which does not exist; create it, or correct ${named}`,
       );
     const identity = this.#options.identityOf(proxy);
     if (identity === undefined)
       throw new RpcError(
         RpcCode.PERMISSION_DENIED,
-        `node ${id} wants to join WorkloadGroup ${namespace}/${name}, for which it has to prove who it is; use the TLS port`,
+        `node ${id} wants to be a workload of ${what}, for which it has to prove who it is; use the TLS port`,
       );
-    const wanted = group.spec.template?.serviceAccount ?? "";
-    if (wanted !== "" && identity.serviceAccount !== wanted)
+    if (serviceAccount !== "" && identity.serviceAccount !== serviceAccount)
       throw new RpcError(
         RpcCode.PERMISSION_DENIED,
-        `WorkloadGroup ${namespace}/${name} is for service account "${wanted}", but the caller proved "${identity.serviceAccount}"`,
+        `${what} is for service account "${serviceAccount}", but the caller proved "${identity.serviceAccount}"`,
       );
+  }
+
+  #entryOf(node: ProxyNode): MeshObject<WorkloadEntry> | undefined {
+    const name = namedEntry(node);
+    return this.#options.entries()?.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
   }
 
   connected(proxy: ConnectedProxy): void {
     const node = nodeOf(proxy);
-    if (node.autoRegisterGroup === "") return;
+    if (node.autoRegisterGroup === "" && this.#entryOf(node)?.state === undefined) return;
     const fact = this.#factOf(proxy, node);
     const key = keys.registration(fact.namespace, fact.name);
     const before = this.#known.get(key)?.fact.healthy;
@@ -105,7 +133,6 @@ export class Registrations {
 
   #change(proxy: ConnectedProxy, change: (fact: Fact) => Fact): void {
     const node = nodeOf(proxy);
-    if (node.autoRegisterGroup === "") return;
     const key = keys.registration(node.namespace, entryName(node));
     const known = this.#known.get(key);
     if (known?.connectionId === proxy.connectionId) this.#set(key, { ...known, fact: change(known.fact) });
@@ -166,8 +193,24 @@ export class Registrations {
   }
 }
 
-/** Istio's name: `<group>-<ip>[-<network>]`, of at most 253 characters. */
-export function entryName({ autoRegisterGroup, addresses, network }: ProxyNode): string {
+interface Wanted {
+  readonly what: string;
+  /** The metadata that says so. */
+  readonly named: string;
+  readonly exists: boolean;
+  /** Empty: any. */
+  readonly serviceAccount: string;
+}
+
+/** The WorkloadEntry that the proxy says it is; empty: none. */
+function namedEntry({ metadata }: ProxyNode): string {
+  return metadata["WORKLOAD_ENTRY"] ?? "";
+}
+
+/** The one it names, or Istio's name for one that is made: `<group>-<ip>[-<network>]`, of at most 253 characters. */
+export function entryName(node: ProxyNode): string {
+  const { autoRegisterGroup, addresses, network } = node;
+  if (autoRegisterGroup === "") return namedEntry(node);
   const parts = [autoRegisterGroup, (addresses[0] ?? "").replaceAll(":", "-"), ...(network === "" ? [] : [network])];
   return parts.join("-").slice(-253);
 }
