@@ -26,6 +26,7 @@ import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 import { wasmPluginRows } from "./wasm-plugin.rows.ts";
 import { workloadGroupRows } from "./workload-group.rows.ts";
+import { workloadGroupProbeRows } from "./workload-group-probes.rows.ts";
 
 /** Every area of the feature table. An area that is not here does not count. */
 export const areas: Readonly<Record<string, readonly Feature[]>> = {
@@ -36,6 +37,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   services: serviceRows,
   "services-captured": capturedServiceRows,
   "workload-group": workloadGroupRows,
+  "workload-group-probes": workloadGroupProbeRows,
   "envoy-filter": envoyFilterRows,
   "envoy-filter-inbound": envoyFilterInboundRows,
   "connection-routes": connectionRouteRows,
