@@ -199,6 +199,35 @@ suite("a large route table", () => {
     await answers(hosts[0] ?? "", { status: 502 });
     for (const { envoy } of proxies) assert.equal((await envoy.admin.updates()).rejected, 0);
   });
+
+  test("a host that Envoy refuses without naming it is found, and all others change", async () => {
+    const bad = hosts[5] ?? "";
+    // Envoy's message is of the expression alone.
+    const value = { match: { safe_regex: { regex: "(" } } };
+    const routeConfiguration = { vhost: { name: `${bad}:${port}` } };
+    const patch = { applyTo: "HTTP_ROUTE", match: { routeConfiguration }, patch: { operation: "MERGE", value } };
+    await folder.replace("hosts.yaml", [
+      ...hosts.flatMap((host) => hostAndRoute(host, "v9")),
+      {
+        apiVersion: "networking.istio.io/v1alpha3",
+        kind: "EnvoyFilter",
+        metadata: { namespace, name: "bad" },
+        spec: { configPatches: [patch] },
+      },
+    ]);
+    const others = hosts.filter((host) => host !== bad);
+    await eventually(
+      async () => {
+        for (const host of others) if ((await ask(split, host)).body !== "v9") return false;
+        return true;
+      },
+      { what: "every other host has changed" },
+    );
+    assert.equal((await ask(split, bad)).body, "v8");
+    const { rejected } = await split.envoy.admin.updates();
+    assert.ok(rejected > 0 && rejected < 20, `${rejected} refusals`);
+    assert.match(plane.process.output, /EnvoyFilter\/shop\/bad/);
+  });
 });
 
 interface Table {

@@ -8,6 +8,8 @@ export interface Plan {
   readonly target: ResourceMap;
   readonly changed: readonly Resource[];
   readonly removed: readonly string[];
+  /** Changed, too, but held back until it is known which of others a client refuses. */
+  readonly later?: readonly Resource[];
   /** An answer is due although it says nothing new. */
   readonly due: boolean;
 }

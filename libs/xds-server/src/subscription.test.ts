@@ -249,9 +249,54 @@ test("in a whole-state answer the last accepted version stands in for a refused 
   assert.deepEqual(client.push(clusters({ b: "3", new: "good" }))?.whole, ["b@3", "new@good"]);
 });
 
-test("a refusal that names nothing is about all that was new", () => {
+test("what a refusal does not name is found by halves, and all else arrives", () => {
   const client = play(clusterType, true);
   client.delta({});
+  client.push(clusters({ a: "1" }));
+  client.ack();
+  const versions = Object.fromEntries(["b", "c", "d", "e", "f"].map((name) => [name, name === "d" ? "bad" : "2"]));
+  const goal = clusters({ a: "1", ...versions });
+  const pushed: string[] = [];
+  const blamed: string[] = [];
+  for (let push = client.push(goal); push !== undefined; push = client.push(goal)) {
+    pushed.push(push.changed.join(" "));
+    const outcome = client.ack(push.changed.includes("d@bad") ? { error: "NO" } : {});
+    if (outcome.kind === "rejected") blamed.push(outcome.resources.map(({ name }) => name).join(" "));
+  }
+  assert.deepEqual(pushed, ["b@2 c@2 d@bad e@2 f@2", "b@2 c@2 d@bad", "b@2 c@2", "d@bad", "e@2 f@2"]);
+  assert.deepEqual(blamed, ["b c d e f", "b c d", "d"]);
+  assert.equal(client.subscription.rejection, "NO");
+  assert.deepEqual(client.push(clusters({ a: "1", ...versions, d: "3" }))?.changed, ["d@3"]);
+});
+
+test("a changed resource is not held back, and a new goal is not suspected", () => {
+  const client = play(clusterType, true);
+  client.delta({});
+  client.push(clusters({ a: "1", b: "1", c: "1", d: "1" }));
+  client.ack({ error: "NO" });
+  const goal = clusters({ a: "1", b: "1", c: "1", d: "2" });
+  assert.deepEqual(client.push(goal)?.changed, ["a@1", "b@1", "d@2"]);
+  client.ack();
+  assert.deepEqual(client.push(goal)?.changed, ["c@1"]);
+  client.ack();
+  assert.ok(client.push(goal) === undefined && client.subscription.inSync(goal));
+});
+
+test("where every one of many is refused without a name, it comes to an end", () => {
+  const client = play(clusterType, true);
+  client.delta({});
+  const goal = clusters(Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`c${index}`, "bad"])));
+  let refusals = 0;
+  while (client.push(goal) !== undefined) {
+    client.ack({ error: "NO" });
+    refusals += 1;
+  }
+  assert.ok(refusals < 100, `${refusals} refusals`);
+});
+
+test("a state-of-the-world refusal that names nothing is about all that was new", () => {
+  const client = play(clusterType, false);
+  client.sotw({});
   client.push(clusters({ a: "1" }));
   client.ack();
   const goal = clusters({ a: "1", b: "1", c: "1" });

@@ -5,6 +5,7 @@ import type { Outcome, Plan, PlanOptions } from "./plan.ts";
 import { namedIn } from "./rejection.ts";
 import { emptyResources } from "./resource.ts";
 import type { Resource, ResourceMap } from "./resource.ts";
+import { Suspects } from "./suspects.ts";
 import { fullStateTypes, namedTypes } from "./type-urls.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 
@@ -28,13 +29,15 @@ interface Quarantined {
  *
  * What the client has is `base`, a map shared by all clients like it, for every subscribed name but those in
  * `exceptions`. One answer is in flight at most. A refused resource is quarantined: that version is not sent
- * again, and whole-state answers carry the last accepted one in its place.
+ * again, and whole-state answers carry the last accepted one in its place. Where a delta client does not name what
+ * it refuses, it is found by halves: `Suspects`.
  */
 export class Subscription {
   readonly typeUrl: string;
   readonly #diffs: DiffCache;
   readonly #exceptions = new Map<string, Exception>();
   readonly #quarantine = new Map<string, Quarantined>();
+  readonly #suspects = new Suspects();
   /** Shared until it has to change. */
   #names: ReadonlySet<string> = noNames;
   #ownNames: Set<string> | undefined;
@@ -84,7 +87,7 @@ export class Subscription {
     // A nonce but the last one: sent before the client saw our last answer, and repeated when it has.
     if (!first && request.nonce !== this.#sentNonce) return { kind: "stale" };
     this.#started = true;
-    const outcome = first ? subscribedOutcome : this.#settle(request);
+    const outcome = first ? subscribedOutcome : this.#settle(request, false);
     this.#subscribeExactly(request.names, first);
     return outcome;
   }
@@ -92,7 +95,7 @@ export class Subscription {
   receiveDelta(request: DeltaRequest): Outcome {
     const first = !this.#started;
     this.#started = true;
-    const outcome = first ? subscribedOutcome : this.#settle(request);
+    const outcome = first ? subscribedOutcome : this.#settle(request, true);
     if (first && this.#begin(request)) return outcome;
     const empty = request.subscribe.length === 0 && request.unsubscribe.length === 0;
     if (!empty || request.initialVersions.size > 0) this.#unfold();
@@ -112,6 +115,7 @@ export class Subscription {
 
   /** Ends the quarantine of what has changed or gone since it was refused; call it before `plan` for a new goal. */
   release(goal: ResourceMap): void {
+    this.#suspects.retain(goal);
     for (const [name, { version, good }] of this.#quarantine) {
       if (goal.get(name)?.version === version) continue;
       this.#quarantine.delete(name);
@@ -126,7 +130,8 @@ export class Subscription {
     this.#unfold();
     const target = removals ? goal : this.#diffs.union(this.#base, goal);
     const diff = this.#diffs.diff(this.#base, goal);
-    const plain = this.#wildcard && this.#exceptions.size === 0 && this.#quarantine.size === 0;
+    const calm = this.#exceptions.size === 0 && this.#quarantine.size === 0 && !this.#suspects.some;
+    const plain = this.#wildcard && calm;
     if (plain) return { goal, target, changed: diff.changed, removed: removals ? diff.removed : none, due: this.#due };
     const changed = diff.changed.filter((resource) => !this.#exceptions.has(resource.name) && this.#wants(resource));
     const removed = removals ? diff.removed.filter((name) => !this.#exceptions.has(name) && this.subscribed(name)) : [];
@@ -137,7 +142,8 @@ export class Subscription {
         if (mayTell && (absent?.has(name) ?? true)) removed.push(name);
       } else if ((tell || resource.version !== versionOf(held)) && this.#wants(resource)) changed.push(resource);
     }
-    return { goal, target, changed, removed, due: this.#due };
+    const { now, later } = this.#suspects.split(changed);
+    return { goal, target, changed: now, later, removed, due: this.#due };
   }
 
   /** Must `plan` be sent? State-of-the-world cannot say that a single resource is gone. */
@@ -247,31 +253,36 @@ export class Subscription {
     return this.#ownNames;
   }
 
-  #settle(request: SotwRequest | DeltaRequest): Outcome {
+  #settle(request: SotwRequest | DeltaRequest, delta: boolean): Outcome {
     const inFlight = this.#inFlight;
     if (request.nonce === "") return subscribedOutcome;
     if (inFlight === undefined || request.nonce !== inFlight.nonce) {
       return request.nonce === this.#sentNonce ? subscribedOutcome : { kind: "stale" };
     }
     this.#inFlight = undefined;
-    if (request.error !== undefined && inFlight.plan.changed.length > 0) return this.#reject(inFlight, request.error);
+    if (request.error !== undefined && inFlight.plan.changed.length > 0)
+      return this.#reject(inFlight, request.error, delta);
     this.#acknowledgedNonce = inFlight.nonce;
+    this.#suspects.cleared(inFlight.plan.changed);
+    for (const { name } of inFlight.plan.later ?? [])
+      if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#base.get(name), tell: false });
     this.#base = inFlight.plan.target;
     return { kind: "acknowledged", plan: inFlight.plan };
   }
 
   /** Nothing of a refused answer counts as accepted; what is not to blame is told again. */
-  #reject({ plan, settled }: InFlight, message: string): Outcome {
+  #reject({ plan, settled }: InFlight, message: string, delta: boolean): Outcome {
     const named = namedIn(message, plan.changed);
-    const resources = named.length > 0 ? named : plan.changed;
+    const guilty = named.length > 0 ? named : delta ? this.#suspects.refused(plan.changed) : plan.changed;
+    this.#suspects.cleared(guilty);
     this.#restore(settled());
-    for (const { name, version } of resources) {
+    for (const { name, version } of guilty) {
       if (!this.subscribed(name)) continue;
       const held = this.#heldOf(name);
       this.#quarantine.set(name, { version, good: typeof held === "object" ? held : undefined });
     }
     this.#rejection = message;
-    return { kind: "rejected", message, resources };
+    return { kind: "rejected", message, resources: guilty.length > 0 ? guilty : plan.changed };
   }
 
   /** What the client has accepted under `name`, whatever is in flight. */
@@ -290,8 +301,10 @@ export class Subscription {
     if (this.#exceptions.size === 0) return () => noExceptions;
     const settled = new Map<string, Exception>();
     const told = new Set(plan.removed);
+    const later = new Set(plan.later?.map(({ name }) => name));
     for (const [name, exception] of this.#exceptions) {
       const { held, tell } = exception;
+      if (later.has(name)) continue;
       if (plan.goal.has(name) || told.has(name) || (held === undefined && !tell && !plan.target.has(name)))
         settled.set(name, exception);
     }

@@ -32,14 +32,17 @@ export class SimulatedProxy {
   readonly inbox: Push[] = [];
   #context: SessionContext;
   readonly #delta: boolean;
+  readonly #silent: boolean;
   readonly #nonces = new Map<string, string>();
   readonly #asked = new Map<string, Set<string>>();
   #streams = 0;
   session: ProxySession;
 
-  constructor(context: SessionContext, delta: boolean) {
+  /** `silent`: it does not name what it refuses. */
+  constructor(context: SessionContext, delta: boolean, { silent = false } = {}) {
     this.#context = context;
     this.#delta = delta;
+    this.#silent = silent;
     this.session = this.#connect();
   }
 
@@ -112,7 +115,8 @@ export class SimulatedProxy {
     const { typeUrl } = push;
     const response = fromBinary(DeltaDiscoveryResponseSchema, joinedMessage(push.bytes));
     const received = new Map(response.resources.map(({ name, version }) => [name, version]));
-    const error = refusal(received, new Map());
+    const named = refusal(received, new Map());
+    const error = named !== undefined && this.#silent ? "NO" : named;
     if (error === undefined) {
       for (const name of response.removedResources) this.heldOf(typeUrl).delete(name);
       for (const [name, version] of received) this.heldOf(typeUrl).set(name, version);
