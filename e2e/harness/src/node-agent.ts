@@ -165,7 +165,11 @@ async function environment(
     LABELS_FILE: labelsFile,
     PROXY_DIR: directory.join("proxy"),
     SDS_SOCKET: directory.join("sds"),
-    PROXY_CONFIG: JSON.stringify({ terminationDrainDuration: "0s" }),
+    // All statistics, for tests to look at; an agent by itself shows Istio's choice.
+    PROXY_CONFIG: JSON.stringify({
+      terminationDrainDuration: "0s",
+      proxyStatsMatcher: { inclusionRegexps: [".*"] },
+    }),
     ISTIO_META_INTERCEPTION_MODE: "NONE",
     ENVOY: await envoyBinary(),
     ENVOY_CONCURRENCY: "1",

@@ -92,6 +92,12 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
 
 /** Of a ProxyConfig, what the agent or injection acts on. */
 const usedSettings: readonly string[] = [
+  "envoyMetricsService",
+  "extraStatTags",
+  "proxyAdminPort",
+  "proxyStatsMatcher",
+  "statsdUdpAddress",
+  "statusPort",
   "concurrency",
   "discoveryAddress",
   "drainDuration",

@@ -4,7 +4,13 @@ import type { Container } from "./pod.ts";
 import { proxyUser } from "./proxy-container.ts";
 
 /** Ports of the proxy itself, and ssh: never redirected. */
-const ownInboundPorts = ["15008", "15020", "15021", "15090", "22"];
+const ownInboundPorts = (statusPort: number): readonly string[] => [
+  "15008",
+  String(statusPort),
+  "15021",
+  "15090",
+  "22",
+];
 
 /**
  * The container `istio-init`: redirects the pod's TCP traffic to Envoy by iptables and ends. Its program,
@@ -13,9 +19,12 @@ const ownInboundPorts = ["15008", "15020", "15021", "15090", "22"];
 export function initContainer(
   settings: InjectorSettings,
   asked: PodSettings,
-  { interception, redirectDns }: { readonly interception: InterceptionMode; readonly redirectDns: boolean },
+  traffic: { readonly interception: InterceptionMode; readonly redirectDns: boolean; readonly statusPort: number },
 ): Container {
-  const excluded = [...ownInboundPorts, ...asked.excludeInboundPorts.split(",")].filter((port) => port !== "");
+  const { interception, redirectDns, statusPort } = traffic;
+  const excluded = [...ownInboundPorts(statusPort), ...asked.excludeInboundPorts.split(",")].filter(
+    (port) => port !== "",
+  );
   return {
     name: "istio-init",
     image: asked.proxyImage ?? settings.proxyImage,

@@ -6,7 +6,7 @@ import type { Container, Pod, PodSpec, Resources } from "./pod.ts";
 import { httpHookWarnings, rewriteProbes } from "./probes.ts";
 import type { Problem } from "./problem.ts";
 import { proxyContainer, proxyVolumes } from "./proxy-container.ts";
-import { interceptionOf, mergeProxySettings } from "./proxy-settings.ts";
+import { interceptionOf, mergeProxySettings, statusPortOf } from "./proxy-settings.ts";
 import type { ProxyConfigs, ProxySettings } from "./proxy-settings.ts";
 import { selectPod } from "./selection.ts";
 import type { SkipReason } from "./selection.ts";
@@ -59,7 +59,8 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const proxyConfig = proxyConfigOf(pod, context, asked);
   const interception = asked.interceptionMode ?? interceptionOf(proxyConfig);
   const rewrite = asked.rewriteProbes && !gateway && interception !== "NONE";
-  const { containers, table } = rewrite ? rewriteProbes(apps) : { containers: apps, table: {} };
+  const statusPort = statusPortOf(proxyConfig);
+  const { containers, table } = rewrite ? rewriteProbes(apps, statusPort) : { containers: apps, table: {} };
   const inputs = {
     pod: { ...pod, spec: { ...pod.spec, containers: apps } },
     settings: context.settings,
@@ -74,14 +75,14 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const init =
     gateway || interception === "NONE"
       ? []
-      : [initContainer(context.settings, asked, { interception, redirectDns: capturesDns(proxyConfig) })];
+      : [initContainer(context.settings, asked, { interception, redirectDns: capturesDns(proxyConfig), statusPort })];
   const spec = {
     ...specWith(pod.spec, { containers, proxy, init, native, settings: context.settings }),
     ...(gateway || interception === "NONE" ? lowPorts(pod.spec) : {}),
   };
   const injected = {
     ...pod,
-    metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps }),
+    metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps, statusPort }),
     spec,
   };
   return { kind: "injected", pod: injected, warnings: [...warnings, ...httpHookWarnings(apps)] };
@@ -136,12 +137,14 @@ function metadataWith(
     init,
     native,
     apps,
+    statusPort,
   }: {
     workload: WorkloadIdentity;
     settings: InjectorSettings;
     init: readonly Container[];
     native: boolean;
     apps: readonly Container[];
+    statusPort: number;
   },
 ): Pod["metadata"] {
   const initContainers = [...init.map(({ name }) => name), ...(native ? ["istio-proxy"] : [])];
@@ -156,7 +159,7 @@ function metadataWith(
   const [firstApp] = apps;
   const scrape = {
     "prometheus.io/scrape": "true",
-    "prometheus.io/port": "15020",
+    "prometheus.io/port": String(statusPort),
     "prometheus.io/path": "/stats/prometheus",
   };
   return {

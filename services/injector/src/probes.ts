@@ -10,20 +10,20 @@ export interface RewrittenProbes {
   readonly table: Readonly<Record<string, Probe>>;
 }
 
-const agentPort = 15020;
 const kinds = [
   ["livenessProbe", "livez"],
   ["readinessProbe", "readyz"],
   ["startupProbe", "startupz"],
 ] as const;
 
-export function rewriteProbes(containers: readonly Container[]): RewrittenProbes {
+/** `agentPort`: the agent's status port. */
+export function rewriteProbes(containers: readonly Container[], agentPort: number): RewrittenProbes {
   const table: Record<string, Probe> = {};
   const rewritten = containers.map((container) => {
     const changes: Record<string, Probe> = {};
     for (const [field, path] of kinds) {
       const probe = container[field];
-      const asked = probe && askedOf(probe, container);
+      const asked = probe && askedOf(probe, container, agentPort);
       if (!probe || !asked) continue;
       const agentPath = `/app-health/${container.name}/${path}`;
       table[agentPath] = asked;
@@ -36,7 +36,7 @@ export function rewriteProbes(containers: readonly Container[]): RewrittenProbes
 }
 
 /** The action with its port as a number; undefined for `exec`, which stays as it is, and a probe of another host. */
-function askedOf(probe: Probe, container: Container): Probe | undefined {
+function askedOf(probe: Probe, container: Container, agentPort: number): Probe | undefined {
   const timeoutSeconds = probe.timeoutSeconds ?? 1;
   if (probe.httpGet && !probe.httpGet.host) {
     const { path = "/", port, scheme = "HTTP", httpHeaders } = probe.httpGet;

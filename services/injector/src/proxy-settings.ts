@@ -55,3 +55,8 @@ export function mergeProxySettings(all: readonly ProxySettings[]): ProxySettings
 export function interceptionOf({ interceptionMode }: ProxySettings): InterceptionMode {
   return interceptionMode === "TPROXY" || interceptionMode === "NONE" ? interceptionMode : "REDIRECT";
 }
+
+/** Of the agent: probes of applications go there. */
+export function statusPortOf({ statusPort }: ProxySettings): number {
+  return typeof statusPort === "number" && statusPort > 0 ? statusPort : 15020;
+}

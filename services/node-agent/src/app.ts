@@ -37,8 +37,9 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const proxyConfig = await readProxyConfig(config.PROXY_CONFIG);
   const pilotAddress = config.XDS_ADDRESS ?? proxyConfig.discoveryAddress ?? "istiod.istio-system.svc:15012";
   const xdsSocket = join(config.PROXY_DIR, "XDS");
-  const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT };
+  const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT ?? proxyConfig.adminPort };
   const admin = new EnvoyAdmin(adminAddress);
+  const statusPort = config.STATUS_PORT ?? proxyConfig.statusPort;
   const metrics = createAgentMetrics();
   const dnsDomain = config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`;
   const reports = proxyConfig.readinessProbe && (await healthReports(proxyConfig.readinessProbe));
@@ -76,6 +77,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     bootstrap: bootstrapOf({
       node,
       runtimeValues: proxyConfig.runtimeValues,
+      stats: proxyConfig.stats,
       ...(proxyConfig.tracer && { tracer: proxyConfig.tracer }),
       xdsSocket,
       sdsSocket: config.SDS_SOCKET,
@@ -83,13 +85,13 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
       statusHost: config.STATUS_HOST,
       readinessPort: config.ENVOY_STATUS_PORT,
       prometheusPort: config.ENVOY_PROMETHEUS_PORT,
-      agent: { host: config.STATUS_HOST === "0.0.0.0" ? "127.0.0.1" : config.STATUS_HOST, port: config.STATUS_PORT },
+      agent: { host: config.STATUS_HOST === "0.0.0.0" ? "127.0.0.1" : config.STATUS_HOST, port: statusPort },
     }),
   });
   const components = [workload.identity, envoy, ...(reports ? [reports.component] : [])];
   const health = new Health([...components.flatMap((component) => component.checks), ...(dns ? [dns.check] : [])]);
   const status = statusServer({
-    address: { host: config.STATUS_HOST, port: config.STATUS_PORT },
+    address: { host: config.STATUS_HOST, port: statusPort },
     admin,
     registry: metrics.registry,
     health,

@@ -8,7 +8,8 @@ const count = (minimum = 0) =>
   z.coerce
     .number("must be a number")
     .check(z.int("must be a whole number"), z.minimum(minimum, `must be at least ${minimum}`));
-const port = (fallback: number) => z._default(count().check(z.maximum(65_535, "must be a port number")), fallback);
+const portNumber = () => count().check(z.maximum(65_535, "must be a port number"));
+const port = (fallback: number) => z._default(portNumber(), fallback);
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const logLevel = z._default(z.enum(logLevels, `must be one of ${logLevels.join(", ")}`), "info");
 
@@ -46,10 +47,12 @@ const environment = z.object({
   ENVOY_LOG_LEVEL: z._default(text(), "warning"),
   ENVOY_COMPONENT_LOG_LEVEL: z.optional(text()),
   ENVOY_ADMIN_HOST: z._default(text(), "127.0.0.1"),
-  ENVOY_ADMIN_PORT: port(15_000),
+  /** Without it the ProxyConfig's `proxyAdminPort`, or 15000. */
+  ENVOY_ADMIN_PORT: z.optional(portNumber()),
   /** Where Envoy's own listeners for probes and scraping bind, and the agent's status port. */
   STATUS_HOST: z._default(text(), "0.0.0.0"),
-  STATUS_PORT: port(15_020),
+  /** Without it the ProxyConfig's `statusPort`, or 15020. */
+  STATUS_PORT: z.optional(portNumber()),
   ENVOY_STATUS_PORT: port(15_021),
   ENVOY_PROMETHEUS_PORT: port(15_090),
   /** What to ask the application on the kubelet's behalf, as the injector writes it: path → probe. */

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readProxyConfig } from "./proxy-config.ts";
 
-const unsaid = { concurrency: 2, drainMs: 5_000, listenerDrainMs: 45_000, runtimeValues: {} };
+const stats = { prefixes: [], suffixes: [], regexps: [], extraTags: [] };
+const unsaid = {
+  ...{ concurrency: 2, drainMs: 5_000, listenerDrainMs: 45_000, runtimeValues: {} },
+  ...{ stats, adminPort: 15_000, statusPort: 15_020 },
+};
 
 const accepted = [
   { name: "nothing", text: "{}", expected: unsaid },
@@ -35,6 +39,21 @@ const accepted = [
     text: "zipkinAddress: zipkin:9411",
     expected: { ...unsaid, tracer: { kind: "zipkin", service: { address: "zipkin:9411" } } },
   },
+  {
+    name: "statistics and ports",
+    text: `{"proxyStatsMatcher": {"inclusionPrefixes": ["a"], "inclusionSuffixes": ["b"], "inclusionRegexps": ["c.*"]},
+      "extraStatTags": ["d"], "statsdUdpAddress": "10.0.0.1:9125", "proxyAdminPort": 1, "statusPort": 2,
+      "envoyMetricsService": {"address": "metrics:15000", "tcpKeepalive": {"probes": 3}}}`,
+    expected: {
+      ...unsaid,
+      stats: {
+        ...{ prefixes: ["a"], suffixes: ["b"], regexps: ["c.*"], extraTags: ["d"], statsdAddress: "10.0.0.1:9125" },
+        metricsService: { address: "metrics:15000", keepalive: { probes: 3 } },
+      },
+      adminPort: 1,
+      statusPort: 2,
+    },
+  },
 ];
 for (const { name, text, expected } of accepted)
   test(`ProxyConfig: ${name}`, async () => {
@@ -48,6 +67,8 @@ const refused = [
   { text: "terminationDrainDuration: 5m", message: /PROXY_CONFIG terminationDrainDuration is "5m"; write seconds/ },
   { text: "runtimeValues: 5", message: /PROXY_CONFIG runtimeValues is 5; write names with values/ },
   { text: "tracing: {zipkin: {address: zipkin}}", message: /tracing.zipkin.address is "zipkin"; write host and port/ },
+  { text: "statusPort: 0", message: /statusPort is 0; write a port from 1 to 65535/ },
+  { text: "extraStatTags: a", message: /extraStatTags is "a"; write a list of texts/ },
   { text: "just a word", message: /PROXY_CONFIG is not an object/ },
 ];
 for (const { text, message } of refused)

@@ -11,6 +11,18 @@ export interface TracerConfig {
   readonly service: RemoteService;
 }
 
+/** Which of Envoy's statistics there are, and where they go beside the Prometheus page. */
+export interface StatsConfig {
+  readonly prefixes: readonly string[];
+  readonly suffixes: readonly string[];
+  readonly regexps: readonly string[];
+  /** Names of further tags. */
+  readonly extraTags: readonly string[];
+  /** An IP address and port. */
+  readonly statsdAddress?: string;
+  readonly metricsService?: RemoteService;
+}
+
 /** Of the mesh's ProxyConfig, what the agent itself acts on. Pilot sees all of it as node metadata. */
 export interface ProxyConfig {
   readonly raw: JsonFields;
@@ -26,6 +38,10 @@ export interface ProxyConfig {
   /** How to find out whether the application is well, for a workload that registers itself. */
   readonly readinessProbe?: ReadinessProbe;
   readonly tracer?: TracerConfig;
+  readonly stats: StatsConfig;
+  /** Envoy's admin port, and the agent's own. */
+  readonly adminPort: number;
+  readonly statusPort: number;
 }
 
 /** Reads JSON or YAML. Throws, naming the field and its value, where the agent cannot follow it. */
@@ -42,6 +58,9 @@ export async function readProxyConfig(text: string): Promise<ProxyConfig> {
     runtimeValues: textsOf("runtimeValues", raw["runtimeValues"] ?? {}),
     ...readinessOf(raw["readinessProbe"]),
     ...tracerOf(raw),
+    stats: statsOf(raw),
+    adminPort: portOf("proxyAdminPort", raw["proxyAdminPort"] ?? 15_000),
+    statusPort: portOf("statusPort", raw["statusPort"] ?? 15_020),
     ...(typeof address === "string" && address !== "" && { discoveryAddress: address }),
   };
 }
@@ -94,6 +113,40 @@ function tracerOf(raw: JsonFields): { readonly tracer?: TracerConfig } {
   return old === ""
     ? {}
     : { tracer: { kind: "zipkin", service: { address: addressOf("zipkinAddress", old), ...tls } } };
+}
+
+function statsOf(raw: JsonFields): StatsConfig {
+  const matcher = fieldsOf("proxyStatsMatcher", raw["proxyStatsMatcher"] ?? {});
+  const list = (field: string): readonly string[] => listOf(`proxyStatsMatcher.${field}`, matcher[field] ?? []);
+  const statsd = raw["statsdUdpAddress"] ?? "";
+  const service = raw["envoyMetricsService"];
+  return {
+    prefixes: list("inclusionPrefixes"),
+    suffixes: list("inclusionSuffixes"),
+    regexps: list("inclusionRegexps"),
+    extraTags: listOf("extraStatTags", raw["extraStatTags"] ?? []),
+    ...(statsd !== "" && { statsdAddress: addressOf("statsdUdpAddress", statsd) }),
+    ...(service !== undefined && { metricsService: remoteOf("envoyMetricsService", service) }),
+  };
+}
+
+function remoteOf(field: string, value: unknown): RemoteService {
+  const { address, tlsSettings: tls, tcpKeepalive: keepalive } = fieldsOf(field, value);
+  return {
+    address: addressOf(`${field}.address`, address),
+    ...(tls !== undefined && { tls: fieldsOf(`${field}.tlsSettings`, tls) }),
+    ...(keepalive !== undefined && { keepalive: fieldsOf(`${field}.tcpKeepalive`, keepalive) }),
+  };
+}
+
+function listOf(field: string, value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
+  throw invalid(field, value, "write a list of texts");
+}
+
+function portOf(field: string, value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= 65_535) return value;
+  throw invalid(field, value, "write a port from 1 to 65535");
 }
 
 function fieldsOf(field: string, value: unknown): JsonFields {

@@ -23,6 +23,7 @@ const options: BootstrapOptions = {
   node: { type: "sidecar", ...plain },
   xdsSocket: join(folder, "XDS"),
   sdsSocket: join(folder, "SDS"),
+  stats: { prefixes: [], suffixes: [], regexps: [], extraTags: [] },
   runtimeValues: { "re2.max_program_size.error_level": "32768" },
   admin: { host: "127.0.0.1", port: 15_000 },
   statusHost: "0.0.0.0",
@@ -47,6 +48,14 @@ for (const type of ["sidecar", "router"] as const) {
     assert.doesNotMatch(said, /deprecated/i);
   });
 }
+
+test("Envoy accepts a bootstrap with statistics that go to two places", async () => {
+  const stats = {
+    ...{ prefixes: ["http.{pod_ip}_"], suffixes: ["upstream_rq_timeout"], regexps: [".*retry.*"], extraTags: ["tier"] },
+    ...{ statsdAddress: "10.0.0.1:9125", metricsService: { address: "metrics:15000", keepalive: { time: "10s" } } },
+  };
+  assert.match(await judge(bootstrapOf({ ...options, stats })), /configuration .* OK/);
+});
 
 const tracers = [
   { kind: "zipkin", service: { address: "zipkin.istio-system:9411" } },

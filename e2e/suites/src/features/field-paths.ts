@@ -13,7 +13,7 @@ import { WorkloadGroupSchema } from "@lateen/protos/networking/v1alpha3/workload
 import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
 import { ProxyConfigSchema } from "@lateen/protos/networking/v1beta1/proxy_config_pb.js";
 
-/** Istio's networking kinds. The order decides under which kind a message that several have is listed. */
+/** Istio's networking kinds and the mesh's settings, with `defaultConfig`. The order decides under which kind a message that several have is listed. */
 const kinds: readonly DescMessage[] = [
   VirtualServiceSchema,
   DestinationRuleSchema,
@@ -26,10 +26,11 @@ const kinds: readonly DescMessage[] = [
   ProxyConfigSchema,
   WasmPluginSchema,
   TrafficExtensionSchema,
+  MeshConfigSchema,
 ];
 
 /** Rows may show its fields, which are not counted: most are about other things than traffic. */
-const alsoKnown: readonly DescMessage[] = [MeshConfigSchema, TelemetrySchema];
+const alsoKnown: readonly DescMessage[] = [TelemetrySchema];
 
 /** What makes a field one field wherever its message is met: `istio.networking.v1alpha3.StringMatch.exact`. */
 type FieldKey = string;

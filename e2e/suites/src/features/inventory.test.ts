@@ -5,6 +5,7 @@ import { slugOf } from "./feature-row.ts";
 import { allFields, fieldsOnPath } from "./field-paths.ts";
 import { notYetShown } from "./fields.ts";
 import { areas } from "./inventory.ts";
+import { warnedOf } from "./warned-of.ts";
 
 /** Raised as rows land, never lowered. */
 const leastRows = 350;
@@ -42,7 +43,7 @@ suite("the feature table", () => {
 
   test("every field has a row or is listed in fields.ts with a reason", async (context) => {
     const shown = new Set(rows.flatMap((row) => row.fields.flatMap((path) => fieldsOnPath(path) ?? [])));
-    const missing = [...fields].filter(([key]) => !shown.has(key)).map(([, path]) => path);
+    const missing = [...fields].filter(([key, path]) => !shown.has(key) && !warnedOf(path)).map(([, path]) => path);
     context.diagnostic(`${fields.size - missing.length} of ${fields.size} fields have a row`);
     if (process.env["UPDATE_FIELDS"] === "1") return await writeFields(missing);
     assert.deepEqual(

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { endpointSlice } from "@lateen/e2e-harness";
 import { issueClientCertificate, readCa } from "../certificates.ts";
-import type { Feature, FeatureContext, FeatureMeshSpec } from "./feature.ts";
+import type { Feature, FeatureContext, FeatureMeshSpec, MeshAgent } from "./feature.ts";
+import { through } from "./own-proxy.ts";
+import { grpcCollector } from "./span-collectors.ts";
 
 /** Told of itself by its own ProxyConfig, as a pod's annotation would. */
 const secureConfig = {
@@ -255,6 +258,86 @@ const topologyRows: readonly Feature[] = [
   ),
 ];
 
+const requests = 'envoy_cluster_upstream_rq_total{cluster_name="outbound|';
+
+/** The page that Prometheus reads. */
+async function page({ address, statusPort }: MeshAgent): Promise<string> {
+  return await (await fetch(`http://${address}:${statusPort}/stats/prometheus`)).text();
+}
+
+const bootstrapRows: readonly Feature[] = [
+  {
+    name: "an Envoy has Istio's choice of statistics, and those that are asked for",
+    fields: ["inclusionPrefixes", "inclusionSuffixes", "inclusionRegexps"].map(
+      (field) => `MeshConfig.defaultConfig.proxyStatsMatcher.${field}`,
+    ),
+    manifests: () => [],
+    check: async (row) => {
+      const proxyStatsMatcher = {
+        inclusionPrefixes: ["listener.{pod_ip}_"],
+        inclusionSuffixes: ["upstream_rq_total"],
+        inclusionRegexps: ["http\\..*downstream_rq_2xx"],
+      };
+      await using usual = await row.startAgent({ pod: "usual-1" });
+      await using asked = await row.startAgent({ pod: "asked-1", config: { proxyStatsMatcher } });
+      for (const agent of [usual, asked]) await through(row, agent);
+      await row.eventually(async () => {
+        const text = await page(asked);
+        assert.ok(text.includes(requests), "of clusters, the requests");
+        assert.ok(/^envoy_listener_/m.test(text), "of listeners, all");
+        assert.ok(/^envoy_http_\S*downstream_rq\{/m.test(text), "of HTTP, the answers");
+      });
+      const text = await page(usual);
+      assert.ok(/^envoy_server_live/m.test(text), "of the server");
+      assert.deepEqual([...text.matchAll(/^envoy_(listener_[a-z]+|http_\S*_rq)\{|outbound\|/gm)], [], "nothing else");
+    },
+  },
+  {
+    name: "an Envoy's statistics go to statsd and to a metrics service",
+    fields: ["MeshConfig.defaultConfig.statsdUdpAddress", "MeshConfig.defaultConfig.envoyMetricsService.address"],
+    manifests: () => [],
+    check: async (row) => {
+      const lines: string[] = [];
+      const statsd = createSocket("udp4", (message) => void lines.push(String(message)));
+      statsd.bind(row.ports(1), "127.0.0.1");
+      await once(statsd, "listening");
+      try {
+        await using service = await grpcCollector(row.ports(2), () => []);
+        const config = {
+          statsdUdpAddress: `127.0.0.1:${row.ports(1)}`,
+          envoyMetricsService: { address: `127.0.0.1:${row.ports(2)}` },
+        };
+        await using _agent = await row.startAgent({ pod: "telling-1", config });
+        await row.eventually(async () => {
+          assert.ok(
+            lines.some((text) => text.includes("envoy.server.live")),
+            lines[0],
+          );
+          assert.deepEqual(
+            service.calls.map(({ path }) => path),
+            ["/envoy.service.metrics.v3.MetricsService/StreamMetrics"],
+          );
+        }, 30_000);
+      } finally {
+        statsd.close();
+      }
+    },
+  },
+  {
+    name: "Envoy's admin port and the agent's status port are those that are asked for",
+    fields: ["MeshConfig.defaultConfig.proxyAdminPort", "MeshConfig.defaultConfig.statusPort"],
+    manifests: () => [],
+    check: async (row) => {
+      const config = { proxyAdminPort: row.ports(1), statusPort: row.ports(2) };
+      const env = { ENVOY_ADMIN_PORT: "", STATUS_PORT: "" };
+      await using agent = await row.startAgent({ pod: "ported-1", config, env });
+      const admin = await fetch(`http://${agent.address}:${row.ports(1)}/ready`);
+      assert.match(await admin.text(), /LIVE/);
+      assert.equal((await fetch(`http://${agent.address}:${row.ports(2)}/healthz/ready`)).status, 200);
+    },
+  },
+];
+
 /** Bytes on a connection of their own, and all that comes back until it ends. */
 async function exchange(host: string, port: number, text: string): Promise<string> {
   const socket = connect({ host, port, timeout: 5_000 });
@@ -271,4 +354,4 @@ async function exchange(host: string, port: number, text: string): Promise<strin
 }
 
 /** What a ProxyConfig (MeshConfig.defaultConfig, a pod's annotation) makes of the proxies it is for. */
-export const proxyConfigRows: readonly Feature[] = [...headerRows, ...peerRows, ...topologyRows];
+export const proxyConfigRows: readonly Feature[] = [...headerRows, ...peerRows, ...topologyRows, ...bootstrapRows];

@@ -78,11 +78,17 @@ const builtForProxies: ReadonlySet<string> = new Set([
   "concurrency",
   "discoveryAddress",
   "drainDuration",
+  "envoyMetricsService",
+  "extraStatTags",
   "gatewayTopology",
   "interceptionMode",
+  "proxyAdminPort",
   "proxyHeaders",
   "proxyMetadata",
+  "proxyStatsMatcher",
   "runtimeValues",
+  "statsdUdpAddress",
+  "statusPort",
   "terminationDrainDuration",
   "tracing",
   "tracingServiceName",
@@ -92,15 +98,14 @@ const builtForProxies: ReadonlySet<string> = new Set([
 
 const reasonsForProxies: Readonly<Record<string, string>> = {
   envoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
-  envoyMetricsService: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
   holdApplicationUntilProxyStarts: "a native sidecar (Kubernetes 1.29 on) starts before the application in any case",
   image: "there is one image of the proxy",
-  proxyAdminPort: "the admin port is 15000; set ENVOY_ADMIN_PORT in proxyMetadata",
-  statsdUdpAddress: "metrics are scraped from the proxy: /stats/prometheus on port 15020",
-  statusPort: "the status port is 15020; set STATUS_PORT in proxyMetadata",
 };
 
-const providers = ["prometheus", "envoyOtelAls", "sds"];
+const providers = ["envoyOtelAls", "sds"];
+
+const standardMetrics =
+  "Istio's standard metrics are counted by the policy service, and Envoy's own are on each proxy's /stats/prometheus, whatever is named here";
 
 /** Tracers that Envoy had once. */
 const gone = ["lightstep", "stackdriver", "opencensus"];
@@ -132,6 +137,8 @@ const notBuilt: readonly NotBuiltField[] = [
       path: `defaultConfig.${jsonName}`,
       reason: reasonsForProxies[jsonName] ?? "proxies are started without it",
     })),
+  { path: "extensionProviders[].prometheus", reason: standardMetrics },
+  { path: "defaultProviders.metrics", reason: standardMetrics },
   ...providers.map((name) => ({
     path: `extensionProviders[].${name}`,
     reason: "this kind of provider cannot be used yet",

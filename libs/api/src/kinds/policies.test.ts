@@ -124,7 +124,6 @@ rules:
     [
       "settings that proxies are started with",
       "defaultConfig: {concurrency: 0, drainDuration: 10s, interceptionMode: TPROXY, proxyMetadata: {A: b}, tracing: {sampling: 1}, statusPort: 15020}",
-      "warning spec.defaultConfig.statusPort not-built",
     ],
     ["fields of other versions", "mixerCheckServer: a", "warning spec.mixerCheckServer unknown-field"],
     [

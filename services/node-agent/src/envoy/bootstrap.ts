@@ -1,4 +1,5 @@
-import type { TracerConfig } from "../proxy-config.ts";
+import type { StatsConfig, TracerConfig } from "../proxy-config.ts";
+import { statsOf } from "./stats.ts";
 import { tracingOf } from "./tracing.ts";
 
 /** What one Envoy has to know before it can ask for the rest. */
@@ -8,6 +9,7 @@ export interface BootstrapOptions {
   readonly xdsSocket: string;
   readonly sdsSocket: string;
   readonly runtimeValues: Readonly<Record<string, string>>;
+  readonly stats: StatsConfig;
   readonly tracer?: TracerConfig;
   readonly admin: Address;
   /** Envoy's listeners for the kubelet and Prometheus. */
@@ -37,6 +39,7 @@ export interface Address {
 /** Envoy's bootstrap as JSON: delta ADS and SDS through the agent, and Istio's static listeners and cluster names. */
 export function bootstrapOf(options: BootstrapOptions): object {
   const { node, admin, agent } = options;
+  const stats = statsOf(options.stats, [node.address]);
   const spans = options.tracer && tracingOf(options.tracer, node.serviceCluster);
   return {
     node: envoyNode(node),
@@ -57,6 +60,7 @@ export function bootstrapOf(options: BootstrapOptions): object {
         addressCluster("prometheus_stats", admin),
         addressCluster("agent", agent),
         ...(spans?.clusters ?? []),
+        ...stats.clusters,
       ],
       listeners: [
         proxyListener(
@@ -73,6 +77,8 @@ export function bootstrapOf(options: BootstrapOptions): object {
         ),
       ],
     },
+    stats_config: stats.stats_config,
+    stats_sinks: stats.stats_sinks,
     ...(spans && { tracing: spans.tracing }),
     admin: { address: socketAddress(admin), profile_path: "/dev/null" },
     overload_manager: {
