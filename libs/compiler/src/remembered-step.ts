@@ -4,6 +4,7 @@ import { Findings } from "./findings.ts";
 import { append } from "./index/ordering.ts";
 import type { VisibleServices } from "./index/services.ts";
 import { scopeKey } from "./scope.ts";
+import type { ProxyScope } from "./scope.ts";
 
 /** One thing a step has asked its context, in a form that can be asked again, and the answer. */
 interface Read {
@@ -168,7 +169,7 @@ function observedContext(context: Context, ask: Ask, findings: Findings): Contex
   return {
     findings,
     sources: undefined, // what is asked must come through here
-    scope: observedFields(context.scope, (field) => ask("scope", field, (each) => each.scope[field])),
+    scope: observedScope(context.scope, ask),
     snapshot: observedFields(context.snapshot, (field) => ask("snapshot", field, (each) => each.snapshot[field])),
     view: observedFields(context.view, (field) => ask("view", field, (each) => each.view[field])),
     get settings() {
@@ -191,6 +192,21 @@ function observedContext(context: Context, ask: Ask, findings: Findings): Contex
       values: () => ask("clusters", "all", (each) => each.clusters).values(),
     },
   };
+}
+
+/** Of what a binary contains only what is looked for counts: proxies of different releases have most steps in common. */
+function observedScope(scope: ProxyScope, ask: Ask): ProxyScope {
+  return observedFields(scope, (field) => {
+    const names = field === "extensions" || field === "features" ? scope[field] : undefined;
+    if (names === undefined) return ask("scope", field, (each) => each.scope[field]);
+    const includes = (name: string): boolean =>
+      ask(
+        "scope",
+        `${field} ${name}`,
+        (each) => (each.scope[field] as readonly string[] | undefined)?.includes(name) === true,
+      );
+    return { includes } as unknown as (typeof scope)[typeof field];
+  });
 }
 
 function observedServices(list: "services" | "listed", ask: Ask): VisibleServices {

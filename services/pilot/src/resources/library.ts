@@ -103,6 +103,21 @@ export class ResourceLibrary {
     return entry.serving?.set;
   }
 
+  /**
+   * Makes what a proxy like `node` would be given, and keeps nothing of it but what every later compilation looks for
+   * first: of what the first proxy of a namespace needs, most is there when it comes.
+   */
+  prepare(snapshot: MeshSnapshot, node: ProxyNode): void {
+    const scope = scopeOf(snapshot, node);
+    const { value } = compileParts(snapshot, scope);
+    const parts: ResourcePart[] = [];
+    for (const part of value) {
+      const made = this.#parts.of(part, { parts: value, has: hasAny(parts) });
+      this.#parts.endpointsOf(made, { snapshot, scope, keepLast: false });
+      parts.push(made);
+    }
+  }
+
   /** Forgets all scopes but those of `keys`. */
   retain(keys: Iterable<string>): void {
     const used = new Set(keys);

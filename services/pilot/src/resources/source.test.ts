@@ -21,12 +21,16 @@ interface Options {
   readonly ahead?: (revision: bigint) => ResourceSet | undefined;
   /** The scope of a proxy with the label `app`, from a revision on. */
   readonly scopeOf?: (app: string, revision: bigint) => string;
+  /** Namespaces of the mesh's sidecars. */
+  readonly sidecars?: readonly string[];
 }
 
-function start({ resources = good, ahead = () => undefined, scopeOf = (app) => app }: Options = {}) {
+function start(options: Options = {}) {
+  const { resources = good, ahead = () => undefined, scopeOf = (app) => app, sidecars = [] } = options;
   const published = new Latest<Publication>();
   const served: string[] = [];
   const caughtUp: bigint[] = [];
+  const prepared: string[] = [];
   const source = new MeshResources({
     published,
     library: {
@@ -37,6 +41,7 @@ function start({ resources = good, ahead = () => undefined, scopeOf = (app) => a
       },
       endpointsAhead: (_key, { revision }) => ahead(revision),
       retain: () => {},
+      prepare: (_snapshot, { namespace }) => void prepared.push(namespace),
     },
     sameScopes: () => false,
     onCaughtUp: ({ revision }) => void caughtUp.push(revision),
@@ -46,11 +51,16 @@ function start({ resources = good, ahead = () => undefined, scopeOf = (app) => a
   return {
     served,
     caughtUp,
+    prepared,
     connect(app = "web", signal = end.signal) {
       const sets = source.watch(connectedProxy({ metadata: { LABELS: { app } } }), signal)[Symbol.asyncIterator]();
       return async () => (await sets.next()).value?.revision as bigint;
     },
-    publish: (revision: bigint) => published.set({ snapshot: { revision } as MeshSnapshot, arrivedAtMs: 0 }),
+    publish(revision: bigint) {
+      const workloads = sidecars.map((namespace) => ({ namespace, mutualTls: true }));
+      const snapshot = { revision, state: { workloads }, settings: { domain: "cluster.local" } };
+      published.set({ snapshot: snapshot as unknown as MeshSnapshot, arrivedAtMs: 0 });
+    },
     async [Symbol.asyncDispose]() {
       end.abort();
       await running;
@@ -174,4 +184,16 @@ test("nobody looks at a scope whose proxies are gone", async () => {
   mesh.publish(2n);
   await turns();
   assert.deepEqual([mesh.served, mesh.caughtUp.at(-1)], [[], 2n]);
+});
+
+test("what proxies will ask for is made before they come, while nobody waits, for the largest namespaces first", async () => {
+  await using mesh = start({ sidecars: ["small", "shop", "large", "large"] });
+  const connected = mesh.connect();
+  mesh.publish(1n);
+  assert.equal(await connected(), 1n);
+  await turns();
+  assert.deepEqual(mesh.prepared, ["large", "small"], "shop has a proxy");
+  mesh.publish(2n);
+  await turns();
+  assert.equal(mesh.prepared.length, 2);
 });

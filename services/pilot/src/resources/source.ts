@@ -7,9 +7,13 @@ import type { Publication } from "../mesh/feed.ts";
 import type { Latest } from "../mesh/latest.ts";
 import { orAborted } from "../mesh/or-aborted.ts";
 import { nodeOf } from "../proxies/connected-node.ts";
+import { expectedNode } from "./expected-node.ts";
 import { Follower } from "./follower.ts";
 import type { ResourceLibrary } from "./library.ts";
 import { Turns } from "./turns.ts";
+
+/** Of a replica's time after its start. */
+const mostPreparedMs = 3_000;
 
 /** The connected proxies of one scope. */
 interface Group {
@@ -19,7 +23,7 @@ interface Group {
 
 export interface MeshResourcesOptions {
   readonly published: Latest<Publication>;
-  readonly library: Pick<ResourceLibrary, "enter" | "resources" | "endpointsAhead" | "retain">;
+  readonly library: Pick<ResourceLibrary, "enter" | "resources" | "endpointsAhead" | "retain" | "prepare">;
   /** Tests put in their own. */
   readonly sameScopes?: typeof sameScopes;
   /** Told when every group has been given what the newest publication says. */
@@ -29,6 +33,7 @@ export interface MeshResourcesOptions {
 /**
  * What xds-server serves: for each proxy the resources of its scope. A publication is looked at once for each scope, and
  * only proxies whose resources it changes hear of it, so that a change costs what it touches, however large the fleet.
+ * After the start, what the namespaces' proxies will ask for is made before they come, as far as there is time.
  * Configuration that must not be published leaves a proxy with what it has, and its revision behind, so that nobody takes
  * the change for live.
  */
@@ -42,6 +47,9 @@ export class MeshResources implements ResourceSource {
   #work = Promise.withResolvers<void>();
   #snapshot: MeshSnapshot | undefined;
   #caughtUp = false;
+  /** Namespaces that had sidecars when the mesh was loaded. */
+  #expected: string[] = [];
+  #preparedMs = 0;
 
   constructor(options: MeshResourcesOptions) {
     this.#options = options;
@@ -69,6 +77,7 @@ export class MeshResources implements ResourceSource {
 
   async #follow(signal: AbortSignal): Promise<void> {
     for await (const { snapshot } of this.#options.published.watch(signal)) {
+      if (this.#snapshot === undefined) this.#expected = sidecarNamespaces(snapshot);
       this.#regroup(snapshot);
       this.#snapshot = snapshot;
       for (const group of this.#groups.values()) {
@@ -88,12 +97,30 @@ export class MeshResources implements ResourceSource {
       const [group] = this.#waiting;
       if (group === undefined) {
         this.#tellCaughtUp();
-        await orAborted(this.#work.promise, signal);
+        if (!(await this.#prepareOne())) await orAborted(this.#work.promise, signal);
         continue;
       }
       this.#waiting.delete(group);
       if (group.followers.size > 0) await this.#turns.take(() => this.#serve(group));
     }
+  }
+
+  /** While nobody waits: for a namespace whose proxies have not come yet. False: there is none left, or it took enough. */
+  async #prepareOne(): Promise<boolean> {
+    const snapshot = this.#snapshot;
+    const namespace = this.#expected.shift();
+    if (snapshot === undefined || namespace === undefined || this.#preparedMs > mostPreparedMs) return false;
+    if (this.#byNamespace.has(namespace)) return true;
+    await this.#turns.take(() => {
+      const startedAtMs = performance.now();
+      try {
+        this.#options.library.prepare(snapshot, expectedNode(namespace, snapshot.settings.domain));
+      } catch {
+        this.#expected = []; // what cannot be built is told when a proxy asks for it
+      }
+      this.#preparedMs += performance.now() - startedAtMs;
+    });
+    return true;
   }
 
   async #serve({ key, followers }: Group): Promise<void> {
@@ -156,4 +183,12 @@ export class MeshResources implements ResourceSource {
     this.#caughtUp = true;
     this.#options.onCaughtUp?.(this.#snapshot);
   }
+}
+
+/** Those with the most sidecars first. */
+function sidecarNamespaces({ state }: MeshSnapshot): string[] {
+  const counts = new Map<string, number>();
+  for (const { namespace, mutualTls } of state.workloads)
+    if (mutualTls) counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
+  return [...counts].sort(([, left], [, right]) => right - left).map(([namespace]) => namespace);
 }
