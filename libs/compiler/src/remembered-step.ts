@@ -2,13 +2,19 @@ import type { Finding } from "@lateen/model";
 import type { Context, Sources } from "./context.ts";
 import { Findings } from "./findings.ts";
 import { append } from "./index/ordering.ts";
+import type { EnvoyFeature } from "./envoy-features.ts";
+import type { ServiceRecord } from "./index/service-record.ts";
 import type { VisibleServices } from "./index/services.ts";
 import { scopeKey } from "./scope.ts";
 import type { ProxyScope } from "./scope.ts";
 
+/** What can be asked of a context about a subject. Functions of a module: a closure would hold on to a whole mesh. */
+type Question<Subject, Answer> = (context: Context, subject: Subject) => Answer;
+
 /** One thing a step has asked its context, in a form that can be asked again, and the answer. */
 interface Read {
-  readonly again: (context: Context) => unknown;
+  readonly question: Question<never, unknown>;
+  readonly subject: unknown;
   readonly answer: unknown;
 }
 
@@ -126,28 +132,29 @@ function told<Value>(context: Context, { value, findings }: Result<Value>): Valu
 }
 
 function stands(reads: readonly Read[] | undefined, context: Context): boolean {
-  return reads === undefined || reads.every(({ again, answer }) => same(again(context), answer));
+  return (
+    reads === undefined ||
+    reads.every(({ question, subject, answer }) => same(question(context, subject as never), answer))
+  );
 }
 
-/** Asks the context something about `subject` and takes it down, unless it has been asked before. */
-type Ask = <Answer>(origin: Origin, subject: unknown, again: (context: Context) => Answer) => Answer;
+/** Asks the context something about a subject and takes it down, unless it has been asked before. */
+type Ask = <Subject, Answer>(origin: Origin, question: Question<Subject, Answer>, subject: Subject) => Answer;
 
 function observe<Value>(
   context: Context,
   step: (observed: Context) => Value,
   whole: readonly (keyof Sources)[],
 ): Result<Value> {
-  const reads = new Map<Origin, Read[]>(
-    whole.map((origin) => [origin, [sourceRead(context, origin), whoRead(context)]]),
-  );
-  const asked = new Map<Origin, Map<unknown, unknown>>();
-  const ask = <Answer>(origin: Origin, subject: unknown, again: (context: Context) => Answer): Answer => {
-    const answers = asked.get(origin) ?? new Map<unknown, unknown>();
-    asked.set(origin, answers);
-    if (answers.has(subject)) return answers.get(subject) as Answer;
-    const answer = again(context);
+  const reads = new Map<Origin, Read[]>(whole.map((origin) => [origin, readsOfWhole(context, origin)]));
+  const asked = new Map<Question<never, unknown>, Map<unknown, unknown>>();
+  const ask: Ask = (origin, question, subject) => {
+    const answers = asked.get(question) ?? new Map<unknown, unknown>();
+    asked.set(question, answers);
+    if (answers.has(subject)) return answers.get(subject) as never;
+    const answer = question(context, subject);
     answers.set(subject, answer);
-    if (!(whole as readonly Origin[]).includes(origin)) append(reads, origin, { again, answer });
+    if (!(whole as readonly Origin[]).includes(origin)) append(reads, origin, { question, subject, answer });
     return answer;
   };
   const findings = new Findings();
@@ -155,13 +162,49 @@ function observe<Value>(
   return { reads, value, findings: findings.list() };
 }
 
-function sourceRead(context: Context, origin: keyof Sources): Read {
-  return { again: ({ sources }) => sources?.[origin], answer: context.sources?.[origin] };
+/** Some answers depend on who asks. */
+function readsOfWhole(context: Context, origin: keyof Sources): Read[] {
+  return [
+    { question: questions.source, subject: origin, answer: questions.source(context, origin) },
+    { question: questions.who, subject: "", answer: questions.who(context) },
+  ];
 }
 
-/** Some answers depend on who asks. */
-function whoRead(context: Context): Read {
-  return { again: ({ scope }) => scopeKey(scope), answer: scopeKey(context.scope) };
+type List = "services" | "listed";
+
+const questions = {
+  source: ({ sources }: Context, origin: keyof Sources) => sources?.[origin],
+  who: ({ scope }: Context) => scopeKey(scope),
+  scope: ({ scope }: Context, field: keyof ProxyScope) => scope[field],
+  extension: ({ scope }: Context, name: string) => scope.extensions?.includes(name) === true,
+  feature: ({ scope }: Context, name: EnvoyFeature) => scope.features.includes(name),
+  snapshot: ({ snapshot }: Context, field: keyof Context["snapshot"]) => snapshot[field],
+  view: ({ view }: Context, field: keyof Context["view"]) => view[field],
+  settings: ({ settings }: Context) => settings,
+  allRules: ({ routing }: Context) => routing.all,
+  rulesFor: ({ routing }: Context, host: string) => routing.rulesFor(host),
+  policyFor: (context: Context, service: ServiceRecord) => context.policyFor(service),
+  endpointsOf: (context: Context, service: ServiceRecord) => context.endpointsOf(service),
+  boundTo: (context: Context, gateway: string) => context.boundTo(gateway),
+  cluster: ({ clusters }: Context, key: string) => clusters.get(key),
+  hasCluster: ({ clusters }: Context, key: string) => clusters.has(key),
+  allClusters: ({ clusters }: Context) => clusters,
+} as const;
+
+const questionsOfLists = {
+  services: questionsOf("services"),
+  listed: questionsOf("listed"),
+} as const;
+
+function questionsOf(list: List) {
+  return {
+    all: (context: Context) => context[list].all,
+    byPort: (context: Context) => context[list].byPort,
+    byHost: (context: Context) => context[list].byHost,
+    find: (context: Context, host: string) => context[list].find(host),
+    at: (context: Context, host: string) => context[list].byHost.get(host),
+    has: (context: Context, host: string) => context[list].byHost.has(host),
+  };
 }
 
 /** `context`, that tells `ask` of everything it is asked: in part where that is worth it, else as a whole. */
@@ -170,64 +213,62 @@ function observedContext(context: Context, ask: Ask, findings: Findings): Contex
     findings,
     sources: undefined, // what is asked must come through here
     scope: observedScope(context.scope, ask),
-    snapshot: observedFields(context.snapshot, (field) => ask("snapshot", field, (each) => each.snapshot[field])),
-    view: observedFields(context.view, (field) => ask("view", field, (each) => each.view[field])),
+    snapshot: observedFields(context.snapshot, (field) => ask("snapshot", questions.snapshot, field) as never),
+    view: observedFields(context.view, (field) => ask("view", questions.view, field) as never),
     get settings() {
-      return ask("settings", "", (each) => each.settings);
+      return ask("settings", questions.settings, "");
     },
     services: observedServices("services", ask),
     listed: observedServices("listed", ask),
     routing: {
       get all() {
-        return ask("rules", "all", (each) => each.routing.all);
+        return ask("rules", questions.allRules, "");
       },
-      rulesFor: (host) => ask("rules", `for ${host}`, (each) => each.routing.rulesFor(host)),
+      rulesFor: (host) => ask("rules", questions.rulesFor, host),
     },
-    policyFor: (service) => ask("policies", service, (each) => each.policyFor(service)),
-    endpointsOf: (service) => ask("endpoints", service, (each) => each.endpointsOf(service)),
-    boundTo: (gateway) => ask("bound", gateway, (each) => each.boundTo(gateway)),
+    policyFor: (service) => ask("policies", questions.policyFor, service),
+    endpointsOf: (service) => ask("endpoints", questions.endpointsOf, service),
+    boundTo: (gateway) => ask("bound", questions.boundTo, gateway),
     clusters: {
-      get: (key) => ask("clusters", `at ${key}`, (each) => each.clusters.get(key)),
-      has: (key) => ask("clusters", `has ${key}`, (each) => each.clusters.has(key)),
-      values: () => ask("clusters", "all", (each) => each.clusters).values(),
+      get: (key) => ask("clusters", questions.cluster, key),
+      has: (key) => ask("clusters", questions.hasCluster, key),
+      values: () => ask("clusters", questions.allClusters, "").values(),
     },
   };
 }
 
 /** Of what a binary contains only what is looked for counts: proxies of different releases have most steps in common. */
 function observedScope(scope: ProxyScope, ask: Ask): ProxyScope {
-  return observedFields(scope, (field) => {
-    const names = field === "extensions" || field === "features" ? scope[field] : undefined;
-    if (names === undefined) return ask("scope", field, (each) => each.scope[field]);
-    const includes = (name: string): boolean =>
-      ask(
-        "scope",
-        `${field} ${name}`,
-        (each) => (each.scope[field] as readonly string[] | undefined)?.includes(name) === true,
-      );
-    return { includes } as unknown as (typeof scope)[typeof field];
+  const extensions = { includes: (name: string) => ask("scope", questions.extension, name) };
+  const features = { includes: (name: EnvoyFeature) => ask("scope", questions.feature, name) };
+  return observedFields(scope, (field): never => {
+    if (field === "extensions" && scope.extensions !== undefined) return extensions as never;
+    if (field === "features") return features as never;
+    return ask("scope", questions.scope, field) as never;
   });
 }
 
-function observedServices(list: "services" | "listed", ask: Ask): VisibleServices {
+function observedServices(list: List, ask: Ask): VisibleServices {
+  const { all, byPort, find } = questionsOfLists[list];
   return {
     get all() {
-      return ask(list, "all", (each) => each[list].all);
+      return ask(list, all, "");
     },
     get byPort() {
-      return ask(list, "by port", (each) => each[list].byPort);
+      return ask(list, byPort, "");
     },
     byHost: observedHosts(list, ask),
-    find: (host) => ask(list, `of ${host}`, (each) => each[list].find(host)),
+    find: (host) => ask(list, find, host),
   };
 }
 
 /** Its two cheap questions are asked one by one; whoever wants more reads the whole of it. */
-function observedHosts(list: "services" | "listed", ask: Ask): VisibleServices["byHost"] {
-  const whole = (): VisibleServices["byHost"] => ask(list, "by host", (each) => each[list].byHost);
+function observedHosts(list: List, ask: Ask): VisibleServices["byHost"] {
+  const { byHost, at, has } = questionsOfLists[list];
+  const whole = (): VisibleServices["byHost"] => ask(list, byHost, "");
   return {
-    get: (host) => ask(list, `at ${host}`, (each) => each[list].byHost.get(host)),
-    has: (host) => ask(list, `has ${host}`, (each) => each[list].byHost.has(host)),
+    get: (host) => ask(list, at, host),
+    has: (host) => ask(list, has, host),
     get size() {
       return whole().size;
     },

@@ -32,8 +32,12 @@ interface Endpoints {
   readonly map: ResourceMap;
 }
 
-/** How long a part is held although no compilation may need it again: those of a storm follow each other. */
+/**
+ * How long a part is held although no compilation may need it again, as those of a storm follow each other; and how many
+ * at most, as each of many changes in a row makes new ones.
+ */
 const heldMs = 5_000;
+const mostHeld = 128;
 
 export class ResourceParts {
   readonly #builder: Builder;
@@ -94,7 +98,10 @@ export class ResourceParts {
   }
 
   #hold(part: ir.ProxyIr): void {
+    this.#held.delete(part);
     this.#held.add(part);
+    const [oldest] = this.#held;
+    if (this.#held.size > mostHeld && oldest !== undefined) this.#held.delete(oldest);
     if (this.#release !== undefined) return;
     this.#release = setTimeout(() => {
       this.#release = undefined;
