@@ -8,6 +8,7 @@ import {
   HttpConnectionManagerSchema,
 } from "@lateen/protos/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { buildAccessLog } from "./access-logs.ts";
+import { byContent } from "./by-content.ts";
 import { identity, keptCase, ownHeaders } from "./headers.ts";
 import { httpFilters } from "./http-filters.ts";
 import { duration, overAds, typed } from "./messages.ts";
@@ -20,7 +21,7 @@ type Fields = Init<typeof HttpConnectionManagerSchema>;
 
 const upgrades = { upgradeConfigs: [{ upgradeType: "websocket" }] };
 
-export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
+export const httpManager = byContent((handler: ir.HttpHandler, statName: string): Filter => {
   const config = typed(HttpConnectionManagerSchema, {
     statPrefix: statPrefix(handler, statName),
     codecType: HttpConnectionManager_CodecType.AUTO,
@@ -43,7 +44,7 @@ export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: config },
   });
-}
+});
 
 function pathNormalization(how: ir.HttpHandler["pathNormalization"]): Fields {
   const { KEEP_UNCHANGED, UNESCAPE_AND_FORWARD } = HttpConnectionManager_PathWithEscapedSlashesAction;

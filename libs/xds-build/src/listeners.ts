@@ -95,7 +95,7 @@ function filterChain(listener: ir.Listener, chain: ir.FilterChain): FilterChain 
     ...(chain.tls === undefined ? {} : { transportSocket: downstreamSocket(chain.tls) }),
     ...optionalDuration("transportSocketConnectTimeout", chain.handshakeTimeoutMs),
     ...(chain.rule === undefined ? {} : { metadata: istioMetadata({ config: configPath(chain.rule) }) }),
-    filters: chain.handler.kind === "http" ? [httpManager(chain.handler, statName)] : tcpFilters(chain.handler),
+    filters: chain.handler.kind === "http" ? [httpManager(chain.handler, statName)] : [...tcpFilters(chain.handler)],
   });
 }
 

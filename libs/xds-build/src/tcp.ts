@@ -8,6 +8,7 @@ import { MongoProxySchema } from "@lateen/protos/envoy/extensions/filters/networ
 import { RBACSchema } from "@lateen/protos/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { RedisProxySchema } from "@lateen/protos/envoy/extensions/filters/network/redis_proxy/v3/redis_proxy_pb.js";
 import { TcpProxySchema } from "@lateen/protos/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { byContent } from "./by-content.ts";
 import { buildAccessLog } from "./access-logs.ts";
 import { discovered } from "./extensions.ts";
 import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
@@ -20,7 +21,7 @@ const statPrefix = "tcp.";
 const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
 
 /** As for HTTP: who may first, then the proxy, which ends the chain. */
-export function tcpFilters(handler: ir.TcpHandler): Filter[] {
+export const tcpFilters = byContent((handler: ir.TcpHandler): readonly Filter[] => {
   return [
     ...external(handler),
     ...extensions(handler, "authentication"),
@@ -33,7 +34,7 @@ export function tcpFilters(handler: ir.TcpHandler): Filter[] {
       : [filter("envoy.filters.network.sni_dynamic_forward_proxy", connectionLookup(handler.lookup))]),
     ...terminal(handler),
   ];
-}
+});
 
 function extensions({ extensions: placed = [] }: ir.TcpHandler, phase: ir.ExtensionPhase): Filter[] {
   return placed

@@ -26,6 +26,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { CommonTlsContext } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { byContent } from "./by-content.ts";
 import { stringMatcher } from "./matchers.ts";
 import { duration, overAds, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -233,7 +234,7 @@ function combined(names: readonly string[], secret: SdsSecretConfig): Pick<Conte
 }
 
 /** For connections to a listener. */
-export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
+export const downstreamSocket = byContent((tls: ir.DownstreamTls): TransportSocket => {
   switch (tls.mode) {
     case "workload-identity":
       return tlsSocket(
@@ -262,7 +263,7 @@ export function downstreamSocket(tls: ir.DownstreamTls): TransportSocket {
     default:
       return unreachable(tls);
   }
-}
+});
 
 function version(name: ir.TlsVersion | undefined): TlsParameters_TlsProtocol {
   switch (name) {

@@ -123,10 +123,7 @@ export function createPilot(options: PilotOptions): Pilot {
             stop,
           ),
         status: (stop) =>
-          reportStatus(
-            { store, logger, content: () => (ready() ? statusContent(replica, status()) : undefined) },
-            stop,
-          ),
+          reportStatus({ store, logger, content: () => (ready() ? statusContent(replica, parts) : undefined) }, stop),
       }),
   };
 }
@@ -181,7 +178,7 @@ function createParts(options: PilotOptions): Parts {
     },
     snapshot: () => feed.published.current?.snapshot,
     findings: () => library.findings(),
-    rejections: () => rejections.standing(xds.proxies()),
+    rejections: () => rejections.standing(() => xds.proxies()),
     progress: () => {
       const { revision, laggards } = progress.current();
       const { appliedRevision } = progress;
@@ -293,7 +290,7 @@ function pilotStatus({ feed, progress, rejections, xds }: Parts): PilotStatus {
     acknowledgedRevision: revision,
     proxies,
     laggards: laggards.map(({ id }) => id),
-    rejections: rejections.standing(proxies),
+    rejections: rejections.standing(() => proxies),
   };
 }
 
@@ -321,23 +318,24 @@ async function runAll(
 /** Lists in the status are for people: the first few are enough. */
 const listed = 20;
 
-function statusContent(
-  replica: string,
-  { appliedRevision, acknowledgedRevision, proxies, laggards, rejections }: PilotStatus,
-): StatusContent {
+function statusContent(replica: string, { progress, rejections, xds }: Parts): StatusContent {
+  const { revision, laggards } = progress.current();
   return {
     service: "pilot",
     replica,
-    appliedRevision,
-    acknowledgedRevision,
-    proxies: proxies.length,
-    laggards: laggards.slice(0, listed),
-    rejections: rejections.slice(0, listed).map(({ proxy, report }) => ({
-      proxy: proxy.id,
-      typeUrl: report.typeUrl,
-      message: report.message,
-      resource: report.resources[0]?.name ?? "",
-      origin: report.resources[0]?.origin ?? "",
-    })),
+    appliedRevision: progress.appliedRevision,
+    acknowledgedRevision: revision,
+    proxies: xds.load().proxies,
+    laggards: laggards.slice(0, listed).map(({ id }) => id),
+    rejections: rejections
+      .standing(() => xds.proxies())
+      .slice(0, listed)
+      .map(({ proxy, report }) => ({
+        proxy: proxy.id,
+        typeUrl: report.typeUrl,
+        message: report.message,
+        resource: report.resources[0]?.name ?? "",
+        origin: report.resources[0]?.origin ?? "",
+      })),
   };
 }

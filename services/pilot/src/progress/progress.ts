@@ -19,7 +19,8 @@ export interface ProgressOptions {
 /** Publications of which the arrival is remembered; older ones are live or given up on. */
 const remembered = 1_000;
 
-const restFactor = 20;
+/** A look is taken at most for one part in so many of the time. */
+const restFactor = 50;
 
 /** Joins what was published with what proxies accept: how far the mesh is, and how long it took. */
 export class Progress {

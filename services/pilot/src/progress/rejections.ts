@@ -20,8 +20,10 @@ export class Rejections {
     this.#last.delete(proxy.connectionId);
   }
 
-  standing(proxies: readonly ProxyStatus[]): StandingRejection[] {
-    return proxies.flatMap(({ proxy, types }) =>
+  /** `proxies` is asked for only if any of them may have refused something. */
+  standing(proxies: () => readonly ProxyStatus[]): StandingRejection[] {
+    if (this.#last.size === 0) return [];
+    return proxies().flatMap(({ proxy, types }) =>
       types
         .filter(({ state }) => state === "ERROR")
         .flatMap(({ typeUrl }) => this.#last.get(proxy.connectionId)?.get(typeUrl) ?? []),

@@ -1,4 +1,4 @@
-import type { ProxyNode } from "@lateen/model";
+import type { ProxyNode, Workload } from "@lateen/model";
 
 /** A binary that contains whatever it is asked for. */
 class EveryName extends Array<string> {
@@ -9,12 +9,13 @@ class EveryName extends Array<string> {
 
 const newestEnvoy = { major: 1, minor: 40 };
 
-/** What the injected sidecars of a namespace mostly are, before one has said what it is. */
-export function expectedNode(namespace: string, domain: string): ProxyNode {
+/** What the sidecar injected beside `workload` mostly is, before it has said so itself. */
+export function expectedNode({ namespace, name, addresses, labels }: Workload, domain: string): ProxyNode {
+  const [address = "0.0.0.0"] = addresses;
   return {
-    id: `sidecar~0.0.0.0~expected.${namespace}~${namespace}.svc.${domain}`,
-    ...{ type: "sidecar", dataPlane: "envoy", name: "expected", namespace, dnsDomain: `${namespace}.svc.${domain}` },
-    ...{ addresses: ["0.0.0.0"], labels: {}, serviceAccount: "", cluster: "", serviceCluster: "", network: "" },
+    id: `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${domain}`,
+    ...{ type: "sidecar", dataPlane: "envoy", name, namespace, dnsDomain: `${namespace}.svc.${domain}` },
+    ...{ addresses: [address], labels, serviceAccount: "", cluster: "", serviceCluster: "", network: "" },
     ...{ interception: "redirect", agent: true, metadata: {}, dnsCapture: false, autoRegisterGroup: "" },
     extensions: new EveryName(),
     release: newestEnvoy,

@@ -57,7 +57,13 @@ function start(options: Options = {}) {
       return async () => (await sets.next()).value?.revision as bigint;
     },
     publish(revision: bigint) {
-      const workloads = sidecars.map((namespace) => ({ namespace, mutualTls: true }));
+      const workloads = sidecars.map((namespace) => ({
+        namespace,
+        mutualTls: true,
+        name: "pod",
+        addresses: ["10.0.0.1"],
+        labels: {},
+      }));
       const snapshot = { revision, state: { workloads }, settings: { domain: "cluster.local" } };
       published.set({ snapshot: snapshot as unknown as MeshSnapshot, arrivedAtMs: 0 });
     },

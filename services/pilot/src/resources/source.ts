@@ -1,5 +1,6 @@
 import { sameScopes } from "@lateen/compiler";
 import type { MeshSnapshot } from "@lateen/compiler";
+import type { Workload } from "@lateen/model";
 import { RpcCode, RpcError } from "@lateen/rpc";
 import { withSpan } from "@lateen/runtime";
 import type { ConnectedProxy, ResourceSet, ResourceSource } from "@lateen/xds-server";
@@ -47,8 +48,8 @@ export class MeshResources implements ResourceSource {
   #work = Promise.withResolvers<void>();
   #snapshot: MeshSnapshot | undefined;
   #caughtUp = false;
-  /** Namespaces that had sidecars when the mesh was loaded. */
-  #expected: string[] = [];
+  /** A workload of each namespace that had sidecars when the mesh was loaded. */
+  #expected: Workload[] = [];
   #preparedMs = 0;
 
   constructor(options: MeshResourcesOptions) {
@@ -77,7 +78,7 @@ export class MeshResources implements ResourceSource {
 
   async #follow(signal: AbortSignal): Promise<void> {
     for await (const { snapshot } of this.#options.published.watch(signal)) {
-      if (this.#snapshot === undefined) this.#expected = sidecarNamespaces(snapshot);
+      if (this.#snapshot === undefined) this.#expected = workloadsWithSidecars(snapshot);
       this.#regroup(snapshot);
       this.#snapshot = snapshot;
       for (const group of this.#groups.values()) {
@@ -108,13 +109,13 @@ export class MeshResources implements ResourceSource {
   /** While nobody waits: for a namespace whose proxies have not come yet. False: there is none left, or it took enough. */
   async #prepareOne(): Promise<boolean> {
     const snapshot = this.#snapshot;
-    const namespace = this.#expected.shift();
-    if (snapshot === undefined || namespace === undefined || this.#preparedMs > mostPreparedMs) return false;
-    if (this.#byNamespace.has(namespace)) return true;
+    const workload = this.#expected.shift();
+    if (snapshot === undefined || workload === undefined || this.#preparedMs > mostPreparedMs) return false;
+    if (this.#byNamespace.has(workload.namespace)) return true;
     await this.#turns.take(() => {
       const startedAtMs = performance.now();
       try {
-        this.#options.library.prepare(snapshot, expectedNode(namespace, snapshot.settings.domain));
+        this.#options.library.prepare(snapshot, expectedNode(workload, snapshot.settings.domain));
       } catch {
         this.#expected = []; // what cannot be built is told when a proxy asks for it
       }
@@ -185,10 +186,11 @@ export class MeshResources implements ResourceSource {
   }
 }
 
-/** Those with the most sidecars first. */
-function sidecarNamespaces({ state }: MeshSnapshot): string[] {
-  const counts = new Map<string, number>();
-  for (const { namespace, mutualTls } of state.workloads)
-    if (mutualTls) counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
-  return [...counts].sort(([, left], [, right]) => right - left).map(([namespace]) => namespace);
+/** One of each namespace that has any, of those with the most first. */
+function workloadsWithSidecars({ state }: MeshSnapshot): Workload[] {
+  const all = Map.groupBy(
+    state.workloads.filter(({ mutualTls }) => mutualTls),
+    ({ namespace }) => namespace,
+  );
+  return [...all.values()].sort((left, right) => right.length - left.length).flatMap(([first]) => first ?? []);
 }
