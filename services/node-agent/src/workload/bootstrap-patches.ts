@@ -53,7 +53,8 @@ export function askForPatches(pilot: Channel, { node, identified }: PatchQuestio
     /** Again and again until the time is over, or the signal aborts: then undefined. */
     async ask({ names = [], waitMs, signal }: Question): Promise<Answer | undefined> {
       const endMs = performance.now() + waitMs;
-      await Promise.race([identified(), pause(waitMs, signal)]);
+      const isIdentified = await Promise.race([identified().then(() => true), pause(waitMs, signal).then(() => false)]);
+      if (!isIdentified) return undefined; // a timer may end early: time that is left does not say so
       for (let leftMs = endMs - performance.now(); leftMs > 0 && !signal.aborted; leftMs = endMs - performance.now()) {
         const response = await send(names, { timeoutMs: Math.ceil(leftMs), signal }).catch(() => undefined);
         if (response !== undefined) return answerIn(response);
