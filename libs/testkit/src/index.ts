@@ -21,6 +21,7 @@ export { ImageRegistry } from "./image-registry.ts";
 export type { RegistryRules } from "./image-registry.ts";
 export { digestOf, imageIndex, moduleArtifact, moduleImage } from "./module-images.ts";
 export type { TestImage } from "./module-images.ts";
+export { reportModule } from "./report-module.ts";
 export { headerModule } from "./wasm-module.ts";
 export { validateCase } from "./envoy-validate.ts";
 export type { EnvoyVerdict } from "./envoy-validate.ts";

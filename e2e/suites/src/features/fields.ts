@@ -4,7 +4,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "ProxyConfig.concurrency": "read when a pod is injected: services/injector/test",
   "ProxyConfig.environmentVariables": "read when a pod is injected: services/injector/test",
   "ProxyConfig.image": "read when a pod is injected: services/injector/test",
-  "WasmPlugin.selector": "selects as TrafficExtension.selector, which has a row",
   "WasmPlugin.verificationKey": "warned of: Istio does not implement it, either",
   "MeshConfig.proxyListenPort": "in the goldens of the case mesh-config-proxies",
   "MeshConfig.proxyInboundListenPort": "in the goldens of the case mesh-config-proxies",
@@ -37,13 +36,8 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
   "ProxyConfig.image.imageType": "there is one image of the proxy: warned of",
-  "TrafficExtension.wasm.sha256": "compiled as the same field of WasmPlugin, which has rows",
-  "TrafficExtension.wasm.imagePullPolicy": "compiled as the same field of WasmPlugin, which has rows",
   "TrafficExtension.wasm.imagePullSecret": "compiled as the same field of WasmPlugin, which has rows",
   "TrafficExtension.wasm.verificationKey": "warned of: Istio does not implement it, either",
-  "TrafficExtension.wasm.pluginConfig": "compiled as the same field of WasmPlugin, which has rows",
-  "TrafficExtension.wasm.pluginName": "compiled as the same field of WasmPlugin, which has rows",
-  "TrafficExtension.wasm.vmConfig": "compiled as the same field of WasmPlugin, which has rows",
   "MeshConfig.defaultConfig.serviceCluster":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.drainDuration":

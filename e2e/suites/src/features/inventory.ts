@@ -24,6 +24,7 @@ import { tracingRows } from "./tracing.rows.ts";
 import { trafficExtensionRows } from "./traffic-extension.rows.ts";
 import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
+import { wasmModulesRows } from "./wasm-modules.rows.ts";
 import { wasmPluginRows } from "./wasm-plugin.rows.ts";
 import { workloadGroupRows } from "./workload-group.rows.ts";
 import { workloadGroupProbeRows } from "./workload-group-probes.rows.ts";
@@ -54,6 +55,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "proxy-config": proxyConfigRows,
   tracing: tracingRows,
   "traffic-extension": trafficExtensionRows,
+  "wasm-modules": wasmModulesRows,
   "wasm-plugin": wasmPluginRows,
   "upstream-tls": upstreamTlsRows,
   sidecar: sidecarRows,
