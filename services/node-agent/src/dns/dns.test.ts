@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
@@ -59,6 +58,22 @@ test("resolv.conf is read as resolvers do", () => {
   });
 });
 
+/** A port that is free for UDP may not be for TCP. */
+async function samePort() {
+  for (;;) {
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    const { port } = socket.address();
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      return { socket, server, port };
+    } catch {
+      socket.close();
+    }
+  }
+}
+
 /** A resolver that knows one name, and says of every other that there is none. */
 async function fakeUpstream() {
   const answerTo = (bytes: Buffer): Buffer => {
@@ -73,19 +88,14 @@ async function fakeUpstream() {
     };
     return encode(answer);
   };
-  const socket = createSocket("udp4");
+  const { socket, server, port } = await samePort();
   socket.on("message", (bytes, from) => socket.send(answerTo(bytes), from.port, from.address));
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  const server = createServer((connection) => {
+  server.on("connection", (connection) => {
     const frames = new Frames();
     connection.on("data", (chunk) => {
       for (const message of frames.push(chunk)) connection.write(framed(answerTo(message)));
     });
   });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
   return {
     address: `127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
@@ -111,9 +121,8 @@ async function startProxy(upstream: string) {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const { socket, server, port } = await samePort();
+  socket.close();
   server.close();
   await once(server, "close");
   return port;
