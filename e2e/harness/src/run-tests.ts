@@ -28,7 +28,7 @@ const started = Date.now();
 let passed = 0;
 const failed: string[] = [];
 const skipped: string[] = [];
-const stream = run({ files, concurrency: Math.min(2, availableParallelism()), timeout: 3_600_000 });
+const stream = run({ files, concurrency: Math.min(2, availableParallelism()), timeout: 1_200_000 });
 stream.on("test:pass", (event) => {
   if (event.skip !== undefined) skipped.push(`${event.file ?? ""}: ${event.name} (${String(event.skip)})`);
   if (event.details.type !== "suite" && event.skip === undefined && event.todo === undefined) passed += 1;
