@@ -131,7 +131,9 @@ export function sameScopes(left: MeshSnapshot, right: MeshSnapshot, namespace: s
   const known = namespaces.get(namespace);
   if (known !== undefined) return known;
   const services = right.services.byNamespace.get(namespace) ?? [];
-  const same = services.every(({ key }) => left.endpoints.groups.get(key) === right.endpoints.groups.get(key));
+  const same =
+    services.every(({ key }) => left.endpoints.groups.get(key) === right.endpoints.groups.get(key)) &&
+    sameList(policiesAround(left, namespace), policiesAround(right, namespace));
   namespaces.set(namespace, same);
   return same;
 }
@@ -144,18 +146,28 @@ const comparison = byIdentity((left: MeshSnapshot) => {
   }));
 });
 
+type Policies = "peerAuthentications" | "authorizationPolicies" | "telemetries" | "rateLimits";
 type NotInScope = "virtualServices" | "destinationRules" | "findings";
 
-/** A field that is new among the indexes does not compile until it is named here or above. */
-function scopeInputs(snapshot: MeshSnapshot): Omit<ConfigIndexes, NotInScope> & { readonly workloads: object } {
-  const { settings, services, sidecars, gateways, peerAuthentications, authorizationPolicies } = snapshot;
-  const { telemetries, rateLimits, envoyFilters, extensions, labelKeys, vantage, networks, asksForSpans, endpoints } =
-    snapshot;
+/** A field that is new among the indexes does not compile until it is named here, above or below. */
+function scopeInputs(
+  snapshot: MeshSnapshot,
+): Omit<ConfigIndexes, NotInScope | Policies> & { readonly workloads: object } {
+  const { settings, services, sidecars, gateways, envoyFilters, extensions } = snapshot;
+  const { labelKeys, vantage, networks, asksForSpans, endpoints } = snapshot;
   return {
-    ...{ settings, services, sidecars, gateways, peerAuthentications, authorizationPolicies },
-    ...{ telemetries, rateLimits, envoyFilters, extensions, labelKeys, vantage, networks, asksForSpans },
-    workloads: endpoints.workloads,
+    ...{ settings, services, sidecars, gateways, envoyFilters, extensions },
+    ...{ labelKeys, vantage, networks, asksForSpans, workloads: endpoints.workloads },
   };
+}
+
+/** A policy concerns its own namespace, unless it is in the root namespace. */
+function policiesAround(snapshot: MeshSnapshot, namespace: string): readonly unknown[] {
+  const { peerAuthentications, authorizationPolicies, telemetries, rateLimits } = snapshot;
+  const indexes: { readonly [Kind in Policies]: PolicyIndex<unknown> } = {
+    ...{ peerAuthentications, authorizationPolicies, telemetries, rateLimits },
+  };
+  return Object.values(indexes).flatMap((index) => [...index.around(namespace), undefined]);
 }
 
 function selectedExtensions(

@@ -10,6 +10,8 @@ export interface Selecting extends Attachments {
 export interface PolicyIndex<Spec> {
   /** For the whole mesh, for the namespace, for this workload by selector (in its namespace or the root) or Gateway. */
   forWorkload(namespace: string, labels: Labels): SelectedPolicies<Spec>;
+  /** All that `forWorkload` may select of for workloads of a namespace. */
+  around(namespace: string): readonly MeshObject<Spec>[];
   /** By `Kind/namespace/name`. */
   find(ref: string): MeshObject<Spec> | undefined;
 }
@@ -32,10 +34,13 @@ export function indexPolicies<Spec extends Selecting>(
   const byRef = new Map(
     objects.map((object) => [`${object.kind}/${object.meta.namespace}/${object.meta.name}`, object]),
   );
+  const ownOf = (namespace: string): readonly Policy<Spec>[] =>
+    namespace === rootNamespace ? [] : (byNamespace.get(namespace) ?? []);
   return {
     find: (ref) => byRef.get(ref),
+    around: (namespace) => [...root, ...ownOf(namespace)].map(({ object }) => object),
     forWorkload(namespace, labels) {
-      const own = namespace === rootNamespace ? [] : (byNamespace.get(namespace) ?? []);
+      const own = ownOf(namespace);
       const selected = [...root, ...own].filter(
         ({ audience }) => !isForAll(audience) && isMeant(audience, { namespace, labels }),
       );
