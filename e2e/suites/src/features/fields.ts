@@ -27,7 +27,7 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.dnsRefreshRate": "built; no row and no case yet",
   "MeshConfig.h2UpgradePolicy": "as the same field of DestinationRule, which has a row",
   "MeshConfig.enablePrometheusMerge":
-    "the agent adds its own metrics to Envoy's, not the application's; scrape that by itself",
+    "true is warned of: the agent adds its own metrics to Envoy's, not the application's",
   "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
   "MeshConfig.defaultHttpRetryPolicy": "in the goldens of the case mesh-config",
   "MeshConfig.defaultInboundHttpRetryPolicy": "in the goldens of the case mesh-config-proxies",

@@ -23,6 +23,12 @@ const cases: readonly SpecCase[] = [
     "spec.discoverySelectors[0].matchExpressions[2].values conflict",
   ],
   [
+    "the application's metrics among the agent's",
+    "enablePrometheusMerge: true",
+    "warning spec.enablePrometheusMerge not-built",
+  ],
+  ["metrics that stay apart", "enablePrometheusMerge: false"],
+  [
     "TLS with a gateway's credential",
     "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: MUTUAL, credentialName: a}}",
     "spec.outboundTrafficPolicy.tls.credentialName conflict",

@@ -185,6 +185,11 @@ export const meshConfig = defineKind({
         "not-built",
         "has no effect: servers' certificates are always verified; where one cannot be, set tls.insecureSkipVerify in its DestinationRule",
       );
+    if (spec.enablePrometheusMerge === true)
+      at.at("enablePrometheusMerge").warning(
+        "not-built",
+        "the agent adds its own metrics to Envoy's, not the application's: let Prometheus scrape the application by itself",
+      );
     for (const field of ["proxyListenPort", "proxyInboundListenPort", "proxyHttpPort"] as const)
       if (spec[field] !== 0) checkPort(spec[field], at.at(field));
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
