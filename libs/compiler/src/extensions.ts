@@ -20,21 +20,10 @@ export function extensionsOf(
   scope: ProxyScope,
   findings: Findings,
 ): readonly PreparedExtension[] {
-  const names = new Map<string, PreparedExtension>();
-  for (const ref of scope.trafficExtensions ?? []) {
+  return (scope.trafficExtensions ?? []).flatMap((ref) => {
     const prepared = snapshot.extensions.find(ref);
-    if (prepared === undefined) continue;
-    const { name } = prepared.extension;
-    const rival = names.get(name);
-    if (rival !== undefined) {
-      const message = `the proxy knows it as ${name}, which is the name of ${rival.ref}, too; it is left out`;
-      findings.error(prepared.owner, "conflicting-extensions", message, [rival.owner]);
-      continue;
-    }
-    const usable = usableBy(scope, prepared, findings);
-    if (usable !== undefined) names.set(name, usable);
-  }
-  return [...names.values()];
+    return (prepared && usableBy(scope, prepared, findings)) ?? [];
+  });
 }
 
 function usableBy(scope: ProxyScope, prepared: PreparedExtension, findings: Findings): PreparedExtension | undefined {

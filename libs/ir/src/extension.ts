@@ -3,7 +3,7 @@
  * being drained.
  */
 export interface Extension {
-  /** `namespace.name` of the object, as Istio has it. */
+  /** `namespace.name` of the object; a WasmPlugin's ends with Istio's mark, which no object's name can hold. */
   readonly name: string;
   readonly origin: string;
   readonly layer: "http" | "tcp";

@@ -17,7 +17,7 @@ import { WasmSchema as NetworkWasmSchema } from "@lateen/protos/envoy/extensions
 import { FailurePolicy, PluginConfigSchema } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
 import type { PluginConfig } from "@lateen/protos/envoy/extensions/wasm/v3/wasm_pb.js";
 import { duration, overAds, typed } from "./messages.ts";
-import { secretName } from "./naming.ts";
+import { extensionName, secretName } from "./naming.ts";
 
 const prefix = "type.googleapis.com/";
 const lua = [`${prefix}${LuaSchema.typeName}`];
@@ -36,7 +36,7 @@ export function discovered({ language }: ir.PlacedExtension, layer: ir.Extension
 }
 
 export function buildExtension(extension: ir.Extension): TypedExtensionConfig {
-  return create(TypedExtensionConfigSchema, { name: extension.name, typedConfig: configOf(extension) });
+  return create(TypedExtensionConfigSchema, { name: extensionName(extension), typedConfig: configOf(extension) });
 }
 
 function configOf({ name, layer, code }: ir.Extension): Any {

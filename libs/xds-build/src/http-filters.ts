@@ -16,6 +16,7 @@ import { httpExternalAuthorization, shadowPrefix } from "./external-authorizatio
 import { discovered } from "./extensions.ts";
 import { requestLookup } from "./lookups.ts";
 import { duration, grpcService, typed } from "./messages.ts";
+import { extensionName } from "./naming.ts";
 import { buildRules } from "./rbac.ts";
 import { alpnFilter, corsFilter, faultFilter, lookupFilter } from "./route-filters.ts";
 
@@ -96,7 +97,7 @@ const extensions =
       .filter((extension) => extension.phase === phase)
       .map((extension) =>
         create(HttpFilterSchema, {
-          name: extension.name,
+          name: extensionName(extension),
           configType: { case: "configDiscovery", value: discovered(extension, "http") },
         }),
       );

@@ -155,6 +155,14 @@ export function virtualHostName({ kind, host, port }: ir.VirtualHost): string {
   }
 }
 
+/**
+ * Of its configuration and of the filters that ask for it: a WasmPlugin is a TrafficExtension to proxies, as in Istio.
+ * https://github.com/istio/istio/blob/master/pilot/pkg/model/extensions.go
+ */
+export function extensionName({ name }: Pick<ir.Extension, "name">): string {
+  return `extensions.istio.io/trafficextension/${name}`;
+}
+
 /** Where a gateway's certificate comes from, by the name its user wrote; a full URI is left alone. */
 export function secretName(credential: string): string {
   return credential.includes("://") ? credential : `kubernetes://${credential}`;

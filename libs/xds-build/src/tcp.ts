@@ -14,7 +14,7 @@ import { discovered } from "./extensions.ts";
 import { networkExternalAuthorization, shadowPrefix } from "./external-authorization.ts";
 import { connectionLookup } from "./lookups.ts";
 import { duration, optionalDuration, typed } from "./messages.ts";
-import { clusterName } from "./naming.ts";
+import { clusterName, extensionName } from "./naming.ts";
 import { buildRules } from "./rbac.ts";
 
 const statPrefix = "tcp.";
@@ -41,7 +41,7 @@ function extensions({ extensions: placed = [] }: ir.TcpHandler, phase: ir.Extens
     .filter((extension) => extension.phase === phase)
     .map((extension) =>
       create(FilterSchema, {
-        name: extension.name,
+        name: extensionName(extension),
         configType: { case: "configDiscovery", value: discovered(extension, "tcp") },
       }),
     );

@@ -9,6 +9,8 @@ import { byIdentity } from "./remember.ts";
 export interface PreparedExtension {
   readonly ref: string;
   readonly owner: ObjectRef;
+  /** As Istio orders by it. */
+  readonly name: string;
   readonly namespace: string;
   readonly audience: Audience;
   readonly priority: number;
@@ -49,12 +51,15 @@ export function indexExtensions(
   };
 }
 
+/** What Istio appends to the name of the TrafficExtension that it makes of a WasmPlugin. */
+const ofPlugin = "~istio-translated-wasmplugin";
+
 /** The highest priority first, then the oldest, then by name and namespace. */
 function inOrder(left: PreparedExtension, right: PreparedExtension): number {
   return (
     right.priority - left.priority ||
     left.createdAtMs - right.createdAtMs ||
-    compareText(left.owner.name, right.owner.name) ||
+    compareText(left.name, right.name) ||
     compareText(left.namespace, right.namespace)
   );
 }
@@ -84,10 +89,12 @@ const preparedPlugin = byIdentity(
 
 function prepare(object: Source, layer: ir.Extension["layer"], code: ir.LuaCode | ir.WasmCode): PreparedExtension {
   const { spec, meta, origin } = object;
-  const { namespace, name } = meta;
+  const { namespace } = meta;
+  const name = object.kind === "WasmPlugin" ? `${meta.name}${ofPlugin}` : meta.name;
   return {
     ref: formatRef(origin),
     owner: origin,
+    name,
     namespace,
     audience: audienceOf(namespace, spec.selector?.matchLabels, spec),
     priority: spec.priority ?? 0,

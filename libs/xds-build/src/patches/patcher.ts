@@ -2,7 +2,7 @@ import type * as ir from "@lateen/ir";
 import { ClusterSchema } from "@lateen/protos/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "@lateen/protos/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "@lateen/protos/envoy/config/route/v3/route_pb.js";
-import { clusterName, listenerName, routeTableName } from "../naming.ts";
+import { clusterName, extensionName, listenerName, routeTableName } from "../naming.ts";
 import type { BuiltResource } from "../resources.ts";
 import type { BuiltProxy } from "../builder.ts";
 import { addedResources, extensionNames } from "./additions.ts";
@@ -51,7 +51,7 @@ export function createPatcher(): Patcher {
   return (proxy, base, beside = nothing) => {
     const { patches = [], additions = [] } = proxy;
     const listenerPatching = patchingOf(
-      new Set([...extensionNames(patches), ...(proxy.extensions ?? []).map(({ name }) => name)]),
+      new Set([...extensionNames(patches), ...(proxy.extensions ?? []).map(extensionName)]),
     );
     const patched = [
       ...proxy.clusters.map((cluster, index) => {
