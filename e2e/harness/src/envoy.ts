@@ -41,6 +41,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
         ...whole.slice(1),
         ...["--config-path", bootstrapFile, "--admin-address-path", adminFile, "--disable-hot-restart"],
         ...["--concurrency", "1", "--drain-time-s", "2", "--log-level", options.logLevel ?? "warning"],
+        ...["--file-flush-interval-msec", "200"],
       ],
     }),
   );

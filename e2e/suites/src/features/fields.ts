@@ -60,8 +60,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.inboundTrafficPolicy.mode": "set for the suite of capture",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc": "in the goldens of the case authorization-custom",
   "MeshConfig.extensionProviders.envoyFileAccessLog": "in the goldens of the case telemetry",
   "MeshConfig.extensionProviders.envoyHttpAls": "in the goldens of the case telemetry",
   "MeshConfig.extensionProviders.envoyTcpAls": "built; no row and no case yet",
@@ -85,32 +83,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
     "IN_MESH holds: proxies add no such headers anywhere",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.service": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.port": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.timeout": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.pathPrefix": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.failOpen": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.clearRouteCache": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.statusOnError": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeHeadersInCheck": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestHeadersInCheck":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeAdditionalHeadersInCheck": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.headersToUpstreamOnAllow":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.headersToDownstreamOnDeny":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.headersToDownstreamOnAllow": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.service": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.port": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.timeout": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.failOpen": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.clearRouteCache": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.statusOnError": "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzGrpc.includeRequestBodyInCheck":
-    "in the goldens of the case authorization-custom",
   "MeshConfig.extensionProviders.datadog.maxTagLength": "built; no row and no case yet",
   "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
     "OTEL_SEMANTIC_CONVENTIONS is warned of by name; the other value is what is done",
@@ -138,12 +110,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders.mode":
     "IN_MESH holds: proxies add no such headers anywhere",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.maxRequestBytes":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.allowPartialMessage":
-    "in the goldens of the case authorization-custom",
-  "MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes":
-    "built; no row and no case yet",
   "MeshConfig.extensionProviders.opentelemetry.resourceDetectors.dynatrace":
     "built; it takes Dynatrace's own files and service",
   "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService":

@@ -7,6 +7,7 @@ import {
   ExportTraceServiceResponseSchema,
 } from "@lateen/protos/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
 import type { KeyValue } from "@lateen/protos/opentelemetry/proto/common/v1/common_pb.js";
+import { framed, messagesIn } from "./grpc-messages.ts";
 
 /** One span, whatever it was written in. */
 export interface SeenSpan {
@@ -101,23 +102,6 @@ function keep(read: Read): { spans: SeenSpan[]; calls: Call[]; take: (call: Call
     spans.push(...read(call));
   };
   return { spans, calls, take };
-}
-
-/** gRPC puts a flag and the length before each message. */
-function messagesIn(body: Buffer): Buffer[] {
-  const messages: Buffer[] = [];
-  for (let at = 0; at + 5 <= body.length; ) {
-    const end = at + 5 + body.readUInt32BE(at + 1);
-    messages.push(body.subarray(at + 5, end));
-    at = end;
-  }
-  return messages;
-}
-
-function framed(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }
 
 interface ZipkinSpan {

@@ -29,6 +29,22 @@ const cases: readonly SpecCase[] = [
   ],
   ["metrics that stay apart", "enablePrometheusMerge: false"],
   [
+    "authorizers",
+    `extensionProviders: [
+      {name: a, envoyExtAuthzHttp: {service: a.infra.svc.cluster.local, port: 80, pathPrefix: /check, statusOnError: "503", timeout: 1s}},
+      {name: b, envoyExtAuthzGrpc: {service: b.infra.svc.cluster.local, port: 80, includeRequestBodyInCheck: {maxRequestBytes: 1}}}]`,
+  ],
+  [
+    "authorizers that Envoy would not take",
+    `extensionProviders: [
+      {name: a, envoyExtAuthzHttp: {service: a.infra.svc.cluster.local, port: 80, pathPrefix: check, statusOnError: "418", timeout: 0s}},
+      {name: b, envoyExtAuthzGrpc: {service: b.infra.svc.cluster.local, port: 80, includeRequestBodyInCheck: {allowPartialMessage: true}}}]`,
+    "spec.extensionProviders[0].envoyExtAuthzHttp.timeout duration",
+    "spec.extensionProviders[0].envoyExtAuthzHttp.statusOnError status",
+    "spec.extensionProviders[0].envoyExtAuthzHttp.pathPrefix path",
+    "spec.extensionProviders[1].envoyExtAuthzGrpc.includeRequestBodyInCheck.maxRequestBytes required",
+  ],
+  [
     "TLS with a gateway's credential",
     "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: MUTUAL, credentialName: a}}",
     "spec.outboundTrafficPolicy.tls.credentialName conflict",

@@ -11,6 +11,7 @@ import { checkDistinct } from "../rules/distinct.ts";
 import { checkLabels } from "../rules/labels.ts";
 import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
+import { checkAuthorizer } from "./authorizers.ts";
 import { defineKind } from "./definition.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
 import { checkProxyTracing, checkTracer } from "./spans.ts";
@@ -243,6 +244,7 @@ function checkProviders(spec: MeshConfig, at: Cursor): void {
         "needs what it is: envoyExtAuthzGrpc, envoyExtAuthzHttp, envoyFileAccessLog, envoyHttpAls, ...",
       );
     else checkProviderService(provider.provider, here);
+    checkAuthorizer(provider, here);
     checkTracer(provider, here);
   }
   const names = spec.extensionProviders.map((provider) => provider.name);
