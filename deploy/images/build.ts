@@ -30,7 +30,7 @@ async function buildImage(service: string, engine: Engine, env: NodeJS.ProcessEn
   const context = join(root, "dist/images", service);
   await bundle(root, service, context);
   const bundleBytes = await folderSize(context);
-  if (service === "node-agent") await cp(join(root, "deploy/images/proxy/lateen-init"), join(context, "lateen-init"));
+  if (service === "node-agent") await cp(join(root, "deploy/images/proxy"), context, { recursive: true });
   const reference = imageReference(service, env);
   const bases = ["NODE_IMAGE", "ENVOY_IMAGE"].flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
   await engine.build({

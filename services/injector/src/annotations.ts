@@ -17,6 +17,10 @@ export interface PodSettings {
   readonly includeInboundPorts: string;
   readonly excludeInboundPorts: string;
   readonly proxyImage?: string;
+  /** `debug`, `distroless`, `default` or another that the registry has. */
+  readonly imageType?: string;
+  /** Absent: as the mesh says. */
+  readonly mergeMetrics?: boolean;
   /** Present where any of the four annotations is; then the defaults do not count, as in Istio. */
   readonly resources?: Resources;
   readonly logLevel?: string;
@@ -73,6 +77,8 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
     proxyConfig: read("proxy.istio.io/config", {}, yamlObject),
     ...optional("interceptionMode", read(`${sidecar}interceptionMode`, undefined, interceptionMode)),
     ...optional("proxyImage", read(`${sidecar}proxyImage`, undefined, word)),
+    ...optional("imageType", read(`${sidecar}proxyImageType`, undefined, word)),
+    ...optional("mergeMetrics", read("prometheus.istio.io/merge-metrics", undefined, boolean)),
     ...optional("logLevel", read(`${sidecar}logLevel`, undefined, word)),
     ...optional("componentLogLevel", read(`${sidecar}componentLogLevel`, undefined, word)),
     ...optional("nativeSidecar", read(`${sidecar}nativeSidecar`, undefined, boolean)),
@@ -92,6 +98,22 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
 
 /** Of a ProxyConfig, what the agent or injection acts on. */
 const usedSettings: readonly string[] = [
+  "binaryPath",
+  "caCertificatesPem",
+  "configPath",
+  "connectionSettings",
+  "controlPlaneAuthPolicy",
+  "customConfigFile",
+  "envoyAccessLogService",
+  "envoyMetricsServiceAddress",
+  "fileFlushInterval",
+  "fileFlushMinSizeKb",
+  "holdApplicationUntilProxyStarts",
+  "image",
+  "meshId",
+  "privateKeyProvider",
+  "readinessProbe",
+  "statsCompression",
   "envoyMetricsService",
   "extraStatTags",
   "proxyAdminPort",

@@ -47,6 +47,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
     context: () => ({
       settings: { ...settings, nativeSidecars: facts.nativeSidecars },
       defaultProxyConfig: facts.defaultProxyConfig,
+      prometheusMerge: facts.prometheusMerge,
       proxyConfigs: proxyConfigs.current,
     }),
   });

@@ -19,6 +19,8 @@ export interface ClusterFactsOptions {
 export interface ClusterFacts extends Component {
   /** `defaultConfig` of the mesh configuration; the last valid one while the ConfigMap is broken. */
   readonly defaultProxyConfig: Fields;
+  /** `enablePrometheusMerge` of the mesh configuration. */
+  readonly prometheusMerge: boolean;
   readonly nativeSidecars: boolean;
 }
 
@@ -28,20 +30,20 @@ const nativeSince = { major: 1, minor: 33 };
 
 export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
   const { client, namespace, meshConfigMap, logger } = options;
-  let defaultProxyConfig: Fields = {};
+  let mesh: MeshFacts = { defaultProxyConfig: {}, prometheusMerge: true };
   let nativeSidecars = options.nativeSidecars === "true";
   let versionKnown = options.nativeSidecars !== "auto";
   const apply = (object: KubeObject): void => {
-    const read = readDefaultConfig(object);
+    const read = readMesh(object);
     if (typeof read === "string")
       logger.warn(
         { [fields.resource]: `ConfigMap/${namespace}/${meshConfigMap}`, [fields.reason]: read },
         "mesh configuration not usable, keeping the last one",
       );
-    else defaultProxyConfig = read;
+    else mesh = read;
   };
   const forget = (): void => {
-    defaultProxyConfig = {};
+    mesh = { defaultProxyConfig: {}, prometheusMerge: true };
   };
   const reflector = new Reflector(client, {
     type: configMaps,
@@ -77,7 +79,10 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
       },
     ],
     get defaultProxyConfig() {
-      return defaultProxyConfig;
+      return mesh.defaultProxyConfig;
+    },
+    get prometheusMerge() {
+      return mesh.prometheusMerge;
     },
     get nativeSidecars() {
       return nativeSidecars;
@@ -88,13 +93,17 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
   };
 }
 
-/** The mesh configuration's `defaultConfig`, or why there is none. */
-function readDefaultConfig(object: KubeObject): Fields | string {
+type MeshFacts = Pick<ClusterFacts, "defaultProxyConfig" | "prometheusMerge">;
+
+/** What counts here of the mesh configuration, or why there is none. */
+function readMesh(object: KubeObject): MeshFacts | string {
   const text = (object["data"] as { mesh?: string } | undefined)?.mesh ?? "";
   try {
     const mesh: unknown = parse(text) ?? {};
     const config = isObject(mesh) ? (mesh["defaultConfig"] ?? {}) : undefined;
-    return isObject(config) ? config : "data.mesh is no MeshConfig object, or its defaultConfig is none; correct it";
+    if (isObject(mesh) && isObject(config))
+      return { defaultProxyConfig: config, prometheusMerge: mesh["enablePrometheusMerge"] !== false };
+    return "data.mesh is no MeshConfig object, or its defaultConfig is none; correct it";
   } catch (error) {
     return `data.mesh is no YAML: ${String(error)}`;
   }

@@ -19,15 +19,20 @@ const ownInboundPorts = (statusPort: number): readonly string[] => [
 export function initContainer(
   settings: InjectorSettings,
   asked: PodSettings,
-  traffic: { readonly interception: InterceptionMode; readonly redirectDns: boolean; readonly statusPort: number },
+  traffic: {
+    readonly image: string;
+    readonly interception: InterceptionMode;
+    readonly redirectDns: boolean;
+    readonly statusPort: number;
+  },
 ): Container {
-  const { interception, redirectDns, statusPort } = traffic;
+  const { image, interception, redirectDns, statusPort } = traffic;
   const excluded = [...ownInboundPorts(statusPort), ...asked.excludeInboundPorts.split(",")].filter(
     (port) => port !== "",
   );
   return {
     name: "istio-init",
-    image: asked.proxyImage ?? settings.proxyImage,
+    image,
     imagePullPolicy: settings.imagePullPolicy,
     command: ["lateen-init"],
     args: [

@@ -1,10 +1,13 @@
 import { readAnnotations } from "./annotations.ts";
 import type { PodSettings } from "./annotations.ts";
+import { imageWarnings, proxyImage } from "./image.ts";
 import { initContainer } from "./init-container.ts";
 import { mergeContainer } from "./merge.ts";
 import type { Container, Pod, PodSpec, Resources } from "./pod.ts";
 import { httpHookWarnings, rewriteProbes } from "./probes.ts";
 import type { Problem } from "./problem.ts";
+import { scrapedByAgent } from "./prometheus.ts";
+import type { Scraped } from "./prometheus.ts";
 import { proxyContainer, proxyVolumes } from "./proxy-container.ts";
 import { interceptionOf, mergeProxySettings, statusPortOf } from "./proxy-settings.ts";
 import type { ProxyConfigs, ProxySettings } from "./proxy-settings.ts";
@@ -36,6 +39,8 @@ export interface InjectionContext {
   readonly settings: InjectorSettings;
   /** `defaultConfig` of the mesh configuration. */
   readonly defaultProxyConfig: ProxySettings;
+  /** `enablePrometheusMerge` of the mesh configuration; default true. */
+  readonly prometheusMerge?: boolean;
   /** Objects of kind ProxyConfig. */
   readonly proxyConfigs?: ProxyConfigs;
 }
@@ -61,7 +66,12 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const rewrite = asked.rewriteProbes && !gateway && interception !== "NONE";
   const statusPort = statusPortOf(proxyConfig);
   const { containers, table } = rewrite ? rewriteProbes(apps, statusPort) : { containers: apps, table: {} };
+  const choice = { settings: context.settings, asked, proxyConfig };
+  const image = proxyImage(choice);
+  const scraped = scrapedByAgent(pod, asked, { enabled: context.prometheusMerge ?? true, statusPort });
   const inputs = {
+    image,
+    application: scraped.application,
     pod: { ...pod, spec: { ...pod.spec, containers: apps } },
     settings: context.settings,
     asked,
@@ -70,29 +80,46 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
     proxyConfig,
     probes: table,
   };
-  const proxy = mergeContainer(proxyContainer(inputs), own);
   const native = !gateway && (asked.nativeSidecar ?? context.settings.nativeSidecars);
+  const first = !native && proxyConfig["holdApplicationUntilProxyStarts"] === true;
+  const proxy = mergeContainer({ ...proxyContainer(inputs), ...(first && { lifecycle: untilReady }) }, own);
   const init =
     gateway || interception === "NONE"
       ? []
-      : [initContainer(context.settings, asked, { interception, redirectDns: capturesDns(proxyConfig), statusPort })];
+      : [
+          initContainer(context.settings, asked, {
+            image,
+            interception,
+            redirectDns: capturesDns(proxyConfig),
+            statusPort,
+          }),
+        ];
   const spec = {
-    ...specWith(pod.spec, { containers, proxy, init, native, settings: context.settings }),
+    ...specWith(pod.spec, { containers, proxy, init, native, first, settings: context.settings }),
     ...(gateway || interception === "NONE" ? lowPorts(pod.spec) : {}),
   };
   const injected = {
     ...pod,
-    metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps, statusPort }),
+    metadata: metadataWith(pod, { workload, settings: context.settings, init, native, apps, scraped }),
     spec,
   };
-  return { kind: "injected", pod: injected, warnings: [...warnings, ...httpHookWarnings(apps)] };
+  return {
+    kind: "injected",
+    pod: injected,
+    warnings: [...warnings, ...imageWarnings(choice), ...httpHookWarnings(apps)],
+  };
 }
+
+/** The kubelet starts a pod's next container when this has ended: as in Istio, after a minute without success it gives up. */
+const untilReady = { postStart: { exec: { command: ["pilot-agent", "wait"] } } };
 
 interface Parts {
   readonly containers: readonly Container[];
   readonly proxy: Container;
   readonly init: readonly Container[];
   readonly native: boolean;
+  /** The application is held until the proxy is ready: `holdApplicationUntilProxyStarts`, without native sidecars. */
+  readonly first: boolean;
   readonly settings: InjectorSettings;
 }
 
@@ -100,10 +127,10 @@ interface Parts {
  * Order matters. With a native sidecar `istio-init` comes first and the sidecar right after it, so that the pod's own
  * init containers find the mesh, and no connection of the agent's is older than the redirection: the rules would take
  * its next packet for a new one and send it astray. Without, `istio-init` comes last, so that the init containers
- * before it reach the network where there is no proxy yet. The application stays the first container: it is what
- * `kubectl exec` and `logs` mean.
+ * before it reach the network where there is no proxy yet. The application stays the first container, unless it is
+ * to be held: it is what `kubectl exec` and `logs` mean.
  */
-function specWith(spec: PodSpec, { containers, proxy, init, native, settings }: Parts): PodSpec {
+function specWith(spec: PodSpec, { containers, proxy, init, native, first, settings }: Parts): PodSpec {
   const own = spec.initContainers ?? [];
   const initContainers = native ? [...init, { ...proxy, restartPolicy: "Always" }, ...own] : [...own, ...init];
   const names = new Set(settings.imagePullSecrets);
@@ -114,7 +141,7 @@ function specWith(spec: PodSpec, { containers, proxy, init, native, settings }: 
   return {
     ...spec,
     ...(initContainers.length > 0 && { initContainers }),
-    containers: native ? containers : [...containers, proxy],
+    containers: native ? containers : first ? [proxy, ...containers] : [...containers, proxy],
     volumes: [...kept, ...volumes],
     ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
   };
@@ -137,14 +164,14 @@ function metadataWith(
     init,
     native,
     apps,
-    statusPort,
+    scraped,
   }: {
     workload: WorkloadIdentity;
     settings: InjectorSettings;
     init: readonly Container[];
     native: boolean;
     apps: readonly Container[];
-    statusPort: number;
+    scraped: Scraped;
   },
 ): Pod["metadata"] {
   const initContainers = [...init.map(({ name }) => name), ...(native ? ["istio-proxy"] : [])];
@@ -157,11 +184,6 @@ function metadataWith(
     revision: settings.revision,
   };
   const [firstApp] = apps;
-  const scrape = {
-    "prometheus.io/scrape": "true",
-    "prometheus.io/port": String(statusPort),
-    "prometheus.io/path": "/stats/prometheus",
-  };
   return {
     ...pod.metadata,
     labels: {
@@ -176,8 +198,7 @@ function metadataWith(
         "kubectl.kubernetes.io/default-container": firstApp.name,
         "kubectl.kubernetes.io/default-logs-container": firstApp.name,
       }),
-      ...(pod.metadata.annotations?.["prometheus.io/scrape"] === undefined && scrape), // an application's own stay
-      ...pod.metadata.annotations,
+      ...scraped.annotations,
       "sidecar.istio.io/status": JSON.stringify(status),
     },
   };

@@ -49,7 +49,7 @@ export interface Container {
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
-  readonly lifecycle?: Readonly<Record<string, { readonly httpGet?: object }>>;
+  readonly lifecycle?: Readonly<Record<string, { readonly httpGet?: object; readonly exec?: object }>>;
   readonly restartPolicy?: string;
   readonly [field: string]: unknown;
 }

@@ -71,17 +71,20 @@ interface Written {
   readonly selector?: { readonly matchLabels?: unknown };
   readonly concurrency?: unknown;
   readonly environmentVariables?: unknown;
+  readonly image?: { readonly imageType?: unknown };
 }
 
 /** The object, or what is wrong with it. Admission has judged it already (galley-validator), unless that was bypassed. */
 export function readProxyConfig(object: KubeObject): ProxyConfigObject | string {
   const { namespace = "", name, creationTimestamp } = object.metadata;
-  const { selector, concurrency, environmentVariables = {} } = (object["spec"] ?? {}) as Written;
+  const { selector, concurrency, environmentVariables = {}, image } = (object["spec"] ?? {}) as Written;
   const labels = selector?.matchLabels ?? {};
   if (!isTexts(labels)) return "spec.selector.matchLabels has to be names with texts";
   if (!isTexts(environmentVariables)) return "spec.environmentVariables has to be names with texts";
   const threads = concurrency === undefined || (Number.isInteger(concurrency) && Number(concurrency) >= 0);
   if (!threads) return `spec.concurrency has to be a whole number, got ${JSON.stringify(concurrency)}`;
+  const type = image?.imageType ?? "";
+  if (typeof type !== "string") return `spec.image.imageType has to be a text, got ${JSON.stringify(type)}`;
   return {
     namespace,
     name,
@@ -90,6 +93,7 @@ export function readProxyConfig(object: KubeObject): ProxyConfigObject | string 
     settings: {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(Object.keys(environmentVariables).length === 0 ? {} : { proxyMetadata: environmentVariables }),
+      ...(type === "" ? {} : { image: { imageType: type } }),
     },
   };
 }

@@ -4,6 +4,9 @@ import type { Container, EnvVar, Pod, Probe, Resources } from "./pod.ts";
 import type { WorkloadIdentity } from "./workload.ts";
 
 export interface ProxyInputs {
+  readonly image: string;
+  /** What the pod told Prometheus of its application. */
+  readonly application: string | undefined;
   readonly pod: Pod;
   readonly settings: InjectorSettings;
   readonly asked: PodSettings;
@@ -23,7 +26,7 @@ export function proxyContainer(inputs: ProxyInputs): Container {
   const { settings, asked } = inputs;
   return {
     name: "istio-proxy",
-    image: asked.proxyImage ?? settings.proxyImage,
+    image: inputs.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ["proxy", asked.template === "gateway" ? "router" : "sidecar", ...logArgs(asked)],
     ports: [{ containerPort: 15090, name: "http-envoy-prom", protocol: "TCP" }],
@@ -95,7 +98,8 @@ function logArgs({ logLevel, componentLogLevel }: PodSettings): string[] {
   ];
 }
 
-function proxyEnv({ pod, settings, asked, interception, workload, proxyConfig, probes }: ProxyInputs): EnvVar[] {
+function proxyEnv(inputs: ProxyInputs): EnvVar[] {
+  const { pod, settings, asked, interception, workload, proxyConfig, probes, application } = inputs;
   const network = pod.metadata.labels?.["topology.istio.io/network"] ?? settings.network;
   const plain: Readonly<Record<string, string | undefined>> = {
     CA_ADDR: settings.caAddress,
@@ -105,16 +109,27 @@ function proxyEnv({ pod, settings, asked, interception, workload, proxyConfig, p
     ISTIO_META_INTERCEPTION_MODE: asked.template === "gateway" ? undefined : interception,
     ISTIO_META_WORKLOAD_NAME: workload.name,
     ISTIO_META_OWNER: workload.owner,
-    ISTIO_META_MESH_ID: settings.meshId,
+    ISTIO_META_MESH_ID: textOr(settings.meshId, proxyConfig["meshId"]),
     ISTIO_META_NETWORK: network,
     ISTIO_META_POD_PORTS: JSON.stringify(pod.spec.containers.flatMap((container) => container.ports ?? [])),
     ISTIO_META_APP_CONTAINERS: pod.spec.containers.map(({ name }) => name).join(","),
     ISTIO_KUBE_APP_PROBERS: Object.keys(probes).length === 0 ? undefined : JSON.stringify(probes),
+    ISTIO_PROMETHEUS_ANNOTATIONS: application,
     ...proxyMetadata(proxyConfig),
   };
   const given = Object.entries(plain).flatMap(([name, value]) => (value ? [{ name, value }] : []));
-  return [...downwardEnv, ...given];
+  return [...downwardEnv, cpuLimit, ...given];
 }
+
+function textOr(fallback: string, value: unknown): string {
+  return typeof value === "string" && value !== "" ? value : fallback;
+}
+
+/** Whole processors, rounded up: as many threads as Envoy gets, where nobody says. */
+const cpuLimit: EnvVar = {
+  name: "ISTIO_CPU_LIMIT",
+  valueFrom: { resourceFieldRef: { resource: "limits.cpu", divisor: "1" } },
+};
 
 const downwardEnv: readonly EnvVar[] = (
   [

@@ -51,14 +51,17 @@ test("an object becomes settings, or a reason", () => {
     spec,
   });
   const read = readProxyConfig(
-    object({ selector: { matchLabels: web }, concurrency: 3, environmentVariables: { A: "1" } }),
+    object({
+      ...{ selector: { matchLabels: web }, concurrency: 3, environmentVariables: { A: "1" } },
+      image: { imageType: "debug" },
+    }),
   );
   assert.deepEqual(read, {
     namespace: "shop",
     name: "a",
     createdAtMs: Date.UTC(2026, 0, 1),
     selector: web,
-    settings: { concurrency: 3, proxyMetadata: { A: "1" } },
+    settings: { concurrency: 3, proxyMetadata: { A: "1" }, image: { imageType: "debug" } },
   });
   assert.match(String(readProxyConfig(object({ concurrency: "three" }))), /concurrency has to be a whole number/);
 });

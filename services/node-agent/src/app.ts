@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type Component, Health, type Logger, type Server } from "@lateen/runtime";
 import type { ApplicationProbe } from "./application-probes.ts";
-import { type Config, parseJson } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { DnsProxy } from "./dns/proxy.ts";
 import type { DnsObserver } from "./dns/server.ts";
 import { EnvoyAdmin } from "./envoy/admin.ts";
@@ -13,9 +13,11 @@ import type { ProxyIdentity } from "./envoy/bootstrap.ts";
 import { bootstrapFile, createEnvoy } from "./envoy/process.ts";
 import { judgeWith, StartPatches } from "./envoy/start-patches.ts";
 import type { PatchSource } from "./envoy/start-patches.ts";
+import { applicationMetricsOf } from "./merged-metrics.ts";
 import { createAgentMetrics } from "./metrics.ts";
+import { parseJson } from "./parse-json.ts";
 import { parseLabels } from "./pod-labels.ts";
-import { type JsonFields, readProxyConfig } from "./proxy-config.ts";
+import { type ProxyConfig, readProxyConfig } from "./proxy-config.ts";
 import type { HealthReports, ReadinessProbe } from "./readiness-probe.ts";
 import { serviceClusterOf } from "./service-cluster.ts";
 import { statusServer } from "./status-server.ts";
@@ -35,8 +37,17 @@ export interface Agent {
 /** The whole agent on one screen: the workload's half, Envoy's half, and the status server for both. */
 export async function createAgent(config: Config, logger: Logger): Promise<Agent> {
   const proxyConfig = await readProxyConfig(config.PROXY_CONFIG);
+  const {
+    directory = "/etc/istio/proxy",
+    binary = "envoy",
+    bootstrap: ownFile,
+  } = {
+    ...proxyConfig.files,
+    ...(config.PROXY_DIR !== undefined && { directory: config.PROXY_DIR }),
+    ...(config.ENVOY !== undefined && { binary: config.ENVOY }),
+  };
   const pilotAddress = config.XDS_ADDRESS ?? proxyConfig.discoveryAddress ?? "istiod.istio-system.svc:15012";
-  const xdsSocket = join(config.PROXY_DIR, "XDS");
+  const xdsSocket = join(directory, "XDS");
   const adminAddress = { host: config.ENVOY_ADMIN_HOST, port: config.ENVOY_ADMIN_PORT ?? proxyConfig.adminPort };
   const admin = new EnvoyAdmin(adminAddress);
   const statusPort = config.STATUS_PORT ?? proxyConfig.statusPort;
@@ -44,7 +55,7 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const dnsDomain = config.DNS_DOMAIN ?? `${config.POD_NAMESPACE}.svc.${config.TRUST_DOMAIN}`;
   const reports = proxyConfig.readinessProbe && (await healthReports(proxyConfig.readinessProbe));
   const dns = config.dnsCapture ? await dnsProxy(config, dnsDomain, metrics) : undefined;
-  const node = await identityOf(config, proxyConfig.raw, dnsDomain);
+  const node = await identityOf(config, proxyConfig, dnsDomain);
   const workload = createWorkloadAgent({
     node: envoyNode(node) as { id: string; cluster: string; metadata: JsonObject },
     caAddress: config.CA_ADDR ?? pilotAddress,
@@ -55,7 +66,9 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ttlSeconds: config.SECRET_TTL_SECONDS,
     xdsSocket,
     sdsSocket: config.SDS_SOCKET,
-    modules: modulesOf(config),
+    modules: modulesOf(config, directory),
+    secrets: secretWishesOf(proxyConfig),
+    plaintextPilot: proxyConfig.plaintextPilot,
     own: { types: dns === undefined ? [] : [dns.nameTable], ...(reports && { announcements: reports }) },
     logger,
     metrics,
@@ -63,9 +76,11 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     ...(config.XDS_SERVER_NAME !== undefined && { pilotServerName: config.XDS_SERVER_NAME }),
   });
   const envoy = createEnvoy({
-    binary: config.ENVOY,
-    directory: config.PROXY_DIR,
-    concurrency: config.ENVOY_CONCURRENCY ?? proxyConfig.concurrency,
+    binary,
+    directory,
+    ...(ownFile !== undefined && { ownFile }),
+    flush: proxyConfig.flush,
+    concurrency: config.ENVOY_CONCURRENCY ?? proxyConfig.concurrency ?? config.ISTIO_CPU_LIMIT ?? 2,
     logLevel: config.ENVOY_LOG_LEVEL,
     drainMs: proxyConfig.drainMs,
     listenerDrainMs: proxyConfig.listenerDrainMs,
@@ -73,12 +88,16 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
     logger,
     onStarted: metrics.envoyStarted,
     ...(config.ENVOY_COMPONENT_LOG_LEVEL !== undefined && { componentLogLevel: config.ENVOY_COMPONENT_LOG_LEVEL }),
-    patches: startPatches(config, workload.patches, logger),
+    ...(ownFile === undefined && {
+      patches: startPatches(config, { binary, directory, source: workload.patches, logger }),
+    }),
     bootstrap: bootstrapOf({
       node,
       runtimeValues: proxyConfig.runtimeValues,
       stats: proxyConfig.stats,
       ...(proxyConfig.tracer && { tracer: proxyConfig.tracer }),
+      ...(proxyConfig.accessLogService && { accessLogService: proxyConfig.accessLogService }),
+      ...(proxyConfig.connectionLimit !== undefined && { connectionLimit: proxyConfig.connectionLimit }),
       xdsSocket,
       sdsSocket: config.SDS_SOCKET,
       admin: adminAddress,
@@ -93,7 +112,12 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   const status = statusServer({
     address: { host: config.STATUS_HOST, port: statusPort },
     admin,
-    registry: metrics.registry,
+    metrics,
+    applicationMetrics:
+      config.proxyType === "sidecar"
+        ? applicationMetricsOf(config.ISTIO_PROMETHEUS_ANNOTATIONS, statusPort)
+        : undefined,
+    compressed: proxyConfig.stats.compressed,
     health,
     logger,
     probes: parseJson("ISTIO_KUBE_APP_PROBERS", config.ISTIO_KUBE_APP_PROBERS) as Record<string, ApplicationProbe>,
@@ -104,7 +128,11 @@ export async function createAgent(config: Config, logger: Logger): Promise<Agent
   return { components, sockets, status, health, shutdownMs: proxyConfig.drainMs + 5_000 };
 }
 
-async function identityOf(config: Config, proxyConfig: JsonFields, dnsDomain: string): Promise<ProxyIdentity> {
+async function identityOf(
+  config: Config,
+  { raw: proxyConfig, meshId }: ProxyConfig,
+  dnsDomain: string,
+): Promise<ProxyIdentity> {
   const labels = await readFile(config.LABELS_FILE, "utf8").then(parseLabels, () => undefined);
   return {
     type: config.proxyType,
@@ -127,19 +155,31 @@ async function identityOf(config: Config, proxyConfig: JsonFields, dnsDomain: st
       PROXY_CONFIG: proxyConfig,
       ...(labels && { LABELS: labels }),
       ...config.metadata,
+      ...(meshId !== undefined && { MESH_ID: meshId }),
     },
   };
 }
 
-function startPatches(config: Config, source: PatchSource, logger: Logger): StartPatches | undefined {
-  if (/^(false|0)$/i.test(config.BOOTSTRAP_XDS_AGENT)) return undefined;
-  const judge = judgeWith(config.ENVOY, join(config.PROXY_DIR, bootstrapFile));
-  return new StartPatches({ source, judge, file: join(config.PROXY_DIR, "bootstrap-patches.json"), logger });
+interface Starting {
+  readonly binary: string;
+  readonly directory: string;
+  readonly source: PatchSource;
+  readonly logger: Logger;
 }
 
-function modulesOf({ PROXY_DIR, WASM_INSECURE_REGISTRIES, DOCKER_CONFIG }: Config): WorkloadOptions["modules"] {
+function startPatches(config: Config, { binary, directory, source, logger }: Starting): StartPatches | undefined {
+  if (/^(false|0)$/i.test(config.BOOTSTRAP_XDS_AGENT)) return undefined;
+  const judge = judgeWith(binary, join(directory, bootstrapFile));
+  return new StartPatches({ source, judge, file: join(directory, "bootstrap-patches.json"), logger });
+}
+
+function secretWishesOf({ keyProvider, moreRoots }: ProxyConfig): WorkloadOptions["secrets"] {
+  return { moreRoots, ...(keyProvider && { keyProvider }) };
+}
+
+function modulesOf({ WASM_INSECURE_REGISTRIES, DOCKER_CONFIG }: Config, folder: string): WorkloadOptions["modules"] {
   return {
-    directory: join(PROXY_DIR, "modules"),
+    directory: join(folder, "modules"),
     insecureRegistries: WASM_INSECURE_REGISTRIES.split(",").map((host) => host.trim()),
     ...(DOCKER_CONFIG !== undefined && { dockerConfig: DOCKER_CONFIG }),
   };

@@ -1,7 +1,8 @@
-import { ConfigError, loadConfig as load } from "@lateen/runtime";
+import { loadConfig as load } from "@lateen/runtime";
 import type { ZodType } from "zod";
 // The small form of zod, and none of the runtime's `settings`: all of zod costs each agent 10 MB of memory.
 import * as z from "zod/mini";
+import { parseJson } from "./parse-json.ts";
 
 const text = () => z.string("must be set");
 const count = (minimum = 0) =>
@@ -34,16 +35,18 @@ const environment = z.object({
   TOKEN_FILE: z._default(text(), "/var/run/secrets/tokens/istio-token"),
   /** Lifetime asked for, in seconds. */
   SECRET_TTL_SECONDS: z._default(count(60), 86_400),
-  /** Holds the bootstrap and the xDS socket; writable, and private to this user. */
-  PROXY_DIR: z._default(text(), "/etc/istio/proxy"),
+  /** Holds the bootstrap and the xDS socket; writable, and private to this user. Without it the ProxyConfig's `configPath`. */
+  PROXY_DIR: z.optional(text()),
   SDS_SOCKET: z._default(text(), "/var/run/secrets/workload-spiffe-uds/socket"),
   LABELS_FILE: z._default(text(), "/etc/istio/pod/labels"),
   /** Whether pilot is asked for patches of the bootstrap; Istio's agent does so only when it is told to. */
   BOOTSTRAP_XDS_AGENT: z._default(text(), "true"),
-  /** An Envoy binary; a bare name is looked for on the PATH. */
-  ENVOY: z._default(text(), "envoy"),
-  /** Worker threads, 0 for one a core; without it the ProxyConfig's `concurrency`, or 2. */
+  /** An Envoy binary; a bare name is looked for on the PATH. Without it the ProxyConfig's `binaryPath`. */
+  ENVOY: z.optional(text()),
+  /** Worker threads, 0 for one a core; without it the ProxyConfig's `concurrency`, or as the next says. */
   ENVOY_CONCURRENCY: z.optional(count()),
+  /** Processors that the container may use, as the injector has Kubernetes tell. */
+  ISTIO_CPU_LIMIT: z.optional(count()),
   ENVOY_LOG_LEVEL: z._default(text(), "warning"),
   ENVOY_COMPONENT_LOG_LEVEL: z.optional(text()),
   ENVOY_ADMIN_HOST: z._default(text(), "127.0.0.1"),
@@ -57,6 +60,8 @@ const environment = z.object({
   ENVOY_PROMETHEUS_PORT: port(15_090),
   /** What to ask the application on the kubelet's behalf, as the injector writes it: path → probe. */
   ISTIO_KUBE_APP_PROBERS: z._default(text(), "{}"),
+  /** Where the application shows its metrics, as the injector writes it. */
+  ISTIO_PROMETHEUS_ANNOTATIONS: z.optional(text()),
   /** Where the DNS proxy listens, if ISTIO_META_DNS_CAPTURE is true. */
   DNS_PROXY_ADDR: z._default(text(), "localhost:15053"),
   RESOLV_CONF: z._default(text(), "/etc/resolv.conf"),
@@ -112,15 +117,4 @@ function metadataOf(env: NodeJS.ProcessEnv): Record<string, unknown> {
       Object.assign(metadata, { [name.slice("ISTIO_METAJSON_".length)]: parseJson(name, value) });
   }
   return metadata;
-}
-
-/** Throws ConfigError that names the variable. */
-export function parseJson(variable: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ConfigError(
-      new Map([[variable, `must be JSON: ${cause instanceof Error ? cause.message : String(cause)}`]]),
-    );
-  }
 }

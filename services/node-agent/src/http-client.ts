@@ -19,6 +19,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
+  /** Its content-type. */
+  readonly type?: string;
 }
 
 /** One request, no redirect followed, any certificate accepted. Rejects when there is no answer in time. */
@@ -46,7 +48,8 @@ export async function ask(url: string, options: HttpRequest): Promise<HttpAnswer
     response.setEncoding("utf8").on("data", (chunk: string) => {
       body += chunk;
     });
-    response.once("end", () => resolve({ status, body }));
+    const { "content-type": type } = response.headers;
+    response.once("end", () => resolve({ status, body, ...(type !== undefined && { type }) }));
   });
   request.end();
   return await promise;

@@ -32,8 +32,21 @@ export function createAgentMetrics() {
     help: "Times Envoy was started or adopted.",
     registers,
   });
+  const scrapes = new Counter({
+    name: "istio_agent_scrapes_total",
+    help: "Times that metrics were asked for.",
+    registers,
+  });
+  const failedScrapes = new Counter({
+    name: "istio_agent_scrape_failures_total",
+    help: "Of those, without the metrics of type: envoy or application.",
+    labelNames: ["type"],
+    registers,
+  });
   return {
     registry,
+    scraped: (): void => scrapes.inc(),
+    scrapeFailed: (type: "envoy" | "application"): void => failedScrapes.inc({ type }),
     ...dnsMetrics(registers),
     certificate: (notAfterMs: number): void => {
       expiry.set(notAfterMs / 1000);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readProxyConfig } from "./proxy-config.ts";
 
-const stats = { prefixes: [], suffixes: [], regexps: [], extraTags: [] };
+const stats = { prefixes: [], suffixes: [], regexps: [], extraTags: [], compressed: true };
 const unsaid = {
-  ...{ concurrency: 2, drainMs: 5_000, listenerDrainMs: 45_000, runtimeValues: {} },
-  ...{ stats, adminPort: 15_000, statusPort: 15_020 },
+  ...{ drainMs: 5_000, listenerDrainMs: 45_000, runtimeValues: {}, files: {}, flush: { intervalMs: 1_000 } },
+  ...{ stats, adminPort: 15_000, statusPort: 15_020, moreRoots: [], plaintextPilot: false },
 };
 
 const accepted = [
@@ -23,8 +23,8 @@ const accepted = [
   },
   {
     name: "what listeners and runtime are to be",
-    text: 'drainDuration: 2s\nruntimeValues: { a.b: true, c: "1" }\n',
-    expected: { ...unsaid, listenerDrainMs: 2_000, runtimeValues: { "a.b": "true", c: "1" } },
+    text: 'drainDuration: 1m2s\nruntimeValues: { a.b: true, c: "1", d: "" }\n',
+    expected: { ...unsaid, listenerDrainMs: 62_000, runtimeValues: { "a.b": true, c: "1" } },
   },
   {
     name: "a tracer",
@@ -49,9 +49,30 @@ const accepted = [
       stats: {
         ...{ prefixes: ["a"], suffixes: ["b"], regexps: ["c.*"], extraTags: ["d"], statsdAddress: "10.0.0.1:9125" },
         metricsService: { address: "metrics:15000", keepalive: { probes: 3 } },
+        compressed: true,
       },
       adminPort: 1,
       statusPort: 2,
+    },
+  },
+  {
+    name: "Istio's own defaults, written out",
+    text: `{"configPath": "./etc/istio/proxy", "binaryPath": "/usr/local/bin/envoy", "controlPlaneAuthPolicy": "MUTUAL_TLS",
+      "envoyAccessLogService": {}, "envoyMetricsService": {}, "statNameLength": 189}`,
+    expected: { ...unsaid, files: { directory: "/etc/istio/proxy", binary: "/usr/local/bin/envoy" } },
+  },
+  {
+    name: "keys, roots, files and who is talked to",
+    text: `{"privateKeyProvider": {"qat": {"pollDelay": "0.005s", "fallback": true}}, "caCertificatesPem": ["PEM"], "meshId": "blue",
+      "fileFlushInterval": "250ms", "fileFlushMinSizeKb": 128, "statsCompression": false, "controlPlaneAuthPolicy": "NONE",
+      "envoyMetricsServiceAddress": "metrics:1", "envoyAccessLogService": {"address": "logs:2"}, "customConfigFile": "/a.json",
+      "connectionSettings": {"globalDownstreamConnectionLimit": 9}}`,
+    expected: {
+      ...unsaid,
+      ...{ keyProvider: { name: "qat", pollDelayMs: 5, fallback: true }, moreRoots: ["PEM"], meshId: "blue" },
+      ...{ flush: { intervalMs: 250, minSizeKb: 128 }, plaintextPilot: true, files: { bootstrap: "/a.json" } },
+      stats: { ...stats, compressed: false, metricsService: { address: "metrics:1" } },
+      ...{ accessLogService: { address: "logs:2" }, connectionLimit: 9 },
     },
   },
 ];
@@ -64,7 +85,10 @@ for (const { name, text, expected } of accepted)
 const refused = [
   { text: "concurrency: -1", message: /PROXY_CONFIG concurrency is -1; write a whole number/ },
   { text: "concurrency: many", message: /PROXY_CONFIG concurrency is "many"/ },
-  { text: "terminationDrainDuration: 5m", message: /PROXY_CONFIG terminationDrainDuration is "5m"; write seconds/ },
+  {
+    text: "terminationDrainDuration: five",
+    message: /PROXY_CONFIG terminationDrainDuration is "five"; write a duration/,
+  },
   { text: "runtimeValues: 5", message: /PROXY_CONFIG runtimeValues is 5; write names with values/ },
   { text: "tracing: {zipkin: {address: zipkin}}", message: /tracing.zipkin.address is "zipkin"; write host and port/ },
   { text: "statusPort: 0", message: /statusPort is 0; write a port from 1 to 65535/ },

@@ -1,16 +1,21 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Health, Logger, Server } from "@lateen/runtime";
 import { fields, toError, version } from "@lateen/runtime";
-import type { Registry } from "prom-client";
 import { type ApplicationProbe, probeApplication } from "./application-probes.ts";
 import type { EnvoyAdmin } from "./envoy/admin.ts";
 import type { Address } from "./envoy/bootstrap.ts";
 import { http } from "./http-client.ts";
+import { type ApplicationMetrics, mergedMetrics } from "./merged-metrics.ts";
+import type { AgentMetrics } from "./metrics.ts";
 
 export interface StatusOptions {
   readonly address: Address;
   readonly admin: EnvoyAdmin;
-  readonly registry: Registry;
+  readonly metrics: Pick<AgentMetrics, "registry" | "scraped" | "scrapeFailed">;
+  /** Where the application has metrics to be shown with the others. */
+  readonly applicationMetrics: ApplicationMetrics | undefined;
+  /** Metrics go out compressed to whoever takes them so. */
+  readonly compressed: boolean;
   readonly health: Health;
   readonly logger: Logger;
   /** Path → what to ask the application. */
@@ -26,6 +31,7 @@ interface Answer {
   readonly status?: number;
   readonly type?: string;
   readonly body: string | object;
+  readonly compressed?: boolean;
 }
 
 /**
@@ -54,7 +60,8 @@ export function statusServer(options: StatusOptions): Server {
 type Route = (request: IncomingMessage) => Promise<Answer> | Answer;
 type Routes = Readonly<Record<string, Route>>;
 
-function routesOf({ admin, registry, health, logger, stop }: StatusOptions): Routes {
+function routesOf({ admin, metrics, health, stop, ...options }: StatusOptions): Routes {
+  const { registry } = metrics;
   return {
     "GET /healthz/ready": async () => {
       if (health.run().some((check) => check.name === "lifecycle" && !check.ready))
@@ -62,12 +69,19 @@ function routesOf({ admin, registry, health, logger, stop }: StatusOptions): Rou
       const { ready, detail } = await admin.readiness();
       return { status: ready ? 200 : 503, body: detail ?? "" };
     },
-    "GET /stats/prometheus": async () => {
-      const envoy = await admin.metrics().catch((cause: unknown) => {
-        logger.warn({ [fields.error]: toError(cause) }, "envoy gave no metrics");
-        return "";
-      });
-      return { type: "text/plain; version=0.0.4", body: `${envoy}\n${await registry.metrics()}` };
+    "GET /stats/prometheus": async ({ url = "", headers }) => {
+      metrics.scraped();
+      const sources = {
+        envoy: (query: string, timeoutMs: number) => admin.metrics(query, timeoutMs),
+        agent: () => registry.metrics(),
+        application: options.applicationMetrics,
+        failed: (source: "envoy" | "application", cause: unknown) => {
+          metrics.scrapeFailed(source);
+          options.logger.warn({ [fields.error]: toError(cause) }, `no metrics of ${source}`);
+        },
+      };
+      const query = url.includes("?") ? url.slice(url.indexOf("?")) : "";
+      return { ...(await mergedMetrics(sources, { query, headers })), compressed: options.compressed };
     },
     "GET /metrics": async () => ({ type: registry.contentType, body: await registry.metrics() }),
     "GET /healthz": () => ({ body: { alive: true } }),
@@ -97,14 +111,27 @@ interface Serving {
 async function serve(request: IncomingMessage, response: ServerResponse, { routes, options }: Serving): Promise<void> {
   request.resume();
   try {
-    const { status = 200, type, body } = await answerTo(request, routes, options);
+    const { status = 200, type, body, compressed = false } = await answerTo(request, routes, options);
     const json = typeof body !== "string";
-    response.writeHead(status, { "content-type": type ?? (json ? "application/json" : "text/plain; charset=utf-8") });
-    response.end(json ? JSON.stringify(body) : body);
+    const text = json ? JSON.stringify(body) : body;
+    const zipped = compressed && /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+    response.writeHead(status, {
+      "content-type": type ?? (json ? "application/json" : "text/plain; charset=utf-8"),
+      ...(zipped && { "content-encoding": "gzip" }),
+    });
+    response.end(zipped ? await gzip(text) : text);
   } catch (error) {
     options.logger.error({ [fields.error]: toError(error) }, "status request failed");
     response.writeHead(500).end("internal error\n");
   }
+}
+
+/** Its module is loaded when someone asks: the agent's memory is paid for once a workload. */
+function gzip(text: string): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const { gzip: zip } = process.getBuiltinModule("node:zlib");
+  zip(text, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
+  return promise;
 }
 
 async function answerTo(request: IncomingMessage, routes: Routes, options: StatusOptions): Promise<Answer> {

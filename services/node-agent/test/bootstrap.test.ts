@@ -23,7 +23,7 @@ const options: BootstrapOptions = {
   node: { type: "sidecar", ...plain },
   xdsSocket: join(folder, "XDS"),
   sdsSocket: join(folder, "SDS"),
-  stats: { prefixes: [], suffixes: [], regexps: [], extraTags: [] },
+  stats: { prefixes: [], suffixes: [], regexps: [], extraTags: [], compressed: true },
   runtimeValues: { "re2.max_program_size.error_level": "32768" },
   admin: { host: "127.0.0.1", port: 15_000 },
   statusHost: "0.0.0.0",
@@ -51,7 +51,13 @@ for (const type of ["sidecar", "router"] as const) {
 
 test("Envoy accepts a bootstrap with statistics that go to two places", async () => {
   const stats = {
-    ...{ prefixes: ["http.{pod_ip}_"], suffixes: ["upstream_rq_timeout"], regexps: [".*retry.*"], extraTags: ["tier"] },
+    ...{
+      prefixes: ["http.{pod_ip}_"],
+      suffixes: ["upstream_rq_timeout"],
+      regexps: [".*retry.*"],
+      extraTags: ["tier"],
+      compressed: true,
+    },
     ...{ statsdAddress: "10.0.0.1:9125", metricsService: { address: "metrics:15000", keepalive: { time: "10s" } } },
   };
   assert.match(await judge(bootstrapOf({ ...options, stats })), /configuration .* OK/);

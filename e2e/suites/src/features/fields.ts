@@ -27,7 +27,7 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.dnsRefreshRate": "built; no row and no case yet",
   "MeshConfig.h2UpgradePolicy": "as the same field of DestinationRule, which has a row",
   "MeshConfig.enablePrometheusMerge":
-    "true is warned of: the agent adds its own metrics to Envoy's, not the application's",
+    "services/injector/test/settings-of-pods.test.ts, services/node-agent/src/merged-metrics.test.ts",
   "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
   "MeshConfig.defaultHttpRetryPolicy": "in the goldens of the case mesh-config",
   "MeshConfig.defaultInboundHttpRetryPolicy": "in the goldens of the case mesh-config-proxies",
@@ -35,9 +35,11 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultTrafficPolicy": "in the goldens of the case destination-rule-extras",
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
-  "ProxyConfig.image.imageType": "there is one image of the proxy: warned of",
+  "ProxyConfig.image.imageType": "services/injector/test/settings-of-pods.test.ts",
   "TrafficExtension.wasm.imagePullSecret": "compiled as the same field of WasmPlugin, which has rows",
   "TrafficExtension.wasm.verificationKey": "warned of: Istio does not implement it, either",
+  "MeshConfig.defaultConfig.configPath": "no row yet",
+  "MeshConfig.defaultConfig.binaryPath": "no row yet",
   "MeshConfig.defaultConfig.serviceCluster":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.drainDuration":
@@ -46,10 +48,14 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.zipkinAddress":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
+  "MeshConfig.defaultConfig.envoyMetricsServiceAddress": "no row yet",
+  "MeshConfig.defaultConfig.controlPlaneAuthPolicy": "no row yet",
+  "MeshConfig.defaultConfig.customConfigFile": "no row yet",
   "MeshConfig.defaultConfig.concurrency":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.interceptionMode":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
+  "MeshConfig.defaultConfig.envoyAccessLogService": "no row yet",
   "MeshConfig.defaultConfig.proxyMetadata":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.runtimeValues":
@@ -58,6 +64,15 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
   "MeshConfig.defaultConfig.terminationDrainDuration":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
+  "MeshConfig.defaultConfig.meshId": "no row yet",
+  "MeshConfig.defaultConfig.readinessProbe": "no row yet",
+  "MeshConfig.defaultConfig.holdApplicationUntilProxyStarts": "no row yet",
+  "MeshConfig.defaultConfig.caCertificatesPem": "no row yet",
+  "MeshConfig.defaultConfig.image": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider": "no row yet",
+  "MeshConfig.defaultConfig.fileFlushInterval": "no row yet",
+  "MeshConfig.defaultConfig.fileFlushMinSizeKb": "no row yet",
+  "MeshConfig.defaultConfig.statsCompression": "no row yet",
   "MeshConfig.inboundTrafficPolicy.mode": "set for the suite of capture",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
   "MeshConfig.extensionProviders.envoyFileAccessLog": "in the goldens of the case telemetry",
@@ -81,6 +96,10 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
   "MeshConfig.defaultConfig.tracing.tlsSettings":
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
+  "MeshConfig.defaultConfig.envoyAccessLogService.tlsSettings": "no row yet",
+  "MeshConfig.defaultConfig.envoyAccessLogService.tcpKeepalive": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.qat": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
     "IN_MESH holds: proxies add no such headers anywhere",
   "MeshConfig.extensionProviders.datadog.maxTagLength": "built; no row and no case yet",
@@ -108,6 +127,10 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "EnvoyFilter.configPatches.match.waypoint.filter": "refused by name: there are no waypoints yet",
   "MeshConfig.defaultConfig.tracing.datadog.address":
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
+  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb.pollDelay": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb.fallback": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.qat.pollDelay": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.qat.fallback": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders.mode":
     "IN_MESH holds: proxies add no such headers anywhere",
   "MeshConfig.extensionProviders.opentelemetry.resourceDetectors.dynatrace":

@@ -22,12 +22,26 @@ const cases: readonly SpecCase[] = [
     "spec.discoverySelectors[0].matchExpressions[1].values required",
     "spec.discoverySelectors[0].matchExpressions[2].values conflict",
   ],
+  ["the application's metrics among the agent's, or not", "enablePrometheusMerge: true"],
   [
-    "the application's metrics among the agent's",
-    "enablePrometheusMerge: true",
-    "warning spec.enablePrometheusMerge not-built",
+    "what a proxy is started with",
+    "defaultConfig: {privateKeyProvider: {qat: {pollDelay: 5ms}}, fileFlushInterval: 1s, image: {imageType: centos}}",
   ],
-  ["metrics that stay apart", "enablePrometheusMerge: false"],
+  [
+    "what no proxy can be started with",
+    "defaultConfig: {privateKeyProvider: {cryptomb: {}}, fileFlushInterval: 0s, image: {imageType: a b}, concurrency: -1, caCertificatesPem: [a]}",
+    "spec.defaultConfig.caCertificatesPem[0] value",
+    "spec.defaultConfig.concurrency range",
+    "spec.defaultConfig.fileFlushInterval duration",
+    "spec.defaultConfig.image.imageType value",
+    "spec.defaultConfig.privateKeyProvider.cryptomb.pollDelay required",
+  ],
+  [
+    "what does nothing in Istio, either",
+    "defaultConfig: {statNameLength: 189, availabilityZone: a}",
+    "warning spec.defaultConfig.availabilityZone not-built",
+    "warning spec.defaultConfig.statNameLength not-built",
+  ],
   [
     "authorizers",
     `extensionProviders: [

@@ -14,6 +14,7 @@ import { checkDuration, checkPort } from "../rules/values.ts";
 import { checkAuthorizer } from "./authorizers.ts";
 import { defineKind } from "./definition.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
+import { checkProxyDefaults } from "./proxy-defaults.ts";
 import { checkProxyTracing, checkTracer } from "./spans.ts";
 import { checkClientTls, checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
@@ -74,8 +75,23 @@ const reasons: Readonly<Record<string, string>> = {
   serviceSettings: "services are of one cluster, or of all that share a mesh store",
 };
 
-/** Of `defaultConfig`, what the injector and the agent act on. */
+/** Of `defaultConfig`, what pilot, the injector and the agent act on. */
 const builtForProxies: ReadonlySet<string> = new Set([
+  "binaryPath",
+  "caCertificatesPem",
+  "configPath",
+  "controlPlaneAuthPolicy",
+  "customConfigFile",
+  "envoyAccessLogService",
+  "envoyMetricsServiceAddress",
+  "fileFlushInterval",
+  "fileFlushMinSizeKb",
+  "holdApplicationUntilProxyStarts",
+  "image",
+  "meshId",
+  "privateKeyProvider",
+  "readinessProbe",
+  "statsCompression",
   "concurrency",
   "discoveryAddress",
   "drainDuration",
@@ -98,9 +114,13 @@ const builtForProxies: ReadonlySet<string> = new Set([
 ]);
 
 const reasonsForProxies: Readonly<Record<string, string>> = {
-  envoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
-  holdApplicationUntilProxyStarts: "a native sidecar (Kubernetes 1.29 on) starts before the application in any case",
-  image: "there is one image of the proxy",
+  availabilityZone:
+    "it has no effect in Istio either; localities come from the nodes' labels, or from topology.istio.io/locality",
+  discoveryRefreshDelay: "it has no effect in Istio either: changes are pushed",
+  proxyBootstrapTemplatePath:
+    "its language is Go's; use EnvoyFilter with applyTo BOOTSTRAP, or customConfigFile for a whole bootstrap",
+  sds: "it has no effect in Istio either: certificates always come over SDS",
+  statNameLength: "it has no effect in Istio either: names are not cut",
 };
 
 const providers = ["envoyOtelAls", "sds"];
@@ -186,11 +206,6 @@ export const meshConfig = defineKind({
         "not-built",
         "has no effect: servers' certificates are always verified; where one cannot be, set tls.insecureSkipVerify in its DestinationRule",
       );
-    if (spec.enablePrometheusMerge === true)
-      at.at("enablePrometheusMerge").warning(
-        "not-built",
-        "the agent adds its own metrics to Envoy's, not the application's: let Prometheus scrape the application by itself",
-      );
     for (const field of ["proxyListenPort", "proxyInboundListenPort", "proxyHttpPort"] as const)
       if (spec[field] !== 0) checkPort(spec[field], at.at(field));
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
@@ -205,6 +220,7 @@ export const meshConfig = defineKind({
     checkZoneAware(spec.zoneAwareLbSetting, at.at("zoneAwareLbSetting"));
     checkProviders(spec, at.at("extensionProviders"));
     checkProxyTracing(spec.defaultConfig, at.at("defaultConfig"));
+    checkProxyDefaults(spec.defaultConfig, at.at("defaultConfig"));
     for (const [index, selector] of spec.discoverySelectors.entries())
       checkSelector(selector, at.at("discoverySelectors", index));
   },

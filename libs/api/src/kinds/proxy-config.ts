@@ -1,8 +1,7 @@
 import { ProxyConfigSchema } from "@lateen/protos/networking/v1beta1/proxy_config_pb.js";
 import { checkSelector } from "../rules/labels.ts";
 import { ageColumn, defineKind } from "./definition.ts";
-
-const imageTypes = ["", "default", "debug", "distroless"];
+import { checkImageType } from "./proxy-defaults.ts";
 
 /** Settings of the process beside a workload. They take effect when a pod is created. */
 export const proxyConfig = defineKind({
@@ -14,10 +13,6 @@ export const proxyConfig = defineKind({
   shortNames: [],
   schema: ProxyConfigSchema,
   columns: [ageColumn],
-  notBuilt: [
-    { path: "image.imageType=debug", reason: "there is one image of the proxy" },
-    { path: "image.imageType=distroless", reason: "there is one image of the proxy" },
-  ],
   check(spec, at) {
     checkSelector(spec.selector, at.at("selector"));
     if (spec.concurrency !== undefined && spec.concurrency < 0)
@@ -26,10 +21,11 @@ export const proxyConfig = defineKind({
       if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name))
         at.at("environmentVariables", name).error("name", `${JSON.stringify(name)} is not a variable's name`);
     const type = spec.image?.imageType ?? "";
-    if (!imageTypes.includes(type))
-      at.at("image", "imageType").error(
-        "value",
-        `${JSON.stringify(type)} is not a kind of image; use default, debug or distroless`,
+    checkImageType(type, at.at("image", "imageType"));
+    if (type !== "" && type !== "default")
+      at.at("image", "imageType").warning(
+        "own-image",
+        `takes images that end in -${type} from your registry: Lateen publishes the default one alone`,
       );
   },
 });

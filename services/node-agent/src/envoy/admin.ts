@@ -23,8 +23,8 @@ export class EnvoyAdmin {
   }
 
   /** Envoy's metrics in Prometheus' text form. Rejects when Envoy does not answer. */
-  async metrics(): Promise<string> {
-    return (await this.#ask("/stats/prometheus")).body;
+  async metrics(query: string, timeoutMs: number): Promise<string> {
+    return (await this.#ask(`/stats/prometheus${query}`, "GET", timeoutMs)).body;
   }
 
   /** Listeners go on with what they have and tell clients to go elsewhere. */
@@ -32,7 +32,7 @@ export class EnvoyAdmin {
     await this.#ask("/drain_listeners?graceful&skip_exit", "POST").catch(() => undefined);
   }
 
-  #ask(path: string, method = "GET"): Promise<HttpAnswer> {
-    return ask(`${this.#base}${path}`, { method, timeoutMs: 2_000 });
+  #ask(path: string, method = "GET", timeoutMs = 2_000): Promise<HttpAnswer> {
+    return ask(`${this.#base}${path}`, { method, timeoutMs });
   }
 }

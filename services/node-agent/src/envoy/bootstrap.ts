@@ -1,4 +1,7 @@
-import type { StatsConfig, TracerConfig } from "../proxy-config.ts";
+import type { RuntimeValues, StatsConfig, TracerConfig } from "../proxy-config.ts";
+import { compressors } from "./compressors.ts";
+import { remoteCluster } from "./remote-service.ts";
+import type { RemoteService } from "./remote-service.ts";
 import { statsOf } from "./stats.ts";
 import { tracingOf } from "./tracing.ts";
 
@@ -8,9 +11,13 @@ export interface BootstrapOptions {
   /** Unix sockets of the agent. */
   readonly xdsSocket: string;
   readonly sdsSocket: string;
-  readonly runtimeValues: Readonly<Record<string, string>>;
+  readonly runtimeValues: RuntimeValues;
   readonly stats: StatsConfig;
   readonly tracer?: TracerConfig;
+  /** The cluster that pilot names where the mesh has access logs sent to a service. */
+  readonly accessLogService?: RemoteService;
+  /** Connections that Envoy takes at one time. */
+  readonly connectionLimit?: number;
   readonly admin: Address;
   /** Envoy's listeners for the kubelet and Prometheus. */
   readonly statusHost: string;
@@ -61,19 +68,24 @@ export function bootstrapOf(options: BootstrapOptions): object {
         addressCluster("agent", agent),
         ...(spans?.clusters ?? []),
         ...stats.clusters,
+        ...(options.accessLogService === undefined
+          ? []
+          : [remoteCluster("envoy_accesslog_service", options.accessLogService, true)]),
       ],
       listeners: [
         proxyListener(
           "readiness",
           { host: options.statusHost, port: options.readinessPort },
-          "/healthz/ready",
-          "agent",
+          { path: "/healthz/ready", cluster: "agent" },
         ),
         proxyListener(
           "prometheus",
           { host: options.statusHost, port: options.prometheusPort },
-          "/stats/prometheus",
-          "prometheus_stats",
+          {
+            path: "/stats/prometheus",
+            cluster: "prometheus_stats",
+            filters: options.stats.compressed ? compressors : [],
+          },
         ),
       ],
     },
@@ -89,7 +101,7 @@ export function bootstrapOf(options: BootstrapOptions): object {
           typed_config: {
             "@type":
               "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-            max_active_downstream_connections: "1000000",
+            max_active_downstream_connections: String(options.connectionLimit ?? 1_000_000),
           },
         },
       ],
@@ -146,7 +158,13 @@ function socketAddress({ host, port }: Address): object {
   return { socket_address: { address: host, port_value: port } };
 }
 
-function proxyListener(name: string, address: Address, path: string, cluster: string): object {
+interface Served {
+  readonly path: string;
+  readonly cluster: string;
+  readonly filters?: readonly object[];
+}
+
+function proxyListener(name: string, address: Address, { path, cluster, filters = [] }: Served): object {
   return {
     name,
     address: socketAddress(address),
@@ -164,6 +182,7 @@ function proxyListener(name: string, address: Address, path: string, cluster: st
                 virtual_hosts: [{ name, domains: ["*"], routes: [{ match: { prefix: path }, route: { cluster } }] }],
               },
               http_filters: [
+                ...filters,
                 {
                   name: "envoy.filters.http.router",
                   typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },

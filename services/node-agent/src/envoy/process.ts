@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Component, HealthCheck, Logger } from "@lateen/runtime";
+import type { FlushConfig } from "../proxy-config.ts";
 import type { EnvoyAdmin } from "./admin.ts";
 import { adoptEnvoy, type RunningEnvoy, startEnvoy } from "./running.ts";
 import { noPatches, patchedArguments } from "./start-patches.ts";
@@ -14,6 +15,9 @@ export interface EnvoyOptions {
   readonly bootstrap: object;
   /** Where the bootstrap is written, as `bootstrapFile`. */
   readonly directory: string;
+  /** A bootstrap of someone else's, in the place of this one. */
+  readonly ownFile?: string;
+  readonly flush: FlushConfig;
   /** What goes over the bootstrap at each start; without it nothing does. */
   readonly patches?: Pick<StartPatches, "next" | "ended"> | undefined;
   /** Worker threads; 0: one a core. */
@@ -61,9 +65,9 @@ interface State {
 async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSignal): Promise<void> {
   const { logger } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
-  const file = join(options.directory, bootstrapFile);
+  const file = options.ownFile ?? join(options.directory, bootstrapFile);
   const pidFile = join(options.directory, "envoy.pid");
-  await writeFile(file, JSON.stringify(options.bootstrap), { mode: 0o600 });
+  if (options.ownFile === undefined) await writeFile(file, JSON.stringify(options.bootstrap), { mode: 0o600 });
   let envoy = await adoptEnvoy(pidFile, file);
   if (envoy !== undefined) logger.info({ pid: envoy.pid }, "adopted a running envoy");
   let failures = 0;
@@ -147,7 +151,8 @@ function argumentsOf(options: EnvoyOptions, file: string, { value }: BootstrapPa
   return [
     ...[...patchedArguments(file, value), "--disable-hot-restart", "--drain-strategy", "immediate"],
     ...["--drain-time-s", String(Math.ceil(options.listenerDrainMs / 1000) || 1)],
-    ...["-l", options.logLevel, "--file-flush-interval-msec", "1000"],
+    ...["-l", options.logLevel, "--file-flush-interval-msec", String(Math.round(options.flush.intervalMs))],
+    ...(options.flush.minSizeKb === undefined ? [] : ["--file-flush-min-size-kb", String(options.flush.minSizeKb)]),
     // Without the flag one a core; Envoy would take 0 for 1.
     ...(options.concurrency === 0 ? [] : ["--concurrency", String(options.concurrency)]),
     ...(options.componentLogLevel === undefined ? [] : ["--component-log-level", options.componentLogLevel]),

@@ -1,7 +1,14 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { obtainIdentity } from "@lateen/identity";
-import { createGrpcServer, openChannel, type RpcLogger, TlsSource, type Channel } from "@lateen/rpc";
+import {
+  createGrpcServer,
+  openChannel,
+  type RpcLogger,
+  TlsSource,
+  type Channel,
+  type ChannelSecurity,
+} from "@lateen/rpc";
 import type { Component, Logger, Server } from "@lateen/runtime";
 import type { AgentMetrics } from "../metrics.ts";
 import type { ModuleStoreOptions } from "../wasm/module-store.ts";
@@ -12,6 +19,7 @@ import { askForPullSecret } from "./pull-secrets.ts";
 import { createRelay } from "./relay.ts";
 import type { RelayOptions } from "./relay.ts";
 import { createSds } from "./sds.ts";
+import type { SecretWishes } from "./secrets.ts";
 
 /** The half that knows one workload: its certificate, and the two sockets its Envoy talks to. */
 export interface WorkloadOptions {
@@ -31,6 +39,9 @@ export interface WorkloadOptions {
   readonly modules: Pick<ModuleStoreOptions, "directory" | "insecureRegistries" | "dockerConfig">;
   /** What the agent itself asks pilot. */
   readonly own: OwnTraffic;
+  readonly secrets: SecretWishes;
+  /** Pilot is talked to without TLS. */
+  readonly plaintextPilot: boolean;
   readonly node: PatchQuestions["node"];
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
@@ -47,19 +58,17 @@ export interface WorkloadAgent {
 export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
   const { logger, metrics } = options;
   const tls = new TlsSource();
-  const pilot = openChannel(
-    options.pilotAddress,
-    {
-      kind: "tls",
-      roots: () => tls.current?.rootsPem ?? options.roots(),
-      identity: () => tls.current,
-      ...(options.pilotServerName !== undefined && { serverName: options.pilotServerName }),
-    },
-    { maxReconnectBackoffMs: 1_000 },
-  );
-  const sds = createSds(tls, {
+  const pilot = openChannel(options.pilotAddress, securityOf(options, tls), { maxReconnectBackoffMs: 1_000 });
+  const sds = createSds(tls, options.secrets, {
     unknown: (name) => logger.warn({ secret: name }, "envoy asked for a secret that the agent does not serve"),
     refused: (message) => logger.error({ reason: message }, "envoy refused a secret"),
+    noKeyProvider: (name, fallback) =>
+      fallback
+        ? logger.warn({ extension: name }, "this envoy has no such private key provider and uses the key itself")
+        : logger.error(
+            { extension: name },
+            "this envoy has no such private key provider and will refuse its certificate; set fallback",
+          ),
   });
   const relay = createRelay(pilot, {
     identified: () => firstOf(tls),
@@ -85,6 +94,16 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
         };
       },
     },
+  };
+}
+
+function securityOf(options: WorkloadOptions, tls: TlsSource): ChannelSecurity {
+  if (options.plaintextPilot) return { kind: "plaintext" };
+  return {
+    kind: "tls",
+    roots: () => tls.current?.rootsPem ?? options.roots(),
+    identity: () => tls.current,
+    ...(options.pilotServerName !== undefined && { serverName: options.pilotServerName }),
   };
 }
 

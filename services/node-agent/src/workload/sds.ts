@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
+import type { Node } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { SecretSchema } from "@lateen/protos/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import {
   type DeltaDiscoveryRequest,
@@ -12,7 +13,8 @@ import {
 import { SecretDiscoveryService } from "@lateen/protos/envoy/service/secret/v3/sds_pb.js";
 import { defineService, RpcCode, RpcError, type RpcService, type TlsSource } from "@lateen/rpc";
 import { mergeWithChanges } from "./merge-with-changes.ts";
-import { isServed, type NamedSecret, secretNamed } from "./secrets.ts";
+import { hasProvider } from "./key-provider.ts";
+import { isServed, type NamedSecret, secretNamed, type SecretWishes } from "./secrets.ts";
 
 const typeUrl = `type.googleapis.com/${SecretSchema.typeName}`;
 
@@ -21,14 +23,22 @@ export interface SdsObserver {
   unknown(name: string): void;
   /** Envoy refused a secret. */
   refused(message: string): void;
+  /** Envoy has no extension of this name. With `fallback` it computes with the key itself; else it will refuse the key. */
+  noKeyProvider(name: string, fallback: boolean): void;
+}
+
+interface Serving {
+  readonly source: TlsSource;
+  readonly wishes: SecretWishes;
+  readonly observer: SdsObserver;
 }
 
 /** Serves the workload's secrets to the Envoy beside the agent, again after each rotation. */
-export function createSds(source: TlsSource, observer: SdsObserver): RpcService {
+export function createSds(source: TlsSource, wishes: SecretWishes, observer: SdsObserver): RpcService {
+  const serving = { source, wishes, observer };
   return defineService(SecretDiscoveryService, {
-    streamSecrets: (requests, { signal }) =>
-      streamSecrets(mergeWithChanges(requests, source, signal), source, observer),
-    deltaSecrets: (requests, { signal }) => deltaSecrets(mergeWithChanges(requests, source, signal), source, observer),
+    streamSecrets: (requests, { signal }) => streamSecrets(mergeWithChanges(requests, source, signal), serving),
+    deltaSecrets: (requests, { signal }) => deltaSecrets(mergeWithChanges(requests, source, signal), serving),
     fetchSecrets: async () => {
       throw new RpcError(RpcCode.UNIMPLEMENTED, "secrets are streamed; use StreamSecrets or DeltaSecrets");
     },
@@ -38,19 +48,21 @@ export function createSds(source: TlsSource, observer: SdsObserver): RpcService 
 /** State of the world: each answer holds every secret asked for. */
 async function* streamSecrets(
   events: AsyncIterable<DiscoveryRequest | "changed">,
-  source: TlsSource,
-  observer: SdsObserver,
+  serving: Serving,
 ): AsyncIterable<DiscoveryResponse> {
+  const { source, observer } = serving;
+  let { wishes } = serving;
   let names: readonly string[] = [];
   let sent = "";
   let nonce = 0;
   for await (const event of events) {
     if (event !== "changed") {
+      if (event.node !== undefined) wishes = possibleFor(event.node, serving);
       if (event.errorDetail !== undefined) observer.refused(event.errorDetail.message);
       if (event.responseNonce !== "" && event.responseNonce !== String(nonce)) continue; // an answer overtook it
       names = tellUnknown(event.resourceNames, observer);
     }
-    const secrets = availableOf(names, source);
+    const secrets = availableOf(names, source, wishes);
     const version = secrets.map((secret) => `${secret.name}=${secret.version}`).join(",");
     if (secrets.length < names.length || names.length === 0 || version === sent) continue;
     sent = version;
@@ -66,19 +78,23 @@ async function* streamSecrets(
 
 async function* deltaSecrets(
   events: AsyncIterable<DeltaDiscoveryRequest | "changed">,
-  source: TlsSource,
-  observer: SdsObserver,
+  serving: Serving,
 ): AsyncIterable<DeltaDiscoveryResponse> {
+  const { source, observer } = serving;
+  let { wishes } = serving;
   const known = new Map<string, string>(); // name → version that Envoy has, "" for none
   let nonce = 0;
   for await (const event of events) {
     if (event !== "changed") {
+      if (event.node !== undefined) wishes = possibleFor(event.node, serving);
       if (event.errorDetail !== undefined) observer.refused(event.errorDetail.message);
       for (const name of event.resourceNamesUnsubscribe) known.delete(name);
       for (const name of tellUnknown(event.resourceNamesSubscribe, observer))
         known.set(name, event.initialResourceVersions[name] ?? "");
     }
-    const fresh = availableOf([...known.keys()], source).filter((secret) => known.get(secret.name) !== secret.version);
+    const fresh = availableOf([...known.keys()], source, wishes).filter(
+      (secret) => known.get(secret.name) !== secret.version,
+    );
     if (fresh.length === 0) continue;
     for (const secret of fresh) known.set(secret.name, secret.version);
     nonce += 1;
@@ -99,6 +115,14 @@ function tellUnknown(names: readonly string[], observer: SdsObserver): readonly 
   return names.filter(isServed);
 }
 
-function availableOf(names: readonly string[], source: TlsSource): readonly NamedSecret[] {
-  return names.flatMap((name) => secretNamed(name, source) ?? []);
+function availableOf(names: readonly string[], source: TlsSource, wishes: SecretWishes): readonly NamedSecret[] {
+  return names.flatMap((name) => secretNamed(name, source, wishes) ?? []);
+}
+
+/** Envoy lists its extensions with its first request. Without the one that is asked for it takes no key for it at all. */
+function possibleFor({ extensions }: Node, { wishes, observer }: Serving): SecretWishes {
+  const { keyProvider, ...others } = wishes;
+  if (keyProvider === undefined || hasProvider(extensions, keyProvider)) return wishes;
+  observer.noKeyProvider(keyProvider.name, keyProvider.fallback);
+  return keyProvider.fallback ? others : wishes;
 }

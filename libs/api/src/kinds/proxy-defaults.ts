@@ -1,0 +1,33 @@
+import type { ProxyConfig } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
+import type { Cursor } from "../report.ts";
+import { checkDuration } from "../rules/values.ts";
+
+/** A ProxyConfig's fields that no other rule looks at: `at` points at the ProxyConfig. */
+export function checkProxyDefaults(config: ProxyConfig | undefined, at: Cursor): void {
+  if (config === undefined) return;
+  checkImageType(config.image?.imageType ?? "", at.at("image", "imageType"));
+  if (config.concurrency !== undefined && config.concurrency < 0)
+    at.at("concurrency").error("range", `must be 0 (one thread a core) or more, got ${config.concurrency}`);
+  if (config.privateKeyProvider !== undefined) checkKeyProvider(config.privateKeyProvider, at.at("privateKeyProvider"));
+  for (const [index, pem] of config.caCertificatesPem.entries())
+    if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+      at.at("caCertificatesPem", index).error("value", "must be the text of certificates: PEM, with BEGIN CERTIFICATE");
+  checkDuration(config.fileFlushInterval, at.at("fileFlushInterval"));
+}
+
+/** Any that a registry may have: it is the end of an image's tag. */
+export function checkImageType(type: string, at: Cursor): void {
+  if (type !== "" && !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/.test(type))
+    at.error("value", `${JSON.stringify(type)} cannot end an image's tag; use default, debug or distroless`);
+}
+
+function checkKeyProvider({ provider }: NonNullable<ProxyConfig["privateKeyProvider"]>, at: Cursor): void {
+  if (provider.case === undefined) {
+    at.error("required", "needs what computes with the key: cryptomb or qat");
+    return;
+  }
+  const { pollDelay } = provider.value;
+  const here = at.at(provider.case, "pollDelay");
+  if (pollDelay === undefined) here.error("required", "is required: how often results are looked for, as in 0.02s");
+  else checkDuration(pollDelay, here);
+}
