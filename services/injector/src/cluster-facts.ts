@@ -4,6 +4,8 @@ import { fields } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
 import { setTimeout as delay } from "node:timers/promises";
 import { parse } from "yaml";
+import { defaultCapture } from "./init-container.ts";
+import type { CapturePorts } from "./init-container.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -21,6 +23,8 @@ export interface ClusterFacts extends Component {
   readonly defaultProxyConfig: Fields;
   /** `enablePrometheusMerge` of the mesh configuration. */
   readonly prometheusMerge: boolean;
+  /** `proxyListenPort` and `proxyInboundListenPort` of the mesh configuration. */
+  readonly capturePorts: CapturePorts;
   readonly nativeSidecars: boolean;
 }
 
@@ -30,7 +34,7 @@ const nativeSince = { major: 1, minor: 33 };
 
 export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
   const { client, namespace, meshConfigMap, logger } = options;
-  let mesh: MeshFacts = { defaultProxyConfig: {}, prometheusMerge: true };
+  let mesh = unwritten;
   let nativeSidecars = options.nativeSidecars === "true";
   let versionKnown = options.nativeSidecars !== "auto";
   const apply = (object: KubeObject): void => {
@@ -43,7 +47,7 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
     else mesh = read;
   };
   const forget = (): void => {
-    mesh = { defaultProxyConfig: {}, prometheusMerge: true };
+    mesh = unwritten;
   };
   const reflector = new Reflector(client, {
     type: configMaps,
@@ -84,6 +88,9 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
     get prometheusMerge() {
       return mesh.prometheusMerge;
     },
+    get capturePorts() {
+      return mesh.capturePorts;
+    },
     get nativeSidecars() {
       return nativeSidecars;
     },
@@ -93,7 +100,9 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
   };
 }
 
-type MeshFacts = Pick<ClusterFacts, "defaultProxyConfig" | "prometheusMerge">;
+type MeshFacts = Pick<ClusterFacts, "defaultProxyConfig" | "prometheusMerge" | "capturePorts">;
+
+const unwritten: MeshFacts = { defaultProxyConfig: {}, prometheusMerge: true, capturePorts: defaultCapture };
 
 /** What counts here of the mesh configuration, or why there is none. */
 function readMesh(object: KubeObject): MeshFacts | string {
@@ -102,11 +111,23 @@ function readMesh(object: KubeObject): MeshFacts | string {
     const mesh: unknown = parse(text) ?? {};
     const config = isObject(mesh) ? (mesh["defaultConfig"] ?? {}) : undefined;
     if (isObject(mesh) && isObject(config))
-      return { defaultProxyConfig: config, prometheusMerge: mesh["enablePrometheusMerge"] !== false };
+      return {
+        defaultProxyConfig: config,
+        prometheusMerge: mesh["enablePrometheusMerge"] !== false,
+        capturePorts: {
+          outbound: portOr(mesh["proxyListenPort"], defaultCapture.outbound),
+          inbound: portOr(mesh["proxyInboundListenPort"], defaultCapture.inbound),
+        },
+      };
     return "data.mesh is no MeshConfig object, or its defaultConfig is none; correct it";
   } catch (error) {
     return `data.mesh is no YAML: ${String(error)}`;
   }
+}
+
+/** What is no port is told of where the mesh configuration is judged. */
+function portOr(value: unknown, otherwise: number): number {
+  return Number.isInteger(value) && Number(value) > 0 && Number(value) < 65_536 ? Number(value) : otherwise;
 }
 
 interface KubeVersion {

@@ -12,21 +12,28 @@ const ownInboundPorts = (statusPort: number): readonly string[] => [
   "22",
 ];
 
+/** Where the proxy takes what is redirected: MeshConfig's proxyListenPort and proxyInboundListenPort. */
+export interface CapturePorts {
+  readonly outbound: number;
+  readonly inbound: number;
+}
+
+export const defaultCapture: CapturePorts = { outbound: 15_001, inbound: 15_006 };
+
+interface CapturedTraffic {
+  readonly image: string;
+  readonly interception: InterceptionMode;
+  readonly redirectDns: boolean;
+  readonly statusPort: number;
+  readonly capture: CapturePorts;
+}
+
 /**
  * The container `istio-init`: redirects the pod's TCP traffic to Envoy by iptables and ends. Its program,
  * `lateen-init`, is part of the proxy image and takes the flags of istio-iptables.
  */
-export function initContainer(
-  settings: InjectorSettings,
-  asked: PodSettings,
-  traffic: {
-    readonly image: string;
-    readonly interception: InterceptionMode;
-    readonly redirectDns: boolean;
-    readonly statusPort: number;
-  },
-): Container {
-  const { image, interception, redirectDns, statusPort } = traffic;
+export function initContainer(settings: InjectorSettings, asked: PodSettings, traffic: CapturedTraffic): Container {
+  const { image, interception, redirectDns, statusPort, capture } = traffic;
   const excluded = [...ownInboundPorts(statusPort), ...asked.excludeInboundPorts.split(",")].filter(
     (port) => port !== "",
   );
@@ -36,8 +43,8 @@ export function initContainer(
     imagePullPolicy: settings.imagePullPolicy,
     command: ["lateen-init"],
     args: [
-      ...["-p", "15001"],
-      ...["-z", "15006"],
+      ...["-p", String(capture.outbound)],
+      ...["-z", String(capture.inbound)],
       ...["-u", String(proxyUser)],
       ...["-g", String(proxyUser)],
       ...(interception === "TPROXY" ? ["-m", "TPROXY"] : []),

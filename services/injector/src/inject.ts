@@ -1,7 +1,8 @@
 import { readAnnotations } from "./annotations.ts";
 import type { PodSettings } from "./annotations.ts";
 import { imageWarnings, proxyImage } from "./image.ts";
-import { initContainer } from "./init-container.ts";
+import { defaultCapture, initContainer } from "./init-container.ts";
+import type { CapturePorts } from "./init-container.ts";
 import { mergeContainer } from "./merge.ts";
 import type { Container, Pod, PodSpec, Resources } from "./pod.ts";
 import { httpHookWarnings, rewriteProbes } from "./probes.ts";
@@ -41,6 +42,8 @@ export interface InjectionContext {
   readonly defaultProxyConfig: ProxySettings;
   /** `enablePrometheusMerge` of the mesh configuration; default true. */
   readonly prometheusMerge?: boolean;
+  /** Default 15001 and 15006. */
+  readonly capturePorts?: CapturePorts;
   /** Objects of kind ProxyConfig. */
   readonly proxyConfigs?: ProxyConfigs;
 }
@@ -92,6 +95,7 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
             interception,
             redirectDns: capturesDns(proxyConfig),
             statusPort,
+            capture: context.capturePorts ?? defaultCapture,
           }),
         ];
   const spec = {

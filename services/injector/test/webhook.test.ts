@@ -65,6 +65,7 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
     context: () => ({
       settings: { ...settings, nativeSidecars: facts.nativeSidecars },
       defaultProxyConfig: facts.defaultProxyConfig,
+      capturePorts: facts.capturePorts,
     }),
   });
   const running = [component.run(stop.signal), facts.run(stop.signal)];
@@ -81,7 +82,7 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: { namespace, name: "istio" },
-      data: { mesh: "defaultConfig: { concurrency: 3 }" },
+      data: { mesh: "proxyListenPort: 15101\ndefaultConfig: { concurrency: 3 }" },
     },
   );
   await client.create(webhooks, {
@@ -132,7 +133,12 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
     tls.update(await servingCertificate());
     const created = await createWhenTrusted(pod("first"));
     const spec = created["spec"] as {
-      initContainers: { name: string; restartPolicy?: string; env?: { name: string; value: string }[] }[];
+      initContainers: {
+        name: string;
+        restartPolicy?: string;
+        args?: string[];
+        env?: { name: string; value: string }[];
+      }[];
       containers: { name: string }[];
     };
     assert.deepEqual(
@@ -146,6 +152,7 @@ describe("as a webhook of a real kube-apiserver", { skip }, async () => {
       spec.containers.map(({ name }) => name),
       ["app"],
     );
+    assert.deepEqual(spec.initContainers[0]?.args?.slice(0, 4), ["-p", "15101", "-z", "15006"]);
     const config = spec.initContainers[1]?.env?.find(({ name }) => name === "PROXY_CONFIG");
     assert.deepEqual(JSON.parse(config?.value ?? ""), { discoveryAddress: "pilot:15012", concurrency: 3 });
     assert.equal(created.metadata.labels?.["security.istio.io/tlsMode"], "istio");

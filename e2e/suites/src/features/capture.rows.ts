@@ -190,7 +190,7 @@ const rows: readonly Feature[] = [
   },
   {
     name: "protocolDetectionTimeout lets a server speak first on a port of unknown protocol",
-    fields: [`${ingress}.captureMode`],
+    fields: ["MeshConfig.protocolDetectionTimeout"],
     service: false,
     alone: true,
     meshConfig: () => ({ protocolDetectionTimeout: "0.1s" }),
@@ -228,7 +228,7 @@ const rows: readonly Feature[] = [
   },
   {
     name: "inboundTrafficPolicy LOCALHOST reaches programs on 127.0.0.1",
-    fields: [`${ingress}.defaultEndpoint`],
+    fields: ["MeshConfig.inboundTrafficPolicy.mode"],
     service: false,
     alone: true,
     meshConfig: () => ({ inboundTrafficPolicy: { mode: "LOCALHOST" } }),
@@ -239,6 +239,35 @@ const rows: readonly Feature[] = [
       await pod.serve({ name: "hidden", port: row.ports(1), address: "127.0.0.1" });
       await row.eventually(async () => {
         assert.match((await row.ask({ address, port: row.ports(1), host: "app" })).body, /"name":"hidden"/);
+      });
+    },
+  },
+  {
+    name: "the mesh's own listen ports take what is captured",
+    fields: ["MeshConfig.proxyListenPort", "MeshConfig.proxyInboundListenPort"],
+    service: false,
+    alone: true,
+    meshConfig: (row) => ({ proxyListenPort: row.ports(2), proxyInboundListenPort: row.ports(3) }),
+    manifests: (row) => [
+      ...ownService(row, "http", row.ports(1)),
+      ...row.service({ suffix: "out", clusterIp: "10.251.0.4", to: [] }),
+      endpointSlice(row.named("out"), {
+        service: row.named("out").name,
+        portName: "http",
+        address: row.podLink(0).gateway,
+        port: row.ports(0),
+      }),
+    ],
+    check: async (row) => {
+      const flags = ["-p", String(row.ports(2)), "-z", String(row.ports(3))];
+      await using pod = await row.startPod({ flags });
+      await using _server = await stranger(row);
+      await pod.serve({ name: "app", port: row.ports(1) });
+      const { address } = row.podLink(0);
+      await row.eventually(async () => {
+        assert.equal((await pod.ask({ host: "10.251.0.4", port: row.port })).status, 200);
+        const answer = await row.ask({ address, port: row.ports(1), host: "app" });
+        assert.equal(answer.headers["server"], "istio-envoy");
       });
     },
   },

@@ -18,6 +18,8 @@ export interface CapturedPodSpec {
   /** Default REDIRECT. */
   readonly mode?: "REDIRECT" | "TPROXY";
   readonly metadata?: Readonly<Record<string, string>>;
+  /** More flags of `lateen-init`. */
+  readonly flags?: readonly string[];
 }
 
 /** What a program in the pod got for a request. */
@@ -69,9 +71,9 @@ export class CapturedPod implements AsyncDisposable {
 
   static async start(spec: CapturedPodSpec): Promise<CapturedPod> {
     await using owned = new AsyncDisposableStack();
-    const { pod, namespace, labels = {}, mode = "REDIRECT" } = spec;
+    const { pod, namespace, labels = {}, mode = "REDIRECT", flags = [] } = spec;
     const net = owned.use(await NetworkNamespace.create(spec.link));
-    await net.capture(["-m", mode, "-d", String(adminPort)]);
+    await net.capture(["-m", mode, "-d", String(adminPort), ...flags]);
     const metadata = { INTERCEPTION_MODE: mode, ...spec.metadata };
     const node = { type: "sidecar", address: net.address, pod, namespace, labels, metadata } as const;
     const xds = { address: net.gateway, port: await net.forward(spec.xdsPort) };

@@ -303,7 +303,7 @@ export const destinationRuleRows: readonly Feature[] = [
   byUtilization,
   {
     name: "the mesh's default policy is under every rule",
-    fields: [`${rule}.trafficPolicy.connectionPool.http.h2UpgradePolicy`],
+    fields: ["connectionPool", "outlierDetection"].map((part) => `MeshConfig.defaultTrafficPolicy.${part}`),
     alone: true,
     meshConfig: () => ({
       defaultTrafficPolicy: { ...upgrade, outlierDetection: { consecutive5xxErrors: 1, maxEjectionPercent: 100 } },

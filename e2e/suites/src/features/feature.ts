@@ -181,6 +181,6 @@ export interface MeshAgent extends MeshProxy {
   readonly readinessPort: number;
 }
 
-export type CapturedSpec = Pick<CapturedPodSpec, "labels" | "mode" | "metadata"> & { readonly link?: number };
+export type CapturedSpec = Pick<CapturedPodSpec, "labels" | "mode" | "metadata" | "flags"> & { readonly link?: number };
 export type ProxySpec = Partial<NodeIdentity> & { readonly pod: string };
 export type { MeshWorkload, SampleTls, WorkloadSpec };

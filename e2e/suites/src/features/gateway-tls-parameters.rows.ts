@@ -58,6 +58,26 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
     },
   },
   {
+    name: "tlsDefaults hold for servers that say nothing",
+    fields: ["MeshConfig.tlsDefaults.ecdhCurves", "MeshConfig.tlsDefaults.cipherSuites"],
+    alone: true,
+    meshConfig: () => ({
+      tlsDefaults: { ecdhCurves: ["P-384"], cipherSuites: ["ECDHE-ECDSA-AES256-GCM-SHA384"] },
+    }),
+    manifests: (row) => [
+      secret(row, pairOf(server)),
+      ...httpsGateway(row, { mode: "SIMPLE", credentialName: credential(row) }),
+    ],
+    check: async (row) => {
+      const offers = { ecdhCurve: "P-384:P-256", maxVersion: "TLSv1.2" } as const; // the certificate's is P-256
+      await row.eventually(async () => {
+        assert.equal((await accepted(row, { offers })).cipher, "ECDHE-ECDSA-AES256-GCM-SHA384");
+      });
+      await refused(row, { offers: { ecdhCurve: "P-256" } });
+      await refused(row, { offers: { ...offers, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" } });
+    },
+  },
+  {
     name: "httpsRedirect sends plain requests to HTTPS",
     fields: ["Gateway.servers.tls.httpsRedirect"],
     manifests: (row) => {

@@ -16,6 +16,7 @@ import { connectionPoolRows } from "./connection-pools.rows.ts";
 import { destinationRuleRows } from "./destination-rule.rows.ts";
 import { loadBalancingRows } from "./load-balancing.rows.ts";
 import { localityRows } from "./locality.rows.ts";
+import { meshConfigRows } from "./mesh-config.rows.ts";
 import { meshTlsRows } from "./mesh-tls.rows.ts";
 import { networkRows } from "./networks.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
@@ -50,6 +51,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "destination-rule": destinationRuleRows,
   "load-balancing": loadBalancingRows,
   locality: localityRows,
+  "mesh-config": meshConfigRows,
   "mesh-tls": meshTlsRows,
   networks: networkRows,
   "outlier-detection": outlierDetectionRows,

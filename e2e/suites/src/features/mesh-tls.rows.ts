@@ -29,6 +29,21 @@ export const meshTlsRows: readonly Feature[] = [
     },
   },
   {
+    name: "without enableAutoMtls mutual TLS is spoken where a rule asks for it",
+    fields: ["MeshConfig.enableAutoMtls"],
+    service: false,
+    alone: true,
+    meshConfig: () => ({ enableAutoMtls: false }),
+    manifests: (row) => [
+      ...["silent", "asked"].flatMap((suffix) => row.service({ suffix, to: versions(row, "v1") })),
+      policy(row, { tls: { mode: "ISTIO_MUTUAL" } }, "asked"),
+    ],
+    check: async (row) => {
+      assert.equal(await caller(row, "silent"), "");
+      assert.match(await caller(row, "asked"), /sa\/frontend/);
+    },
+  },
+  {
     name: "an entry inside the mesh gets mutual TLS where its endpoints can, one outside never",
     fields: ["ServiceEntry.location", "ServiceEntry.endpoints.serviceAccount"],
     service: false,

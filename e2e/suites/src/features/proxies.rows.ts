@@ -279,6 +279,21 @@ const meshRows: readonly Feature[] = [
     },
   },
   {
+    name: "meshMTLS.cipherSuites are those that callers must know",
+    fields: ["MeshConfig.meshMTLS.cipherSuites"],
+    service: false,
+    alone: true,
+    meshConfig: () => ({ meshMTLS: { cipherSuites: ["ECDHE-ECDSA-AES256-GCM-SHA384"] } }),
+    manifests: () => [],
+    check: async (row) => {
+      const [listed, other] = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"];
+      await row.eventually(async () => {
+        await assert.rejects(callSecure(row, "cluster.local", "TLSv1.2", other));
+        assert.equal(await callSecure(row, "cluster.local", "TLSv1.2", listed), "TLSv1.2");
+      });
+    },
+  },
+  {
     name: "callers of other trust domains are turned away",
     fields: ["MeshConfig.trustDomain"],
     service: false,
@@ -302,13 +317,18 @@ const meshRows: readonly Feature[] = [
 ];
 
 /** Calls the workload with an agent as one with an identity of `trustDomain`; resolves with the TLS that was spoken. */
-async function callSecure(row: FeatureContext, trustDomain: string, version: "TLSv1.2" | "TLSv1.3"): Promise<string> {
+async function callSecure(
+  row: FeatureContext,
+  trustDomain: string,
+  version: "TLSv1.2" | "TLSv1.3",
+  ciphers?: string,
+): Promise<string> {
   const { address, port } = row.workload("secure");
   const identity = { trustDomain, namespace: row.namespace, serviceAccount: "frontend" };
   const client = await issueClientCertificate(await readCa(row.state), identity);
   const result = await row.probeTls({
     ...{ address, port, ...client, alpn: ["istio", "istio-http/1.1"] },
-    offers: { minVersion: version, maxVersion: version },
+    offers: { minVersion: version, maxVersion: version, ...(ciphers !== undefined && { ciphers }) },
   });
   assert.match(result.received, /^HTTP\/1\.1 200/);
   return result.protocol;

@@ -17,6 +17,7 @@ const lookedAt = {
   discoverySelectors: [
     { matchLabels: { looked: "at" } },
     { matchExpressions: [{ key: "ignored", operator: "DoesNotExist" }] },
+    { matchExpressions: [{ key: "rank", operator: "In", values: ["high", "higher"] }] },
   ],
 };
 
@@ -232,7 +233,9 @@ export const serviceRows: readonly Feature[] = [
     name: "objects of a namespace that discoverySelectors do not select do not count",
     service: false,
     alone: true,
-    fields: ["MeshConfig.discoverySelectors"],
+    fields: ["matchLabels", "matchExpressions.key", "matchExpressions.operator", "matchExpressions.values"].map(
+      (field) => `MeshConfig.discoverySelectors.${field}`,
+    ),
     meshConfig: () => lookedAt,
     manifests: (row) => inNamespaces(row, { ignored: "yes" }, { ignored: "yes", looked: "at" }),
     check: async (row) => {

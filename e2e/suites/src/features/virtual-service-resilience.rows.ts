@@ -277,7 +277,7 @@ export const virtualServiceResilienceRows: readonly Feature[] = [
   },
   {
     name: "the mesh's defaultHttpRetryPolicy holds where a rule has none",
-    fields: [`${http}.retries`],
+    fields: ["MeshConfig.defaultHttpRetryPolicy"],
     alone: true,
     meshConfig: () => ({ defaultHttpRetryPolicy: { attempts: 5, retryOn: "5xx" } }),
     manifests: (row) => [

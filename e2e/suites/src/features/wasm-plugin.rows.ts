@@ -13,6 +13,7 @@ import {
   serveImages,
   serveModule,
   stopServing,
+  trafficExtension,
   wasmPlugin,
 } from "./extensions.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
@@ -209,6 +210,19 @@ export const wasmPluginRows: readonly Feature[] = [
       })),
       dockerLogin(row, "ann:s3cret"),
     ],
+    check: (row) =>
+      withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
+  },
+  {
+    name: "a Secret opens a registry to a TrafficExtension",
+    fields: ["TrafficExtension.wasm.imagePullSecret"],
+    service: false,
+    manifests: (row) => {
+      serveImages(row, { authentication: "bearer", user: "ann:s3cret" });
+      const wasm = { url: imageOf(row, "artifact:v1"), imagePullSecret: row.named("login").name };
+      const extended = trafficExtension(row, { match: [outOnOwnPort(row)], wasm });
+      return [...ownService(row), extended, dockerLogin(row, "ann:s3cret")];
+    },
     check: (row) =>
       withServer(row, () => row.eventually(async () => assert.equal((await askOwn(row)).headers["x-row"], row.slug))),
   },

@@ -206,6 +206,11 @@ export const meshConfig = defineKind({
         "not-built",
         "has no effect: servers' certificates are always verified; where one cannot be, set tls.insecureSkipVerify in its DestinationRule",
       );
+    if (spec.meshMTLS !== undefined && spec.meshMTLS.ecdhCurves.length > 0)
+      at.at("meshMTLS", "ecdhCurves").warning(
+        "no-effect",
+        "has no effect, in Istio neither: mutual TLS of the mesh keeps Envoy's curves; those of tlsDefaults are for all other TLS",
+      );
     for (const field of ["proxyListenPort", "proxyInboundListenPort", "proxyHttpPort"] as const)
       if (spec[field] !== 0) checkPort(spec[field], at.at(field));
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
