@@ -50,16 +50,18 @@ export function fromConfigObject(entry: ConfigObject): MeshObject<Message> | und
   }
 }
 
-function toStoredState({ healthy, addresses = [] }: ObjectState) {
+function toStoredState({ healthy, addresses = [], ownNamespaceOnly }: ObjectState) {
   return {
     ...(healthy === undefined ? {} : { healthy }),
     addresses: addresses.map(({ host, address }) => ({ host, address })),
+    ownNamespaceOnly: ownNamespaceOnly === true,
   };
 }
 
-function fromStoredState({ healthy, addresses }: StoredState): ObjectState {
+function fromStoredState({ healthy, addresses, ownNamespaceOnly }: StoredState): ObjectState {
   return {
     ...(healthy === undefined ? {} : { healthy }),
     ...(addresses.length === 0 ? {} : { addresses: addresses.map(({ host, address }) => ({ host, address })) }),
+    ...(ownNamespaceOnly ? { ownNamespaceOnly } : {}),
   };
 }

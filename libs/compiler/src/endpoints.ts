@@ -2,6 +2,7 @@ import type * as ir from "@lateen/ir";
 import { isEmptyRecord, isIp, selects } from "@lateen/model";
 import type { Workload } from "@lateen/model";
 import { usableAddresses } from "./addressing.ts";
+import { clusterOf } from "./index/endpoints.ts";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
 import { peerModeAt, peerModesFor } from "./index/peer-modes.ts";
 import { acrossNetworks } from "./networks/across.ts";
@@ -59,7 +60,7 @@ export function compileEndpoints(snapshot: MeshSnapshot, scope: ProxyScope, quer
   const known = memory.byQuery.get(asked)?.get(query);
   if (known !== undefined) return known;
   // Only a query that asks for it depends on where the proxy is.
-  const anywhere = query.spread === undefined && !snapshot.networks.divided;
+  const anywhere = query.spread === undefined && query.sameCluster === undefined && !snapshot.networks.divided;
   const key = `${anywhere ? scope.families : asked} ${JSON.stringify(query)}`;
   const set = memory.sets.get(key) ?? endpointSet(snapshot, group, { query, scope });
   memory.sets.set(key, set);
@@ -93,6 +94,7 @@ function endpointSet(
     if (number === undefined) continue;
     const endpoint = endpointAddress(snapshot, record, { port: number, scope });
     if (query.onlyMutualTls && !endpoint.mutualTls) continue;
+    if (query.sameCluster && isElsewhere(record, scope.vantage?.cluster)) continue;
     members.push({ record, endpoint });
   }
   const { networks } = snapshot;
@@ -101,6 +103,11 @@ function endpointSet(
     ? acrossNetworks(members, { networks, scope, stays: query.stays === true })
     : members;
   return { cluster: query.cluster, localities: localitiesOf(inPlaces(reached), query.spread, vantage) };
+}
+
+function isElsewhere({ workload }: EndpointRecord, cluster: string | undefined): boolean {
+  const own = workload === undefined ? "" : clusterOf(workload);
+  return cluster !== undefined && own !== "" && own !== cluster;
 }
 
 /** Names are for clusters that resolve them. */

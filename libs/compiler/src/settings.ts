@@ -1,5 +1,5 @@
 import type * as ir from "@lateen/ir";
-import { isEmptyRecord } from "@lateen/model";
+import { isEmptyRecord, mostSpecificMatch } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
 import type {
   ClientTls,
@@ -61,6 +61,8 @@ export interface MeshSettings {
   readonly zoneAware: ZoneAwareSetting | undefined;
   /** Services and workloads are met at an address of each family; off: at their first. */
   readonly dualStack: boolean;
+  /** Hosts, possibly wildcards: whether callers stay in their own cluster. The most specific counts. */
+  readonly clusterLocal: ReadonlyMap<string, boolean>;
   /** Under every DestinationRule, part by part. */
   readonly defaultPolicy: { readonly connectionPool?: ConnectionPool; readonly outlierDetection?: Outliers };
   /** Protocols whose bytes are read, where the proxy's binary can. */
@@ -105,11 +107,12 @@ const nearFirst: LocalityChoice = { enabled: true, distribute: [], failover: [],
 
 /** Istio's defaults. */
 export function defaultMeshSettings(installation: Installation = {}): MeshSettings {
+  const { rootNamespace = "istio-system", domain = "cluster.local" } = installation;
   return {
-    rootNamespace: installation.rootNamespace ?? "istio-system",
+    rootNamespace,
     trustDomain: installation.trustDomain ?? "cluster.local",
     trustDomainAliases: [],
-    domain: installation.domain ?? "cluster.local",
+    domain,
     outboundPort: 15001,
     inboundPort: 15006,
     httpProxyPort: 0,
@@ -133,6 +136,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     otherTls: noLimits,
     locality: nearFirst,
     zoneAware: undefined,
+    clusterLocal: inOwnCluster(domain, `istiod.${rootNamespace}.svc`),
     dualStack: installation.dualStack ?? false,
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
@@ -181,6 +185,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
       : { inboundRetry: config.defaultInboundHttpRetryPolicy }),
     locality: config.localityLbSetting ?? base.locality,
     zoneAware: config.zoneAwareLbSetting ?? base.zoneAware,
+    clusterLocal: clusterLocalOf(base, config),
     defaultPolicy: defaultPolicyOf(config),
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
     ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)
@@ -198,6 +203,27 @@ function outboundPolicyOf(
   if (policy.mode === lookUp)
     return { outboundPolicy: "look-up", ...(policy.tls === undefined ? {} : { unknownHostTls: policy.tls }) };
   return { outboundPolicy: policy.mode === registryOnly ? "registry-only" : "allow-any" };
+}
+
+/** What Istio keeps in one cluster unless it is told otherwise: the API server, kube-system and the control plane. */
+function inOwnCluster(domain: string, discoveryHost: string): ReadonlyMap<string, boolean> {
+  const full = discoveryHost.endsWith(domain) ? discoveryHost : `${discoveryHost}.${domain}`;
+  return new Map([`*.kube-system.svc.${domain}`, `kubernetes.default.svc.${domain}`, full].map((host) => [host, true]));
+}
+
+function clusterLocalOf(base: MeshSettings, config: MeshConfig): ReadonlyMap<string, boolean> {
+  const [discoveryHost = ""] = config.defaultConfig?.discoveryAddress.split(":") ?? [];
+  return new Map([
+    ...(discoveryHost === "" ? base.clusterLocal : inOwnCluster(base.domain, discoveryHost)),
+    ...config.serviceSettings.flatMap(({ hosts, settings }) =>
+      hosts.map((host) => [host.toLowerCase(), settings?.clusterLocal === true] as const),
+    ),
+  ]);
+}
+
+export function isClusterLocal({ clusterLocal }: MeshSettings, host: string): boolean {
+  const pattern = mostSpecificMatch(clusterLocal.keys(), host);
+  return pattern !== undefined && clusterLocal.get(pattern) === true;
 }
 
 function defaultPolicyOf({ defaultTrafficPolicy }: MeshConfig): MeshSettings["defaultPolicy"] {

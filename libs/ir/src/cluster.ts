@@ -90,6 +90,8 @@ export interface EndpointQuery {
   readonly spread?: Spread;
   /** Connections are no mutual TLS of the mesh, so gateways between networks cannot pass them on. */
   readonly stays?: true;
+  /** Only endpoints of the caller's own cluster, where both are known. */
+  readonly sameCluster?: true;
 }
 
 /** How endpoints are told apart by where they are, seen from the proxy. Places are `region/zone/subzone`. */

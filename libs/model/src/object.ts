@@ -36,6 +36,8 @@ export interface ObjectState {
   readonly healthy?: boolean;
   /** Virtual addresses of a ServiceEntry's hosts, in the order of the hosts; docs/adr/0011. */
   readonly addresses?: readonly HostAddress[];
+  /** Nobody outside the namespace of a ServiceEntry may see it, whatever its exportTo says: serviceEntryVisibility. */
+  readonly ownNamespaceOnly?: true;
 }
 
 /** An accepted configuration object; `Spec` is the message of its kind. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { endpointSlice, serviceEntry } from "@lateen/e2e-harness";
+import { endpointSlice, send, serviceEntry } from "@lateen/e2e-harness";
 import type { Feature, FeatureContext, FeatureMeshSpec } from "./feature.ts";
 import { fullSocket } from "./full-socket.ts";
 import { ownProxy, sidecarOf, through } from "./own-proxy.ts";
@@ -152,5 +152,80 @@ const namespaces: readonly Feature[] = [
   },
 ];
 
+/** Entries over v1, for `<suffix>.<publicHost>`, each in a namespace of the row's own with these labels. */
+function inNamespaces(row: FeatureContext, labels: Readonly<Record<string, object>>): readonly object[] {
+  return Object.entries(labels).flatMap(([suffix, own]) => {
+    const namespace = namespaceOf(row, suffix);
+    const { address, port } = row.workload("reviews");
+    return [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: own } },
+      serviceEntry(row.named(suffix, namespace), {
+        hosts: [`${suffix}.${row.publicHost}`],
+        ports: [{ number: row.port, name: "http", protocol: "HTTP" }],
+        resolution: "STATIC",
+        endpoints: [{ address, ports: { http: port } }],
+      }),
+    ];
+  });
+}
+
+function namespaceOf(row: FeatureContext, suffix: string): string {
+  return `${row.slug.slice(0, 40)}-${suffix}`;
+}
+
+const [visibility, policy] = ["MeshConfig.serviceEntryVisibility", "MeshConfig.serviceEntryVisibility.policies"];
+
+const reach: readonly Feature[] = [
+  {
+    name: "serviceEntryVisibility is the most that entries may be seen",
+    fields: [
+      ...["defaultVisibility", "applyToSidecars"].map((field) => `${visibility}.${field}`),
+      ...["visibility", "matchingRules.namespaceSelector"].map((field) => `${policy}.${field}`),
+    ],
+    service: false,
+    alone: true,
+    meshConfig: () => ({
+      serviceEntryVisibility: {
+        defaultVisibility: "NONE",
+        applyToSidecars: true,
+        policies: [
+          { visibility: "PUBLIC", matchingRules: [{ namespaceSelector: { matchLabels: { trusted: "yes" } } }] },
+          { visibility: "NAMESPACE", matchingRules: [{ namespaceSelector: { matchLabels: { team: "a" } } }] },
+        ],
+      },
+    }),
+    manifests: (row) => inNamespaces(row, { open: { trusted: "yes" }, inside: { team: "a" }, nowhere: {} }),
+    check: async (row) => {
+      await using insider = await row.startProxy({ pod: `${row.slug}-1`, namespace: namespaceOf(row, "inside") });
+      const seen = async (suffix: string, address = row.proxy().address): Promise<boolean> => {
+        const { status } = await send({ address, port: row.port, host: `${suffix}.${row.publicHost}` });
+        assert.ok(status === 200 || status === 502, String(status));
+        return status === 200;
+      };
+      await row.eventually(async () => assert.ok(await seen("inside", insider.address)));
+      assert.deepEqual([await seen("open"), await seen("inside"), await seen("nowhere")], [true, false, false]);
+    },
+  },
+  {
+    name: "clusterLocal services are called in the caller's cluster",
+    fields: ["MeshConfig.serviceSettings.settings.clusterLocal", "MeshConfig.serviceSettings.hosts"],
+    alone: true,
+    meshConfig: (row) => ({
+      serviceSettings: [
+        { settings: { clusterLocal: true }, hosts: ["*.shop.svc.cluster.local"] },
+        { settings: { clusterLocal: false }, hosts: [hostOf(row, "wide")] },
+      ],
+    }),
+    manifests: (row) => row.service({ suffix: "wide", to: [row.workload("reviews")] }),
+    check: async (row) => {
+      await using abroad = await row.startProxy({ pod: `${row.slug}-1`, metadata: { CLUSTER_ID: "another" } });
+      const ask = (host: string) => through(row, abroad, { host: `${host}:${row.port}` });
+      await row.eventually(async () => assert.equal((await ask(hostOf(row, "wide"))).status, 200));
+      assert.equal((await ask(row.host)).status, 503, "nobody in its cluster");
+      assert.equal((await row.ask()).status, 200);
+    },
+  },
+];
+
 /** Settings of the mesh that no other area shows. */
-export const meshConfigRows: readonly Feature[] = [...connections, ...namespaces];
+export const meshConfigRows: readonly Feature[] = [...connections, ...namespaces, ...reach];

@@ -43,6 +43,22 @@ const cases: readonly SpecCase[] = [
     "warning spec.defaultConfig.statNameLength not-built",
   ],
   [
+    "who sees entries, and what stays in a cluster",
+    `{serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NONE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}}}]}]},
+      serviceSettings: [{settings: {clusterLocal: true}, hosts: ["*.shop.svc.cluster.local"]}]}`,
+  ],
+  [
+    "who sees entries by nothing, and services by no name",
+    `{serviceEntryVisibility: {policies: [{visibility: PUBLIC, matchingRules: [{}, {namespaceSelector: {matchExpressions: [{key: a}]}}]}]},
+      serviceSettings: [{settings: {clusterLocal: true}}, {hosts: [a..b]}], meshMTLS: {ecdhCurves: [P-256]}}`,
+    "spec.serviceEntryVisibility.policies[0].matchingRules[0] required",
+    "spec.serviceEntryVisibility.policies[0].matchingRules[1].namespaceSelector.matchExpressions[0].operator value",
+    "spec.serviceSettings[0].hosts required",
+    "spec.serviceSettings[1].hosts[0] host",
+    "warning spec.meshMTLS.ecdhCurves no-effect",
+    "warning spec.serviceEntryVisibility.applyToSidecars no-effect",
+  ],
+  [
     "authorizers",
     `extensionProviders: [
       {name: a, envoyExtAuthzHttp: {service: a.infra.svc.cluster.local, port: 80, pathPrefix: /check, statusOnError: "503", timeout: 1s}},

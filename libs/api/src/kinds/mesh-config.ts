@@ -9,7 +9,7 @@ import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
 import { checkDistinct } from "../rules/distinct.ts";
 import { checkLabels } from "../rules/labels.ts";
-import { checkFqdn, isDnsLabel } from "../rules/hosts.ts";
+import { checkFqdn, checkWildcardDomain, isDnsLabel } from "../rules/hosts.ts";
 import { checkDuration, checkPort } from "../rules/values.ts";
 import { checkAuthorizer } from "./authorizers.ts";
 import { defineKind } from "./definition.ts";
@@ -50,6 +50,8 @@ const built: ReadonlySet<string> = new Set([
   "proxyInboundListenPort",
   "proxyListenPort",
   "rootNamespace",
+  "serviceEntryVisibility",
+  "serviceSettings",
   "tcpKeepalive",
   "tlsDefaults",
   "trustDomain",
@@ -60,9 +62,9 @@ const built: ReadonlySet<string> = new Set([
 
 /** Why the others do nothing, and what does. */
 const reasons: Readonly<Record<string, string>> = {
-  ca: "certificates come from the mesh's own CA; give it a signing certificate in the secret cacerts",
+  ca: "Istio does not implement it, either: certificates come from the mesh's own CA; give it a signing certificate in the secret cacerts",
   caCertificates: "only the mesh's own roots are trusted",
-  certificates: "it has no effect in Istio either; use credentialName of a Gateway",
+  certificates: "Istio does not implement it, either; use credentialName of a Gateway",
   configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
   enableEnvoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
   hboneIdleTimeout: "no tunnels of the ambient kind are made",
@@ -70,9 +72,8 @@ const reasons: Readonly<Record<string, string>> = {
   ingressControllerMode: "Ingress is not read; use Gateway and VirtualService",
   ingressSelector: "Ingress is not read; use Gateway and VirtualService",
   ingressService: "Ingress is not read; use Gateway and VirtualService",
-  serviceEntryVisibility: "who sees a ServiceEntry is what its exportTo says, or defaultServiceExportTo",
-  serviceScopeConfigs: "services are of one cluster, or of all that share a mesh store",
-  serviceSettings: "services are of one cluster, or of all that share a mesh store",
+  serviceScopeConfigs:
+    "it is for the ambient mode, in Istio too; serviceSettings[].settings.clusterLocal keeps calls of a service in one cluster",
 };
 
 /** Of `defaultConfig`, what pilot, the injector and the agent act on. */
@@ -228,8 +229,32 @@ export const meshConfig = defineKind({
     checkProxyDefaults(spec.defaultConfig, at.at("defaultConfig"));
     for (const [index, selector] of spec.discoverySelectors.entries())
       checkSelector(selector, at.at("discoverySelectors", index));
+    checkVisibility(spec, at.at("serviceEntryVisibility"));
+    for (const [index, { hosts }] of spec.serviceSettings.entries())
+      checkHosts(hosts, at.at("serviceSettings", index, "hosts"));
   },
 });
+
+function checkVisibility({ serviceEntryVisibility: visibility }: MeshConfig, at: Cursor): void {
+  if (visibility === undefined) return;
+  if (!visibility.applyToSidecars)
+    at.at("applyToSidecars").warning(
+      "no-effect",
+      "is not set, so the visibility is for the ambient mode alone, and nobody here is in it; set it to true",
+    );
+  for (const [index, { matchingRules }] of visibility.policies.entries())
+    for (const [rule, { matcher }] of matchingRules.entries()) {
+      const here = at.at("policies", index, "matchingRules", rule);
+      if (matcher.case === "namespaceSelector") checkSelector(matcher.value, here.at("namespaceSelector"));
+      else here.error("required", "needs a namespaceSelector: without one the rule matches nothing");
+    }
+}
+
+/** As a DestinationRule's, with a namespace. */
+function checkHosts(hosts: readonly string[], at: Cursor): void {
+  if (hosts.length === 0) at.error("required", "is required: the services that the settings are for");
+  for (const [index, host] of hosts.entries()) checkWildcardDomain(host, at.at(index));
+}
 
 /** As Kubernetes has it. */
 function checkSelector({ matchLabels, matchExpressions }: LabelSelector, at: Cursor): void {

@@ -8,6 +8,7 @@ import type { RecordPort, ServiceRecord } from "../index/service-record.ts";
 import type { Subset } from "../istio.ts";
 import { lookupDiscovery, lookupFamily } from "../lookups.ts";
 import { rememberedStep } from "../remembered-step.ts";
+import { isClusterLocal } from "../settings.ts";
 import {
   balancingOf,
   connectTimeoutOf,
@@ -201,7 +202,8 @@ function discoveryOf(context: Context, question: DiscoveryQuestion): ir.Discover
   if (service.resolution === "endpoints" || service.resolution === "none") {
     const { spread } = places;
     const { namespace } = service;
-    const query = { cluster, namespace, portName: port.name, labels, ...(spread === undefined ? {} : { spread }) };
+    const inCluster = isClusterLocal(context.settings, service.host) ? ({ sameCluster: true } as const) : {};
+    const query = { cluster, namespace, portName: port.name, labels, ...inCluster, ...(spread && { spread }) };
     return { kind: "endpoints", query };
   }
   const localities = dnsEndpoints(context, service, { port, labels, places });

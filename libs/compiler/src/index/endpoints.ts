@@ -60,6 +60,8 @@ export interface WorkloadIndex {
   readonly byName: ReadonlyMap<string, Workload>;
   readonly byNamespace: ReadonlyMap<string, readonly Workload[]>;
   readonly byRegistry: ReadonlySet<string>;
+  /** That some workload is known to be in. */
+  readonly clusters: ReadonlySet<string>;
 }
 
 export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
@@ -72,7 +74,13 @@ export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
     append(byNamespace, workload.namespace, workload);
     for (const address of workload.addresses) append(byAddress, address, workload);
   }
-  return { byAddress, byName, byNamespace, byRegistry: new Set(sorted.map((workload) => workload.registry)) };
+  const clusters = new Set(sorted.map(clusterOf).filter((cluster) => cluster !== ""));
+  return { byAddress, byName, byNamespace, byRegistry: new Set(sorted.map((workload) => workload.registry)), clusters };
+}
+
+/** Where a workload is; empty: nobody knows. A platform's are where it is, what is written by hand says it by a label. */
+export function clusterOf({ registry, cluster, labels }: Workload): string {
+  return registry === entryRegistry ? (labels["topology.istio.io/cluster"] ?? "") : cluster;
 }
 
 function byWorkloadName(left: Workload, right: Workload): number {

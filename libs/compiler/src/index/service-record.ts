@@ -48,6 +48,8 @@ export interface ServiceRecord {
   /** Which endpoints its callers want first, where no rule says. */
   readonly preference?: "zone" | "node" | "network";
   readonly exportTo: readonly string[];
+  /** Nobody else sees it, whatever `exportTo` says. */
+  readonly ownNamespaceOnly?: true;
   readonly createdAtMs: number;
   readonly origin: ObjectRef;
 }
@@ -151,6 +153,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
           : endpoints,
       subjectAltNames: [...spec.subjectAltNames].sort(),
       exportTo: spec.exportTo,
+      ...(state?.ownNamespaceOnly === true ? { ownNamespaceOnly: true } : {}),
       createdAtMs: meta.createdAtMs,
       origin: object.origin,
     };

@@ -61,8 +61,11 @@ function views(
 ): Pick<ServiceIndex, "exportedTo" | "visibleFrom"> {
   const hosts = new Map<string, number>();
   for (const { host } of all) hosts.set(host, (hosts.get(host) ?? 0) + 1);
-  const special = all.filter((record) => hosts.get(record.host) !== 1 || !isPublic(record.exportTo, otherwise));
+  const isEverywhere = (record: ServiceRecord): boolean =>
+    record.ownNamespaceOnly === undefined && isPublic(record.exportTo, otherwise);
+  const special = all.filter((record) => hosts.get(record.host) !== 1 || !isEverywhere(record));
   const isSeen = (record: ServiceRecord, namespace: string): boolean =>
+    (record.ownNamespaceOnly === undefined || record.namespace === namespace) &&
     isVisible(record.exportTo, record.namespace, namespace, otherwise);
   const bySignature = new Map<string, View>();
   const byNamespace = new Map<string, View>();

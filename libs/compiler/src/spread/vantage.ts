@@ -1,5 +1,6 @@
 import { sortedRecord } from "@lateen/model";
 import type { Labels, Locality, ProxyNode, Workload } from "@lateen/model";
+import { clusterOf } from "../index/endpoints.ts";
 import type { EndpointRecord } from "../index/endpoints.ts";
 import { nowhere } from "../index/locality.ts";
 import type { ServiceRecord } from "../index/service-record.ts";
@@ -19,6 +20,8 @@ export interface Vantage {
   readonly network?: string;
   /** The only networks whose endpoints it wants. */
   readonly networkView?: readonly string[];
+  /** Where some workloads are in others. */
+  readonly cluster?: string;
 }
 
 /** What about a proxy's place may matter, in the whole mesh. */
@@ -77,11 +80,14 @@ function askedBy({ spec }: MeshObject<DestinationRule>): readonly Asked[] {
 
 /** Undefined where nothing about the place matters. */
 export function vantageOf(
-  { vantage: keys, networks }: Pick<MeshSnapshot, "vantage" | "networks">,
+  { vantage: keys, networks, endpoints }: Pick<MeshSnapshot, "vantage" | "networks" | "endpoints">,
   node: ProxyNode,
   workload: Workload | undefined,
 ): Vantage | undefined {
-  if (!keys.locality && keys.labels.size === 0 && !networks.divided) return undefined;
+  const { clusters } = endpoints.workloads;
+  const own = node.cluster || (workload === undefined ? "" : clusterOf(workload));
+  const apart = own !== "" && clusters.size > (clusters.has(own) ? 1 : 0);
+  if (!keys.locality && keys.labels.size === 0 && !networks.divided && !apart) return undefined;
   const locality = localityAt(node, workload);
   const inside = inNetworks(networks, node, workload);
   const place = placeOf(node, workload, { locality, network: inside.network });
@@ -89,6 +95,7 @@ export function vantageOf(
   const compared = Object.entries(labels).filter(([name]) => keys.labels.has(name));
   return {
     ...(networks.divided ? inside : {}),
+    ...(apart ? { cluster: own } : {}),
     ...(keys.locality ? { locality } : {}),
     ...(keys.labels.size === 0 ? {} : { labels: sortedRecord(Object.fromEntries(compared)) }),
   };

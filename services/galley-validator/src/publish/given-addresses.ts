@@ -1,8 +1,10 @@
+import { create } from "@bufbuild/protobuf";
 import { fromConfigObject } from "@lateen/api";
 import type { ServiceEntry } from "@lateen/api";
 import type { StoredEntry } from "@lateen/mesh-store";
 import { compareText, giveAddresses, isGivenAddress, isWildcard } from "@lateen/model";
 import type { HostAddress, MeshObject } from "@lateen/model";
+import { ObjectStateSchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 
 /** Label by which a ServiceEntry declines; Istio's name. */
@@ -46,7 +48,7 @@ export class GivenAddresses {
     if (addresses.length === 0 && object.state === undefined) return entry;
     const { value } = entry;
     if (value.case !== "config") return entry;
-    const state = { ...value.value.state, $typeName: "mesh.store.v1.ObjectState" as const };
+    const state = value.value.state ?? create(ObjectStateSchema);
     const written = addresses.map((each) => ({ ...each, $typeName: "mesh.store.v1.HostAddress" as const }));
     return { ...entry, value: { case: "config", value: { ...value.value, state: { ...state, addresses: written } } } };
   }

@@ -5,6 +5,7 @@ import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import type { Claim, Intake, NamespaceLabels } from "../intake/claim.ts";
 import { duplicateOf, shadowing } from "../intake/read-text.ts";
 import { LookedAt } from "./looked-at.ts";
+import type { Reach } from "./looked-at.ts";
 import { sameEntry } from "./same-entry.ts";
 
 const meshConfigs = keys.prefix("config", "MeshConfig".toLowerCase());
@@ -75,6 +76,10 @@ export class Ledger {
     const claim = this.#winner(key);
     if (!claim || !this.#lookedAt.has(claim.origin.kind, claim.origin.namespace)) return { is: "absent" };
     return claim.verdict.is === "accepted" ? { is: "entry", entry: claim.verdict.entry, claim } : { is: "keep" };
+  }
+
+  reachOf(namespace: string): Reach {
+    return this.#lookedAt.reachOf(namespace);
   }
 
   /** Whether an entry that nobody claims must stay all the same: it may come from a unit that was never readable. */

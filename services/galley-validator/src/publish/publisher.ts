@@ -1,7 +1,9 @@
+import { create } from "@bufbuild/protobuf";
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore, StoredEntry } from "@lateen/mesh-store";
 import type { HostAddress, ObjectRef } from "@lateen/model";
 import { kubernetesRegistry } from "@lateen/registries";
+import { ObjectStateSchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import type { Entry } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import type { Logger } from "@lateen/runtime";
 import { fields, toError } from "@lateen/runtime";
@@ -9,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { GalleyMetrics } from "../metrics.ts";
 import { GivenAddresses } from "./given-addresses.ts";
 import type { Desired, Ledger } from "./ledger.ts";
+import type { Reach } from "./looked-at.ts";
 import { sameEntry } from "./same-entry.ts";
 
 /** A batch that is in the store now. */
@@ -159,7 +162,8 @@ export class Publisher {
     const desired = this.#options.ledger.desired(key);
     if (desired.is !== "entry") return desired;
     const entry = this.#given.complete(key, desired.entry);
-    return { ...desired, entry: withHealth(entry, this.#options.healthOf?.(key)) };
+    const reach = this.#options.ledger.reachOf(desired.claim.origin.namespace);
+    return { ...desired, entry: withReach(withHealth(entry, this.#options.healthOf?.(key)), reach) };
   }
 
   async #write(key: string): Promise<{ revision: bigint; object?: ObjectRef }> {
@@ -200,6 +204,13 @@ function withHealth(entry: Entry, healthy: boolean | undefined): Entry {
   const { state } = value.value;
   if (state?.healthy === undefined) return entry;
   return { ...entry, value: { case: "config", value: { ...value.value, state: { ...state, healthy } } } };
+}
+
+function withReach(entry: Entry, reach: Reach): Entry {
+  const { value } = entry;
+  if (reach === "mesh" || value.case !== "config" || value.value.kind !== "ServiceEntry") return entry;
+  const state = { ...(value.value.state ?? create(ObjectStateSchema)), ownNamespaceOnly: true };
+  return { ...entry, value: { case: "config", value: { ...value.value, state } } };
 }
 
 function differs(desired: Desired, stored: StoredEntry | undefined, ledger: Ledger): boolean {
