@@ -1,3 +1,10 @@
+import type * as ir from "@lateen/ir";
+import type { MeshSettings } from "./settings.ts";
+
+/** Istio's built-in provider: what MeshConfig says of a file. */
+export const fileProvider = "envoy";
+export const standardOutput = "/dev/stdout";
+
 /**
  * Istio's default formats with the certified identities of both ends added.
  * https://istio.io/latest/docs/tasks/observability/logs/access-log/#default-access-log-format
@@ -60,3 +67,43 @@ export const defaultTextFormat = `${[
   `"${f.downstream_peer}"`,
   `"${f.upstream_peer}"`,
 ].join(" ")}\n`;
+
+type Format = ir.FileAccessLog["format"];
+
+/** As `accessLogEncoding` and `accessLogFormat` have it. */
+export function meshFormat({ accessLogFormat, accessLogEncoding }: MeshSettings): Format {
+  return accessLogEncoding === "text"
+    ? textFormat(accessLogFormat)
+    : { kind: "json", fields: jsonFields(accessLogFormat) ?? defaultJsonFormat };
+}
+
+/** As a provider has it; one without a word of it, or with an empty one, has the default. */
+export function fileFormat(
+  format:
+    | { case: "text"; value: string }
+    | { case: "labels"; value: Readonly<Record<string, unknown>> }
+    | { case: undefined; value?: undefined }
+    | undefined,
+): Format {
+  if (format?.case !== "labels") return textFormat(format?.value ?? "");
+  const fields = format.value as Readonly<Record<string, ir.JsonValue>>;
+  return { kind: "json", fields: Object.keys(fields).length === 0 ? defaultJsonFormat : fields };
+}
+
+function textFormat(text: string): Format {
+  const value = text || defaultTextFormat;
+  return { kind: "text", value: value.endsWith("\n") ? value : `${value}\n` };
+}
+
+/** MeshConfig writes a JSON format as text. */
+function jsonFields(text: string): Readonly<Record<string, ir.JsonValue>> | undefined {
+  if (text === "") return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, ir.JsonValue>>)
+      : undefined;
+  } catch {
+    return undefined; // Validation has refused it already; the built-in format is better than no log.
+  }
+}

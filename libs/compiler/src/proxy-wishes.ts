@@ -18,13 +18,15 @@ export interface ProxyWishes {
   /** INBOUND_ and OUTBOUND_LISTENER_EXACT_BALANCE: the same share of connections to each worker. */
   readonly balanceInbound?: true;
   readonly balanceOutbound?: true;
+  /** Its bootstrap has a cluster for the service of access logs. */
+  readonly accessLogService?: true;
   readonly tracing?: TracingWishes;
   readonly headers?: HeaderWishes;
 }
 
 /** What cannot be read is as if it was not said, as in Istio. */
 export function wishesOf(
-  { metadata }: ProxyNode,
+  { metadata, agent }: ProxyNode,
   config: ProxySettings | undefined,
 ): { readonly wishes?: ProxyWishes } {
   const port = metadata["HTTP_PROXY_PORT"] ?? "";
@@ -35,6 +37,7 @@ export function wishesOf(
     ...(idle > 0 ? { idleTimeoutMs: idle } : {}),
     ...(isOn(metadata["INBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceInbound: true } : {}),
     ...(isOn(metadata["OUTBOUND_LISTENER_EXACT_BALANCE"]) ? { balanceOutbound: true } : {}),
+    ...(agent && config?.envoyAccessLogService?.address ? { accessLogService: true } : {}),
     ...tracingWishesOf(config),
     ...headerWishesOf(config),
   };

@@ -38,6 +38,10 @@ export interface MeshSettings {
   readonly accessLogFormat: string;
   readonly accessLogEncoding: "text" | "json";
   readonly defaultAccessLogProviders: readonly string[];
+  /** Where no rule says anything about access logs, the service that proxies know from their start gets them. */
+  readonly accessLogService: boolean;
+  /** Connections that no filter chain takes are logged, too. */
+  readonly listenerLogs: boolean;
   readonly defaultTracingProviders: readonly string[];
   /** Where no rule says anything about spans, tracers of proxies' bootstraps get them. */
   readonly ownTracers: boolean;
@@ -126,6 +130,8 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     accessLogFormat: "",
     accessLogEncoding: "text",
     defaultAccessLogProviders: [],
+    accessLogService: false,
+    listenerLogs: true,
     defaultTracingProviders: [],
     ownTracers: true,
     providers: new Map(),
@@ -164,6 +170,8 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     accessLogFormat: config.accessLogFormat || base.accessLogFormat,
     accessLogEncoding: config.accessLogEncoding === 1 ? "json" : base.accessLogEncoding,
     defaultAccessLogProviders: config.defaultProviders?.accessLogging ?? base.defaultAccessLogProviders,
+    accessLogService: config.enableEnvoyAccessLogService,
+    listenerLogs: !config.disableEnvoyListenerLog,
     defaultTracingProviders: config.defaultProviders?.tracing ?? base.defaultTracingProviders,
     ownTracers: config.enableTracing,
     ...(config.defaultConfig === undefined ? {} : { proxyDefaults: config.defaultConfig }),

@@ -1,6 +1,6 @@
 import type { ClusterRef } from "./refs.ts";
 
-export type AccessLog = FileAccessLog | GrpcAccessLog;
+export type AccessLog = FileAccessLog | GrpcAccessLog | OpenTelemetryAccessLog;
 
 export interface FileAccessLog {
   readonly kind: "file";
@@ -22,12 +22,32 @@ export interface GrpcAccessLog {
   readonly formats: Readonly<Record<string, string>>;
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
+  readonly responseTrailers: readonly string[];
+  /** What filters noted about a call, by the names they gave it; absent: none of it. */
+  readonly filterState?: readonly string[];
   readonly condition?: LogCondition;
 }
 
-/** A CEL expression, as Telemetry's `filter.expression`. */
+/** Records of OpenTelemetry. */
+export interface OpenTelemetryAccessLog {
+  readonly kind: "opentelemetry";
+  readonly logName: string;
+  readonly cluster: ClusterRef;
+  /** As Envoy's format strings, each attribute too. */
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Facts about the log itself. */
+  readonly resource: Readonly<Record<string, string>>;
+  readonly filterState: readonly string[];
+  readonly condition?: LogCondition;
+}
+
+/** What is logged; all of it has to hold. */
 export interface LogCondition {
-  readonly expression: string;
+  /** CEL, as Telemetry's `filter.expression`. */
+  readonly expression?: string;
+  /** Only what nothing was found for: no filter chain, no route. */
+  readonly unmatched?: true;
 }
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };

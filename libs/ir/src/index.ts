@@ -6,7 +6,14 @@
  * Never: logic, Envoy names or messages, keys or tokens (secrets are names).
  * Made by `libs/compiler`, spelled for Envoy by `libs/xds-build`; start reading at `proxy.ts`.
  */
-export type { AccessLog, FileAccessLog, GrpcAccessLog, JsonValue, LogCondition } from "./access-log.ts";
+export type {
+  AccessLog,
+  FileAccessLog,
+  GrpcAccessLog,
+  OpenTelemetryAccessLog,
+  JsonValue,
+  LogCondition,
+} from "./access-log.ts";
 export type {
   Balancing,
   ClientCertificate,

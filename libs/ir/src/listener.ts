@@ -30,6 +30,8 @@ export interface Listener {
   readonly inspectionTimeoutMs?: number;
   readonly chains: readonly FilterChain[];
   readonly fallback?: FilterChain;
+  /** Of connections as such; absent: none. */
+  readonly accessLogs?: readonly AccessLog[];
   readonly origins: readonly string[];
 }
 

@@ -10,7 +10,9 @@ export type ClusterRef =
   /** Refuses, forwards to where the client wanted to go, forwards to where the caller wanted to go. */
   | { readonly kind: "black-hole" | "passthrough" | "inbound-passthrough" }
   /** The host that a request names, whatever it is. */
-  | { readonly kind: "any-host" };
+  | { readonly kind: "any-host" }
+  /** Of the proxy's bootstrap, not made here: who it sends access logs to. */
+  | { readonly kind: "access-log-service" };
 
 export interface OutboundClusterRef {
   readonly kind: "outbound";

@@ -1,9 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type * as ir from "@lateen/ir";
-import { AccessLogSchema } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
-import type { AccessLog } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
+import { AccessLogFilterSchema, AccessLogSchema } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
+import type { AccessLog, AccessLogFilter } from "@lateen/protos/envoy/config/accesslog/v3/accesslog_pb.js";
 import { ApiVersion } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
+import { TypedExtensionConfigSchema } from "@lateen/protos/envoy/config/core/v3/extension_pb.js";
+import type { TypedExtensionConfig } from "@lateen/protos/envoy/config/core/v3/extension_pb.js";
 import { SubstitutionFormatStringSchema } from "@lateen/protos/envoy/config/core/v3/substitution_format_string_pb.js";
 import { FileAccessLogSchema } from "@lateen/protos/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { ExpressionFilterSchema } from "@lateen/protos/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
@@ -12,11 +14,13 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "@lateen/protos/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { CommonGrpcAccessLogConfig } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { ReqWithoutQuerySchema } from "@lateen/protos/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import { duration, grpcService, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
 
@@ -24,18 +28,43 @@ import type { Init } from "./messages.ts";
 const bufferMs = 1000;
 
 export function buildAccessLog(log: ir.AccessLog, protocol: "http" | "tcp"): AccessLog {
-  const written = log.kind === "file" ? fileLog(log) : grpcLog(log, protocol);
-  return create(AccessLogSchema, { ...written, ...filter(log.condition) });
+  return create(AccessLogSchema, { ...written(log, protocol), ...filter(log.condition) });
+}
+
+function written(log: ir.AccessLog, protocol: "http" | "tcp"): Init<typeof AccessLogSchema> {
+  switch (log.kind) {
+    case "file":
+      return fileLog(log);
+    case "grpc":
+      return grpcLog(log, protocol);
+    case "opentelemetry":
+      return openTelemetryLog(log);
+  }
 }
 
 function filter(condition: ir.LogCondition | undefined): Init<typeof AccessLogSchema> {
-  if (condition === undefined) return {};
-  const config = typed(ExpressionFilterSchema, { expression: condition.expression });
-  const value = {
-    name: "envoy.access_loggers.extension_filters.cel",
-    configType: { case: "typedConfig" as const, value: config },
-  };
-  return { filter: { filterSpecifier: { case: "extensionFilter", value } } };
+  const [first, ...others] = filters(condition ?? {});
+  if (first === undefined) return {};
+  if (others.length === 0) return { filter: first };
+  return { filter: { filterSpecifier: { case: "andFilter", value: { filters: [first, ...others] } } } };
+}
+
+const filterOf = (init: Init<typeof AccessLogFilterSchema>): AccessLogFilter => create(AccessLogFilterSchema, init);
+
+/** Envoy's flag for connections and requests that it found nothing for. */
+const noRoute = "NR";
+
+function filters({ expression, unmatched }: ir.LogCondition): readonly AccessLogFilter[] {
+  const all: AccessLogFilter[] = [];
+  if (unmatched === true)
+    all.push(filterOf({ filterSpecifier: { case: "responseFlagFilter", value: { flags: [noRoute] } } }));
+  if (expression !== undefined) {
+    const config = typed(ExpressionFilterSchema, { expression });
+    const name = "envoy.access_loggers.extension_filters.cel";
+    const value = { name, configType: { case: "typedConfig" as const, value: config } };
+    all.push(filterOf({ filterSpecifier: { case: "extensionFilter", value } }));
+  }
+  return all;
 }
 
 /**
@@ -52,6 +81,7 @@ function fileLog({ path, format, omitEmptyValues }: ir.FileAccessLog): Init<type
     case: "logFormat" as const,
     value: create(SubstitutionFormatStringSchema, {
       omitEmptyValues: omitEmptyValues === true,
+      formatters: formatters(format.kind === "text" ? format.value : JSON.stringify(format.fields)),
       format:
         format.kind === "text"
           ? { case: "textFormatSource", value: { specifier: { case: "inlineString", value: format.value } } }
@@ -63,6 +93,13 @@ function fileLog({ path, format, omitEmptyValues }: ir.FileAccessLog): Init<type
     ? typed(stream.schema, { accessLogFormat })
     : typed(FileAccessLogSchema, { path, accessLogFormat });
   return { name: stream?.name ?? "envoy.access_loggers.file", configType: { case: "typedConfig", value: config } };
+}
+
+/** Commands that Envoy has only as extensions. */
+function formatters(formats: string): TypedExtensionConfig[] {
+  if (!formats.includes("%REQ_WITHOUT_QUERY")) return [];
+  const name = "envoy.formatter.req_without_query";
+  return [create(TypedExtensionConfigSchema, { name, typedConfig: typed(ReqWithoutQuerySchema, {}) })];
 }
 
 /** In key order at every depth, so that equal formats have equal bytes. */
@@ -93,17 +130,42 @@ function grpcLog(log: ir.GrpcAccessLog, protocol: "http" | "tcp"): Init<typeof A
     commonConfig,
     additionalRequestHeadersToLog: [...log.requestHeaders],
     additionalResponseHeadersToLog: [...log.responseHeaders],
-    additionalResponseTrailersToLog: ["grpc-status"],
+    additionalResponseTrailersToLog: [...log.responseTrailers],
   });
   return { name: "envoy.access_loggers.http_grpc", configType: { case: "typedConfig", value: config } };
 }
 
-function commonGrpc({ logName, cluster, tags, formats }: ir.GrpcAccessLog): CommonGrpcAccessLogConfig {
+const text = (value: string) => ({ value: { case: "stringValue" as const, value } });
+const texts = (record: Readonly<Record<string, string>>) => ({
+  values: Object.entries(record).map(([key, value]) => ({ key, value: text(value) })),
+});
+
+function openTelemetryLog(log: ir.OpenTelemetryAccessLog): Init<typeof AccessLogSchema> {
+  const { logName, cluster, body, attributes, resource, filterState } = log;
+  const config = typed(OpenTelemetryAccessLogConfigSchema, {
+    commonConfig: create(CommonGrpcAccessLogConfigSchema, {
+      ...{ logName, grpcService: grpcService(cluster), transportApiVersion: ApiVersion.V3 },
+      filterStateObjectsToLog: [...filterState],
+    }),
+    disableBuiltinLabels: true,
+    body: text(body),
+    attributes: texts(attributes),
+    ...(Object.keys(resource).length === 0 ? {} : { resourceAttributes: texts(resource) }),
+    formatters: formatters(JSON.stringify([body, attributes])),
+  });
+  return {
+    name: "envoy.access_loggers.open_telemetry",
+    configType: { case: "typedConfig", value: config },
+  };
+}
+
+function commonGrpc({ logName, cluster, tags, formats, filterState }: ir.GrpcAccessLog): CommonGrpcAccessLogConfig {
   return create(CommonGrpcAccessLogConfigSchema, {
     logName,
     grpcService: grpcService(cluster),
     transportApiVersion: ApiVersion.V3,
     bufferFlushInterval: duration(bufferMs),
+    filterStateObjectsToLog: [...(filterState ?? [])],
     customTags: [
       ...Object.entries(tags).map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),
       // A format without a value leaves its tag out.

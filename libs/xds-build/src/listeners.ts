@@ -16,6 +16,7 @@ import { OriginalDstSchema } from "@lateen/protos/envoy/extensions/filters/liste
 import { OriginalSrcSchema } from "@lateen/protos/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
 import { ProxyProtocolSchema } from "@lateen/protos/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "@lateen/protos/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { buildAccessLog } from "./access-logs.ts";
 import { httpManager } from "./http-manager.ts";
 import { cidrRange } from "./matchers.ts";
 import { duration, istioMetadata, optionalDuration, socketAddress, typed } from "./messages.ts";
@@ -45,6 +46,7 @@ export function buildListener(listener: ir.Listener): Listener {
         }),
     filterChains: listener.chains.map((chain) => filterChain(listener, chain)),
     ...(listener.fallback === undefined ? {} : { defaultFilterChain: filterChain(listener, listener.fallback) }),
+    accessLog: (listener.accessLogs ?? []).map((log) => buildAccessLog(log, "tcp")),
   });
 }
 

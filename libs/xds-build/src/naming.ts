@@ -9,6 +9,7 @@ const fixedClusters = {
   passthrough: "PassthroughCluster",
   "inbound-passthrough": "InboundPassthroughCluster",
   "any-host": "AllowAnyDynamicDNSCluster",
+  "access-log-service": "envoy_accesslog_service",
 } as const;
 
 export function clusterName(ref: ir.ClusterRef): string {
@@ -26,8 +27,8 @@ export function clusterName(ref: ir.ClusterRef): string {
 
 /** Undefined for a name that `clusterName` does not make. */
 export function parseClusterName(name: string): ir.ClusterRef | undefined {
-  for (const kind of ["black-hole", "passthrough", "inbound-passthrough", "any-host"] as const)
-    if (fixedClusters[kind] === name) return { kind };
+  for (const [kind, fixed] of Object.entries(fixedClusters))
+    if (fixed === name) return { kind: kind as keyof typeof fixedClusters };
   const passed = parseSniName(name);
   if (passed !== undefined) return { ...passed, kind: "sni" };
   const [direction, portText = "", subset, host, ...rest] = name.split("|");

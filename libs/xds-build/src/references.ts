@@ -119,12 +119,15 @@ function usesOfListener(listener: ir.Listener): readonly Use[] {
   const known = listenersUses.get(listener);
   if (known !== undefined) return known;
   const usedBy = listenerName(listener.ref);
-  const uses = handlersOf(listener).flatMap((handler): readonly Use[] => [
-    ...namedBy(usedBy, clustersOfHandler(handler)),
-    ...(handler.kind === "http" && handler.routes.from === "discovery"
-      ? [{ kind: "route table" as const, name: routeTableName(handler.routes.ref), usedBy }]
-      : []),
-  ]);
+  const uses = [
+    ...namedBy(usedBy, clustersOfLogs(listener.accessLogs ?? [])),
+    ...handlersOf(listener).flatMap((handler): readonly Use[] => [
+      ...namedBy(usedBy, clustersOfHandler(handler)),
+      ...(handler.kind === "http" && handler.routes.from === "discovery"
+        ? [{ kind: "route table" as const, name: routeTableName(handler.routes.ref), usedBy }]
+        : []),
+    ]),
+  ];
   listenersUses.set(listener, uses);
   return uses;
 }
@@ -159,8 +162,13 @@ function clustersOfRoutes(routes: readonly ir.Route[]): readonly ir.ClusterRef[]
   );
 }
 
+/** But for what proxies know from their start. */
+function clustersOfLogs(logs: readonly ir.AccessLog[]): readonly ir.ClusterRef[] {
+  return logs.flatMap((log) => (log.kind === "file" || log.cluster.kind === "access-log-service" ? [] : [log.cluster]));
+}
+
 function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir.ClusterRef[] {
-  const logs = handler.accessLogs.flatMap((log) => (log.kind === "grpc" ? [log.cluster] : []));
+  const logs = clustersOfLogs(handler.accessLogs);
   const external = handler.externalAuthorization.map((step) => step.service.cluster);
   if (handler.kind === "tcp") return [...logs, ...external, ...handler.targets.map((target) => target.cluster)];
   const inline = handler.routes.from === "inline" ? clustersOfTable(handler.routes.table) : [];

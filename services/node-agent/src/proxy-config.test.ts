@@ -43,9 +43,11 @@ const accepted = [
     name: "statistics and ports",
     text: `{"proxyStatsMatcher": {"inclusionPrefixes": ["a"], "inclusionSuffixes": ["b"], "inclusionRegexps": ["c.*"]},
       "extraStatTags": ["d"], "statsdUdpAddress": "10.0.0.1:9125", "proxyAdminPort": 1, "statusPort": 2,
-      "envoyMetricsService": {"address": "metrics:15000", "tcpKeepalive": {"probes": 3}}}`,
+      "envoyMetricsService": {"address": "metrics:15000", "tcpKeepalive": {"probes": 3}},
+      "envoyAccessLogService": {"address": "logs:15000", "tlsSettings": {"mode": "ISTIO_MUTUAL"}}}`,
     expected: {
       ...unsaid,
+      accessLogService: { address: "logs:15000", tls: { mode: "ISTIO_MUTUAL" } },
       stats: {
         ...{ prefixes: ["a"], suffixes: ["b"], regexps: ["c.*"], extraTags: ["d"], statsdAddress: "10.0.0.1:9125" },
         metricsService: { address: "metrics:15000", keepalive: { probes: 3 } },

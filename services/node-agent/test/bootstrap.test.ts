@@ -63,6 +63,11 @@ test("Envoy accepts a bootstrap with statistics that go to two places", async ()
   assert.match(await judge(bootstrapOf({ ...options, stats })), /configuration .* OK/);
 });
 
+test("Envoy accepts a bootstrap with a service of access logs, under mutual TLS of the mesh", async () => {
+  const accessLogService = { address: "logs.infra:15000", tls: { mode: "ISTIO_MUTUAL" }, keepalive: { probes: 3 } };
+  assert.match(await judge(bootstrapOf({ ...options, accessLogService })), /configuration .* OK/);
+});
+
 const tracers = [
   { kind: "zipkin", service: { address: "zipkin.istio-system:9411" } },
   { kind: "datadog", service: { address: "10.0.0.1:8126", tls: { mode: "SIMPLE", sni: "agent" } } },

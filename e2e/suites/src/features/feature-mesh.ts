@@ -127,7 +127,7 @@ export class FeatureMesh implements AsyncDisposable {
     if (agent === undefined) return this.startProxy({ type: "router", ...node });
     const workload = { ...node, serviceAccount: name };
     const running = await Sidecar.start({ workload, access: this.plane.access, type: "router" });
-    return { ...outputOf(running, node.address), [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+    return ownedProxy(running, node.address);
   }
 
   async startAgent(
@@ -151,7 +151,7 @@ export class FeatureMesh implements AsyncDisposable {
     const xds = { address: "127.0.0.1", port: this.plane.ports.grpc };
     const protocol = this.#spec.protocol ?? "DELTA_GRPC";
     const envoy = await startEnvoy({ name: node.pod, bootstrap: adsBootstrap({ node, xds, protocol }) });
-    return { ...outputOf(envoy, node.address), [Symbol.asyncDispose]: () => envoy[Symbol.asyncDispose]() };
+    return ownedProxy(envoy, node.address);
   }
 
   /** Does something to the folder and waits until every proxy has acknowledged it and serves it. */
@@ -211,10 +211,13 @@ function publicGateway(namespace: string, number: number): object {
   );
 }
 
-function outputOf(
-  proxy: Pick<Envoy, "admin"> & ({ readonly process: { readonly output: string } } | { readonly output: string }),
-  address: string,
-): MeshProxy {
+type Running = Pick<Envoy, "admin"> & ({ readonly process: { readonly output: string } } | { readonly output: string });
+
+function ownedProxy(proxy: Running & AsyncDisposable, address: string): MeshProxy & AsyncDisposable {
+  return Object.assign(outputOf(proxy, address), { [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() });
+}
+
+function outputOf(proxy: Running, address: string): MeshProxy {
   return {
     admin: proxy.admin,
     address,

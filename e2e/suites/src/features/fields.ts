@@ -5,10 +5,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "ProxyConfig.environmentVariables": "read when a pod is injected: services/injector/test",
   "ProxyConfig.image": "read when a pod is injected: services/injector/test",
   "WasmPlugin.verificationKey": "warned of: Istio does not implement it, either",
-  "MeshConfig.accessLogFile": "in the goldens of the case telemetry",
-  "MeshConfig.accessLogFormat": "built; no row and no case yet",
-  "MeshConfig.accessLogEncoding": "in the goldens of the case telemetry",
-  "MeshConfig.disableEnvoyListenerLog": "listeners have no log of their own in any case",
   "MeshConfig.enablePrometheusMerge":
     "services/injector/test/settings-of-pods.test.ts, services/node-agent/src/merged-metrics.test.ts",
   "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
@@ -33,7 +29,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.interceptionMode":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.envoyAccessLogService": "no row yet",
   "MeshConfig.defaultConfig.proxyMetadata":
     "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
   "MeshConfig.defaultConfig.runtimeValues":
@@ -52,10 +47,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultConfig.fileFlushMinSizeKb": "no row yet",
   "MeshConfig.defaultConfig.statsCompression": "no row yet",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
-  "MeshConfig.extensionProviders.envoyFileAccessLog": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyHttpAls": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyTcpAls": "built; no row and no case yet",
-  "MeshConfig.defaultProviders.accessLogging": "built; no row and no case yet",
   "DestinationRule.trafficPolicy.outlierDetection.consecutiveErrors":
     "deprecated and warned of; consecutive5xxErrors and consecutiveGatewayErrors have rows",
   "Gateway.servers.port.targetPort": "refused, as in Istio: it has no effect on gateways",
@@ -66,8 +57,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
   "MeshConfig.defaultConfig.tracing.tlsSettings":
     "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
-  "MeshConfig.defaultConfig.envoyAccessLogService.tlsSettings": "no row yet",
-  "MeshConfig.defaultConfig.envoyAccessLogService.tcpKeepalive": "no row yet",
   "MeshConfig.defaultConfig.privateKeyProvider.cryptomb": "no row yet",
   "MeshConfig.defaultConfig.privateKeyProvider.qat": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
@@ -75,15 +64,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.extensionProviders.datadog.maxTagLength": "built; no row and no case yet",
   "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
     "OTEL_SEMANTIC_CONVENTIONS is warned of by name; the other value is what is done",
-  "MeshConfig.extensionProviders.envoyFileAccessLog.path": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyFileAccessLog.logFormat": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyFileAccessLog.omitEmptyValues": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyHttpAls.service": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyHttpAls.port": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyHttpAls.logName": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyTcpAls.service": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyTcpAls.port": "built; no row and no case yet",
-  "MeshConfig.extensionProviders.envoyTcpAls.logName": "built; no row and no case yet",
   "VirtualService.http.fault.delay.exponentialDelay": "refused by name: Envoy has none, and Istio ignores it",
   "VirtualService.http.fault.abort.http2Error": "refused by name: Istio ignores it",
   "EnvoyFilter.configPatches.match.waypoint.portNumber": "refused by name: there are no waypoints yet",
@@ -101,8 +81,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
     "built; it takes Dynatrace's own files and service",
   "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService":
     "built; it takes Dynatrace's own files and service",
-  "MeshConfig.extensionProviders.envoyFileAccessLog.logFormat.text": "in the goldens of the case telemetry",
-  "MeshConfig.extensionProviders.envoyFileAccessLog.logFormat.labels": "built; no row and no case yet",
   "EnvoyFilter.configPatches.match.waypoint.route.name": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.filter.name": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.filter.subFilter": "refused by name: there are no waypoints yet",

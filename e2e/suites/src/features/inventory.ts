@@ -2,6 +2,7 @@ import { envoyFilterRows } from "./envoy-filter.rows.ts";
 import { envoyFilterInboundRows } from "./envoy-filter-inbound.rows.ts";
 import { captureRows } from "./capture.rows.ts";
 import type { Feature } from "./feature.ts";
+import { accessLogRows } from "./access-logs.rows.ts";
 import { externalAuthorizerRows } from "./external-authorizers.rows.ts";
 import { dnsRows } from "./dns.rows.ts";
 import { dynamicDnsRows } from "./dynamic-dns.rows.ts";
@@ -44,6 +45,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "envoy-filter": envoyFilterRows,
   "envoy-filter-inbound": envoyFilterInboundRows,
   "connection-routes": connectionRouteRows,
+  "access-logs": accessLogRows,
   "external-authorizers": externalAuthorizerRows,
   gateway: gatewayRows,
   capture: captureRows,

@@ -145,6 +145,6 @@ function otlpSpans(body: Buffer): readonly SeenSpan[] {
   );
 }
 
-function textsOf(attributes: readonly KeyValue[]): Record<string, string> {
+export function textsOf(attributes: readonly KeyValue[]): Record<string, string> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, String(value?.value.value ?? "")]));
 }

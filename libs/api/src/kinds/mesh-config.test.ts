@@ -75,6 +75,20 @@ const cases: readonly SpecCase[] = [
     "spec.extensionProviders[1].envoyExtAuthzGrpc.includeRequestBodyInCheck.maxRequestBytes required",
   ],
   [
+    "access logs of every kind",
+    `enableEnvoyAccessLogService: true
+defaultConfig: {envoyAccessLogService: {address: "logs.infra:15000", tcpKeepalive: {probes: 3}, tlsSettings: {mode: ISTIO_MUTUAL}}}
+extensionProviders: [
+      {name: a, envoyHttpAls: {service: a.infra.svc.cluster.local, port: 80, filterStateObjectsToLog: [a], additionalRequestHeadersToLog: [b]}},
+      {name: b, envoyTcpAls: {service: a.infra.svc.cluster.local, port: 80, filterStateObjectsToLog: [a]}},
+      {name: c, envoyOtelAls: {service: a.infra.svc.cluster.local, port: 80, logFormat: {text: a, labels: {b: c}}}}]`,
+  ],
+  [
+    "a service of access logs without a port",
+    "defaultConfig: {envoyAccessLogService: {address: logs.infra}}",
+    "spec.defaultConfig.envoyAccessLogService.address address",
+  ],
+  [
     "TLS with a gateway's credential",
     "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: MUTUAL, credentialName: a}}",
     "spec.outboundTrafficPolicy.tls.credentialName conflict",

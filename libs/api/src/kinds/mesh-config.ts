@@ -15,7 +15,7 @@ import { checkAuthorizer } from "./authorizers.ts";
 import { defineKind } from "./definition.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
 import { checkProxyDefaults } from "./proxy-defaults.ts";
-import { checkProxyTracing, checkTracer } from "./spans.ts";
+import { checkAddress, checkProxyTracing, checkTracer } from "./spans.ts";
 import { checkClientTls, checkConnectionPool, checkOutlierDetection } from "./traffic-policy.ts";
 
 /** Top-level fields that do something, or whose only sensible value is what happens anyway. All others are warned of. */
@@ -36,6 +36,7 @@ const built: ReadonlySet<string> = new Set([
   "discoverySelectors",
   "dnsRefreshRate",
   "enableAutoMtls",
+  "enableEnvoyAccessLogService",
   "enableTracing",
   "enablePrometheusMerge",
   "extensionProviders",
@@ -66,7 +67,6 @@ const reasons: Readonly<Record<string, string>> = {
   caCertificates: "only the mesh's own roots are trusted",
   certificates: "Istio does not implement it, either; use credentialName of a Gateway",
   configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
-  enableEnvoyAccessLogService: "use extensionProviders[].envoyHttpAls and defaultProviders.accessLogging",
   hboneIdleTimeout: "no tunnels of the ambient kind are made",
   ingressClass: "Ingress is not read; use Gateway and VirtualService",
   ingressControllerMode: "Ingress is not read; use Gateway and VirtualService",
@@ -124,7 +124,7 @@ const reasonsForProxies: Readonly<Record<string, string>> = {
   statNameLength: "it has no effect in Istio either: names are not cut",
 };
 
-const providers = ["envoyOtelAls", "sds"];
+const providers = ["sds"];
 
 const standardMetrics =
   "Istio's standard metrics are counted by the policy service, and Envoy's own are on each proxy's /stats/prometheus, whatever is named here";
@@ -139,14 +139,6 @@ const headersOfCollectors = [
   "opentelemetry.http.headers[]",
   "opentelemetry.grpc.initialMetadata[]",
   "opentelemetry.dynatraceSampler.httpService.http.headers[]",
-];
-
-/** What can be added to gRPC access logs. */
-const logAdditions = [
-  "filterStateObjectsToLog",
-  "additionalRequestHeadersToLog",
-  "additionalResponseHeadersToLog",
-  "additionalResponseTrailersToLog",
 ];
 
 const notBuilt: readonly NotBuiltField[] = [
@@ -181,11 +173,6 @@ const notBuilt: readonly NotBuiltField[] = [
     path: "extensionProviders[].opentelemetry.serviceAttributeEnrichment=OTEL_SEMANTIC_CONVENTIONS",
     reason: "spans have Istio's service attributes; set OTEL_RESOURCE_ATTRIBUTES and resourceDetectors.environment",
   },
-  ...logAdditions.map((name) => ({
-    path: `extensionProviders[].envoyHttpAls.${name}`,
-    reason: "logs hold what they hold by default",
-  })),
-  { path: "extensionProviders[].envoyTcpAls.filterStateObjectsToLog", reason: "logs hold what they hold by default" },
 ];
 
 /** Mesh-wide settings: ConfigMap `istio`, key `mesh`, in the root namespace. It has no CRD, in Istio neither. */
@@ -227,6 +214,8 @@ export const meshConfig = defineKind({
     checkProviders(spec, at.at("extensionProviders"));
     checkProxyTracing(spec.defaultConfig, at.at("defaultConfig"));
     checkProxyDefaults(spec.defaultConfig, at.at("defaultConfig"));
+    const logs = spec.defaultConfig?.envoyAccessLogService?.address ?? "";
+    if (logs !== "") checkAddress(logs, at.at("defaultConfig", "envoyAccessLogService", "address"));
     for (const [index, selector] of spec.discoverySelectors.entries())
       checkSelector(selector, at.at("discoverySelectors", index));
     checkVisibility(spec, at.at("serviceEntryVisibility"));

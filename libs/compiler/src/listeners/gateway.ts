@@ -1,6 +1,6 @@
 import type * as ir from "@lateen/ir";
 import { formatRef } from "@lateen/model";
-import { accessLogsFor } from "../access-logs.ts";
+import { accessLogsFor, withListenerLogs } from "../access-logs.ts";
 import type { Context } from "../context.ts";
 import { gatewayTable } from "../routes/gateway-tables.ts";
 import { requestLookups } from "../lookups.ts";
@@ -30,13 +30,12 @@ export function gatewayOutput(parts: ListenerParts, groups: readonly ServerGroup
   for (const group of groups) {
     const chains = withDistinctMatches(parts.context, chainsOf(parts, group));
     if (chains.length === 0) continue;
-    listeners.push(
-      listenerOf(
-        parts.context,
-        group,
-        chains.map((chain) => chain.chain),
-      ),
+    const listener = listenerOf(
+      parts.context,
+      group,
+      chains.map((chain) => chain.chain),
     );
+    listeners.push(withListenerLogs(parts.context, "gateway", listener));
     // A server on two ports of the proxy has one table for both.
     for (const { table } of chains) if (table !== undefined) tables.set(JSON.stringify(table.ref), table);
   }

@@ -1,7 +1,7 @@
 import type * as ir from "@lateen/ir";
 import type { Protocol } from "@lateen/model";
 import { accessLogsFor } from "../access-logs.ts";
-import type { LogRole } from "../access-logs.ts";
+import type { LogRole } from "../access-log-kinds.ts";
 import { networkProtocol } from "./network-protocol.ts";
 import { authorizationFor } from "../authorization/policies.ts";
 import type { AuthorizationSteps } from "../authorization/policies.ts";

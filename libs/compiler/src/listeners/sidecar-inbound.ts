@@ -1,4 +1,5 @@
 import type * as ir from "@lateen/ir";
+import { withListenerLogs } from "../access-logs.ts";
 import { proxyRef } from "../context.ts";
 import type { Context } from "../context.ts";
 import { inboundPorts } from "../inbound-ports.ts";
@@ -18,9 +19,9 @@ import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
 export function inboundListeners(parts: ListenerParts): readonly ir.Listener[] {
   const ports = inboundPorts(parts.context);
   const bound = ports.flatMap((port) => (port.bind === undefined ? [] : boundListener(parts, port, port.bind)));
-  if (parts.context.scope.interception === "none") return bound;
   const captured = ports.filter((port) => port.bind === undefined);
-  return [virtualInbound(parts, captured), ...bound];
+  const all = parts.context.scope.interception === "none" ? bound : [virtualInbound(parts, captured), ...bound];
+  return all.map((listener) => withListenerLogs(parts.context, "inbound", listener));
 }
 
 function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir.Listener {

@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import { isIp, isLoopback, parseCidr } from "@lateen/model";
 import type { ObjectRef } from "@lateen/model";
+import { withListenerLogs } from "../access-logs.ts";
 import { usableAddresses } from "../addressing.ts";
 import { behind, proxyRef } from "../context.ts";
 import type { Context } from "../context.ts";
@@ -49,7 +50,7 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
     ...[...plan.shared].map(([port, shared]) => sharedListener(parts, port, shared)),
     ...[...plan.own.values()].map((entry) => entry.listener),
     ...httpProxyListener(parts),
-  ];
+  ].map((listener) => withListenerLogs(context, "outbound", listener));
   const balanced = context.scope.wishes?.balanceOutbound
     ? listeners.map((listener) => ({ ...listener, exactBalance: true as const }))
     : listeners;

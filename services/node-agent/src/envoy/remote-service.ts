@@ -27,7 +27,7 @@ export function remoteCluster(name: string, { address, tls, keepalive }: RemoteS
     respect_dns_ttl: true,
     dns_lookup_family: "ALL",
     connect_timeout: "1s",
-    ...transportSocket(tls, host),
+    ...transportSocket(tls, host, grpc),
     ...keepaliveOf(keepalive),
     ...(grpc && { typed_extension_protocol_options: http2 }),
     load_assignment: {
@@ -53,13 +53,17 @@ function keepaliveOf(keepalive: JsonFields | undefined): object {
 
 const tlsType = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 
-function transportSocket(tls: JsonFields | undefined, host: string): object {
+/** A server of gRPC may ask for its protocol by name. */
+function transportSocket(tls: JsonFields | undefined, host: string, grpc: boolean): object {
   const mode = tls?.["mode"] ?? "DISABLE";
   if (tls === undefined || mode === "DISABLE") return {};
   const context = {
     "@type": tlsType,
     sni: tls["sni"] ?? host,
-    common_tls_context: mode === "ISTIO_MUTUAL" ? meshTls(tls) : ownTls(tls),
+    common_tls_context: {
+      ...(mode === "ISTIO_MUTUAL" ? meshTls(tls) : ownTls(tls)),
+      ...(grpc && { alpn_protocols: ["h2"] }),
+    },
   };
   return { transport_socket: { name: "envoy.transport_sockets.tls", typed_config: context } };
 }
