@@ -37,7 +37,8 @@ export async function bundle(root: string, service: string, folder: string): Pro
     banner: { js: commonJsNames },
     minifyWhitespace: true,
     minifySyntax: true,
-    keepNames: true,
+    // Node 24 has it; esbuild would make calls of its own of it. So would keepNames, one for each function that is made.
+    supported: { using: true },
     legalComments: "linked",
     logLevel: "warning",
   });

@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import type { ObjectRef } from "@lateen/model";
 import { addressedFor } from "./addressing.ts";
+import { containsExtension } from "./binary.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
 import type { DestinationPolicy } from "./index/destination-rules.ts";
@@ -105,9 +106,8 @@ export function behind(context: Context, { services, routing }: EgressView): Con
   return { ...context, listed: addressedFor(services, context.scope, context.settings), routing };
 }
 
-/** Whether the binary contains an extension; one that did not list any is assumed to have all. */
-export function supports(context: Pick<Context, "scope">, extension: string): boolean {
-  return context.scope.extensions?.includes(extension) ?? true;
+export function supports({ scope }: Pick<Context, "scope">, extension: string): boolean {
+  return containsExtension(scope, extension);
 }
 
 /** Whether the release knows a field that not every Envoy does. */

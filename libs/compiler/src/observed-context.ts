@@ -1,9 +1,10 @@
+import { containsExtension } from "./binary.ts";
 import type { Context, Sources } from "./context.ts";
 import type { EnvoyFeature } from "./envoy-features.ts";
 import type { Findings } from "./findings.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import type { VisibleServices } from "./index/services.ts";
-import { scopeKey } from "./scope.ts";
+import { callerKey } from "./scope.ts";
 import type { ProxyScope } from "./scope.ts";
 
 /** What can be asked of a context about a subject. Functions of a module: a closure would hold on to a whole mesh. */
@@ -28,9 +29,9 @@ type List = "services" | "listed";
 
 export const questions = {
   source: ({ sources }: Context, origin: keyof Sources) => sources?.[origin],
-  who: ({ scope }: Context) => scopeKey(scope),
+  who: ({ scope }: Context) => callerKey(scope),
   scope: ({ scope }: Context, field: keyof ProxyScope) => scope[field],
-  extension: ({ scope }: Context, name: string) => scope.extensions?.includes(name) === true,
+  extension: ({ scope }: Context, name: string) => containsExtension(scope, name),
   feature: ({ scope }: Context, name: EnvoyFeature) => scope.features.includes(name),
   snapshot: ({ snapshot }: Context, field: keyof Context["snapshot"]) => snapshot[field],
   view: ({ view }: Context, field: keyof Context["view"]) => view[field],
@@ -96,7 +97,7 @@ function observedScope(scope: ProxyScope, ask: Ask): ProxyScope {
   const extensions = { includes: (name: string) => ask("scope", questions.extension, name) };
   const features = { includes: (name: EnvoyFeature) => ask("scope", questions.feature, name) };
   return observedFields(scope, (field): never => {
-    if (field === "extensions" && scope.extensions !== undefined) return extensions as never;
+    if (field === "extensions") return extensions as never;
     if (field === "features") return features as never;
     return ask("scope", questions.scope, field) as never;
   });

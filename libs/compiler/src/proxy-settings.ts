@@ -12,4 +12,14 @@ export function proxySettingsOf({ proxyConfig }: ProxyNode, settings: MeshSettin
   return proxyConfig === undefined ? settings.proxyDefaults : read(proxyConfig);
 }
 
-const read = byIdentity(readProxySettings);
+/** Proxies of a fleet mostly say the same. */
+const bySpelling = new Map<string, ProxySettings>();
+const knownSpellings = 256;
+
+const read = byIdentity((config: object): ProxySettings => {
+  const spelling = JSON.stringify(config);
+  const settings = bySpelling.get(spelling) ?? readProxySettings(config);
+  if (bySpelling.size >= knownSpellings) bySpelling.clear();
+  bySpelling.set(spelling, settings);
+  return settings;
+});

@@ -228,8 +228,6 @@ function matters({ dataPlane }: ProxyNode, label: string): boolean {
   return dataPlane === "grpc" && label === mutualTlsLabel;
 }
 
-const scopeKeys = new WeakMap<ProxyScope, string>();
-
 /** Secrets of its own namespace that a sidecar may ask for: those that rules selecting it name. */
 export function credentialsOf(snapshot: MeshSnapshot, node: ProxyNode): readonly string[] {
   return snapshot.destinationRules.credentialsOf(scopeOf(snapshot, node));
@@ -248,14 +246,16 @@ export function pullSecretsOf(
 }
 
 /** Equal for two scopes if and only if they are. */
-export function scopeKey(scope: ProxyScope): string {
-  const known = scopeKeys.get(scope);
-  if (known !== undefined) return known;
-  const { extensions, ...rest } = scope;
-  const key = JSON.stringify(extensions === undefined ? rest : { ...rest, extensions: numberOf(extensions) });
-  scopeKeys.set(scope, key);
-  return key;
-}
+export const scopeKey = byIdentity((scope: ProxyScope): string => {
+  const { extensions, features } = scope;
+  const binary = extensions === undefined ? [features] : [features, numberOf(extensions)];
+  return `${callerKey(scope)} ${JSON.stringify(binary)}`;
+});
+
+/** Equal for two scopes if nothing but what their binaries are able to do tells them apart. */
+export const callerKey = byIdentity(({ extensions: _extensions, features: _features, ...rest }: ProxyScope): string =>
+  JSON.stringify(rest),
+);
 
 /** Proxies of one binary list the same hundreds of names: a number stands for the list. */
 const numbers = new WeakMap<readonly string[], number>();

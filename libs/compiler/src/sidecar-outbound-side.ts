@@ -1,5 +1,7 @@
 import type * as ir from "@lateen/ir";
 import type { Finding } from "@lateen/model";
+import { answersAlike, withObservedBinary } from "./binary.ts";
+import type { AskedOfBinary } from "./binary.ts";
 import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
 import { behind, createContext, indexClusters } from "./context.ts";
@@ -18,7 +20,7 @@ import { outboundListeners } from "./listeners/sidecar-outbound.ts";
 import { nameTable } from "./name-table.ts";
 import { openTable, portTable, serviceTable } from "./routes/sidecar-tables.ts";
 import { rememberedStep } from "./remembered-step.ts";
-import { scopeKey } from "./scope.ts";
+import { callerKey } from "./scope.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSettings } from "./settings.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
@@ -33,22 +35,35 @@ export interface OutboundSide {
   readonly findings: readonly Finding[];
 }
 
-/**
- * By what compilation reads for a caller. A cache of a pure function: never seen from outside. Held weakly, as an IR is
- * several times as large as the bytes that are made of it and kept.
- */
-const remembered = new WeakMap<object, WeakRef<OutboundSide>>();
+interface Remembered {
+  readonly asked: AskedOfBinary;
+  /** Weakly, as an IR is several times as large as the bytes that are made of it and kept. */
+  readonly side: WeakRef<OutboundSide>;
+}
+
+/** By what compilation reads for a caller. A cache of a pure function: never seen from outside. */
+const remembered = new WeakMap<object, Remembered[]>();
+/** Whoever holds on to the calls has the rest of the side, too. */
+const sides = new WeakMap<ir.ProxyIr, OutboundSide>();
 
 /** The same objects for every workload of a namespace that nothing tells apart when it calls out, which is the rule. */
 export function sidecarOutboundSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const caller = callerOf(snapshot, scope);
-  const inputs = compileInputs(snapshot, caller);
-  const earlier = remembered.get(inputs)?.deref();
+  const inputs = compileInputs(snapshot, anyBinary(caller));
+  const known = (remembered.get(inputs) ?? []).filter(({ side }) => side.deref() !== undefined);
+  const earlier = known.find(({ asked }) => answersAlike(asked, caller))?.side.deref();
   if (earlier !== undefined) return earlier;
-  const side = compileSide(snapshot, caller);
-  remembered.set(inputs, new WeakRef(side));
+  const { scope: observed, asked } = withObservedBinary(caller);
+  const side = compileSide(snapshot, observed);
+  remembered.set(inputs, [...known, { asked, side: new WeakRef(side) }]);
+  sides.set(side.parts[1], side);
   return side;
 }
+
+/** What a caller may read does not depend on its binary. */
+const anyBinary = byIdentity(
+  ({ extensions: _extensions, ...caller }: ProxyScope): ProxyScope => ({ ...caller, features: [] }),
+);
 
 /**
  * `scope` without what matters only to calls that come in. Without capture a proxy's listeners share its address with
@@ -79,10 +94,10 @@ function asCaller(scope: ProxyScope, placed: boolean): ProxyScope {
 function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const findings = new Findings();
   const base = createContext(snapshot, scope, findings);
-  const callable = callablePart(base, base.services, scopeKey(scope));
+  const callable = callablePart(base, base.services, callerKey(scope));
   const clusters = indexClusters(callable.clusters);
   const context: Context = { ...base, clusters };
-  const listeners = listenersOf(context, context.services, scopeKey(scope));
+  const listeners = listenersOf(context, context.services, callerKey(scope));
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
   const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};

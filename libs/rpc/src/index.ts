@@ -9,6 +9,7 @@
  * Next: `serve.ts` (how a handler becomes a call), `server.ts`, `channel.ts` and `client.ts`. What grpc-js and
  * Node streams do at the edges is pinned in `stream-facts.test.ts`.
  */
+export { onAbort } from "./abort.ts";
 export { openChannel } from "./channel.ts";
 export type { Channel, ChannelOptions, ChannelSecurity, ClientIdentity } from "./channel.ts";
 export { createClient, createRawClient } from "./client.ts";

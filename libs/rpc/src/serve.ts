@@ -118,7 +118,7 @@ function writtenInPieces<O>(call: WritableCall<O>, message: O, done: (error?: Er
   const { pieces, byteLength } = message as Partial<RawMessage>;
   const stream = pieces === undefined ? undefined : streamOf(call);
   if (pieces === undefined || byteLength === undefined || stream === undefined || stream.destroyed) return false;
-  call.sendMetadata(new grpc.Metadata()); // only the first one is sent
+  sendHeadOnce(call);
   const frame = Buffer.alloc(frameHeadLength); // not compressed
   frame.writeUInt32BE(byteLength, 1);
   stream.cork();
@@ -130,6 +130,15 @@ function writtenInPieces<O>(call: WritableCall<O>, message: O, done: (error?: Er
 }
 
 const frameHeadLength = 5;
+
+const headSent = new WeakSet<object>();
+
+/** Of several, grpc-js sends the first one. */
+function sendHeadOnce(call: WritableCall<unknown>): void {
+  if (headSent.has(call)) return;
+  headSent.add(call);
+  call.sendMetadata(new grpc.Metadata());
+}
 
 function toStatus(call: AnyCall, thrown: unknown): Partial<grpc.StatusObject> & Error {
   const error = RpcError.from(thrown);

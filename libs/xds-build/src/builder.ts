@@ -48,7 +48,7 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
   const remembered = <Node extends object>(build: (node: Node) => BuiltResource): ((node: Node) => BuiltResource) =>
     memo(byContent(build, hashOf), capacity);
   const cluster = remembered<ir.Cluster>(clusterResource);
-  const listener = remembered<ir.Listener>(listenerResource);
+  const listener = memo(byChains(hashOf), capacity);
   const table = memo(byPieces(hashOf), capacity);
   const names = remembered<ir.NameTable>(nameTableResource);
   const extension = remembered<ir.Extension>(extensionResource);
@@ -94,6 +94,21 @@ interface Candidate {
 
 function byContent<Node>(build: (node: Node) => BuiltResource, hashOf: HashOf): (node: Node) => Candidate {
   return (node) => ({ key: hashOf(JSON.stringify(node)), build: () => build(node) });
+}
+
+/** Most chains of a proxy's listener are in the listeners of others, too: the very same objects. */
+function byChains(hashOf: HashOf): (listener: ir.Listener) => Candidate {
+  const digests = new WeakMap<ir.FilterChain, string>();
+  const digestOf = (chain: ir.FilterChain): string => {
+    const digest = digests.get(chain) ?? hashOf(JSON.stringify(chain));
+    digests.set(chain, digest);
+    return digest;
+  };
+  return (listener) => {
+    const { chains, ...rest } = listener;
+    const key = hashOf(JSON.stringify({ ...rest, chains: chains.map(digestOf) }));
+    return { key, build: () => listenerResource(listener) };
+  };
 }
 
 /** A table is known by the pieces it is made of, most of which were in the table before. */

@@ -44,8 +44,10 @@ export function buildListener(listener: ir.Listener): Listener {
           listenerFiltersTimeout: duration(listener.inspectionTimeoutMs ?? 0),
           continueOnListenerFiltersTimeout: true,
         }),
-    filterChains: listener.chains.map((chain) => filterChain(listener, chain)),
-    ...(listener.fallback === undefined ? {} : { defaultFilterChain: filterChain(listener, listener.fallback) }),
+    filterChains: listener.chains.map((chain) => filterChain(chain, listenerName(listener.ref))),
+    ...(listener.fallback === undefined
+      ? {}
+      : { defaultFilterChain: filterChain(listener.fallback, listenerName(listener.ref)) }),
     accessLog: (listener.accessLogs ?? []).map((log) => buildAccessLog(log, "tcp")),
   });
 }
@@ -89,8 +91,19 @@ function at(ports: readonly number[]): Predicate {
   return { rule: { case: "orMatch", value: { rules: ports.map(one) } } };
 }
 
-function filterChain(listener: ir.Listener, chain: ir.FilterChain): FilterChain {
-  const statName = chain.name.kind === "address" ? listenerName(chain.name) : listenerName(listener.ref);
+const builtChains = new WeakMap<ir.FilterChain, Map<string, FilterChain>>();
+
+/** The very same message for the same chain: many are in the listeners of all workloads. */
+function filterChain(chain: ir.FilterChain, listener: string): FilterChain {
+  const known = builtChains.get(chain) ?? new Map<string, FilterChain>();
+  builtChains.set(chain, known);
+  const built = known.get(listener) ?? buildFilterChain(chain, listener);
+  known.set(listener, built);
+  return built;
+}
+
+function buildFilterChain(chain: ir.FilterChain, listener: string): FilterChain {
+  const statName = chain.name.kind === "address" ? listenerName(chain.name) : listener;
   return create(FilterChainSchema, {
     name: chain.name.kind === "none" ? "" : chain.name.kind === "fixed" ? chain.name.name : listenerName(chain.name),
     ...chainMatch(chain.match),

@@ -1,8 +1,7 @@
-import type { WorkloadEntry, WorkloadGroup } from "@lateen/api";
 import { credentialsOf, defaultMeshSettings, pullSecretsOf } from "@lateen/compiler";
 import type { MeshSettings } from "@lateen/compiler";
 import type { MeshStore } from "@lateen/mesh-store";
-import type { Finding, MeshObject } from "@lateen/model";
+import type { Finding } from "@lateen/model";
 import type { RpcService } from "@lateen/rpc";
 import { fields, runTasks } from "@lateen/runtime";
 import type { Component, Logger } from "@lateen/runtime";
@@ -27,6 +26,7 @@ import { Admission } from "./proxies/admission.ts";
 import type { AuthenticateToken } from "./proxies/admission.ts";
 import { bootstrapQueries } from "./proxies/bootstrap-patches.ts";
 import { keepBalance } from "./proxies/balance.ts";
+import { declaredWorkloads } from "./proxies/declared-workloads.ts";
 import { gatewaySecrets } from "./proxies/gateway-secrets.ts";
 import type { Features } from "./features.ts";
 import type { WatchSecret } from "./proxies/gateway-secrets.ts";
@@ -189,8 +189,7 @@ function createParts(options: PilotOptions): Parts {
     store,
     logger,
     replica: options.replica,
-    groups: () => feed.published.current?.snapshot.state.configs.filter(isWorkloadGroup),
-    entries: () => feed.published.current?.snapshot.state.configs.filter(isWorkloadEntry),
+    declared: () => feed.published.current && declaredWorkloads(feed.published.current.snapshot.state.configs),
     identityOf: (proxy) => admission.identityOf(proxy),
   });
   const xds = createXdsServer({
@@ -227,14 +226,6 @@ function createParts(options: PilotOptions): Parts {
     }),
   });
   return { metrics, feed, resources, progress, rejections, registrations, xds, debug, access };
-}
-
-function isWorkloadEntry(object: MeshObject<unknown>): object is MeshObject<WorkloadEntry> {
-  return object.kind === "WorkloadEntry";
-}
-
-function isWorkloadGroup(object: MeshObject<unknown>): object is MeshObject<WorkloadGroup> {
-  return object.kind === "WorkloadGroup";
 }
 
 function createDebugAccess(options: PilotOptions, admission: Admission): DebugAccess {

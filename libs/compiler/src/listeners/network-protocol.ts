@@ -9,14 +9,10 @@ const filters = {
   redis: "envoy.filters.network.redis_proxy",
 } as const;
 
-/** MySQL's filter is in Envoy's contrib binaries only, so it must be listed. */
-const neverAssumed = "mysql";
-
 /** The filter that reads a protocol, where the installation switched it on and the proxy's binary has it. */
 export function networkProtocol(context: Context, protocol: Protocol): Pick<ir.TcpHandler, "protocol"> {
   if (protocol !== "mongo" && protocol !== "mysql" && protocol !== "redis") return {};
   if (!context.settings.networkFilters[protocol]) return {};
-  if (protocol === neverAssumed && context.scope.extensions === undefined) return {};
   const consequence = `connections of protocol ${protocol} are forwarded without being read`;
   return requires(context, filters[protocol], proxyRef(context), consequence) ? { protocol } : {};
 }

@@ -7,10 +7,12 @@ import type { InboundPort } from "../inbound-ports.ts";
 import { peerModeAt } from "../index/peer-modes.ts";
 import type { PeerMode } from "../index/peer-modes.ts";
 import { isHttp } from "../istio-names.ts";
+import { rememberedStep } from "../remembered-step.ts";
 import type { ServedPort } from "../scope.ts";
+import type { MeshSettings } from "../settings.ts";
 import { sidecarTls } from "./gateway-tls.ts";
 import { alsoWildcard } from "./sidecar-outbound.ts";
-import { inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
+import { createParts, inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { servingTls } from "./mesh-tls.ts";
 import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
@@ -70,16 +72,20 @@ function passthroughChains(parts: ListenerParts, ports: readonly InboundPort[]):
     .map(Number)
     .filter((port) => !served.has(port))
     .sort((left, right) => left - right);
-  return [undefined, ...exceptions].flatMap((port) => {
-    const mode = port === undefined ? peerModes.all : peerModeAt(peerModes, port);
-    return chainsOf(parts, {
-      mode,
-      protocol: "sniff",
-      cluster: { kind: "inbound-passthrough" },
-      ...(port === undefined ? {} : { destinationPort: port }),
-    });
-  });
+  return [
+    ...unservedChains(parts.context, parts.context.settings, peerModes.all),
+    ...exceptions.flatMap((port) =>
+      chainsOf(parts, { ...unserved, mode: peerModeAt(peerModes, port), destinationPort: port }),
+    ),
+  ];
 }
+
+const unserved = { protocol: "sniff", cluster: { kind: "inbound-passthrough" } } as const;
+
+/** The same objects for all workloads under the same rules: what is made of them needs to be made once. */
+const unservedChains = rememberedStep((context, _settings: MeshSettings, mode): readonly ir.FilterChain[] =>
+  chainsOf(createParts(context), { ...unserved, mode: mode as PeerMode }),
+);
 
 function portChains(
   parts: ListenerParts,

@@ -8,7 +8,7 @@ import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { isHttp } from "../istio-names.ts";
 import { rememberedSteps } from "../remembered-step.ts";
 import { unknownRequests } from "../outbound-policy.ts";
-import { scopeKey } from "../scope.ts";
+import { callerKey } from "../scope.ts";
 import { alternateDomains, shortNames } from "./domains.ts";
 import { compileHttpRules, defaultRoute, meshSite } from "./http-rules.ts";
 import { fallbackHost, originsOf, rememberedPlaces, withUniqueDomains } from "./virtual-hosts.ts";
@@ -20,7 +20,7 @@ const portOfUnknownHosts = 80;
 /** The routes of everything that speaks HTTP, or may, on `port`. */
 export function portTable(context: Context, port: number): ir.RouteTable {
   const services = httpServicesOn(context.listed)(port);
-  const own = ownHosts(context, services, { variant: String(port), asker: scopeKey(context.scope) });
+  const own = ownHosts(context, services, { variant: String(port), asker: callerKey(context.scope) });
   const known = services.flatMap((service, index) => hostsOf(context, service, { port, own: own[index] }));
   const extra = [...(unknownHosts(context).get(port) ?? [])].flatMap((host) => ruledHost(context, host, port));
   const hosts = placesIn(context.listed)(`${port} ${context.scope.namespace}`)([...known, ...extra]);

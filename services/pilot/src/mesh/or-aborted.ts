@@ -1,9 +1,16 @@
-import { addAbortListener } from "node:events";
+import { onAbort } from "@lateen/rpc";
 
 /** Waits for `work`, at most until `signal` aborts. Never rejects because of the signal. */
-export async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  using _onAbort = addAbortListener(signal, () => resolve());
-  await Promise.race([work, promise]);
+export function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = onAbort(signal, resolve);
+    const done = (): void => {
+      cancel();
+      resolve();
+    };
+    work.then(done, (error) => {
+      cancel();
+      reject(error);
+    });
+  });
 }

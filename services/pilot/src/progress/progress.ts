@@ -20,7 +20,7 @@ export interface ProgressOptions {
 const remembered = 1_000;
 
 /** A look is taken at most for one part in so many of the time. */
-const restFactor = 50;
+const restFactor = 100;
 
 /** Joins what was published with what proxies accept: how far the mesh is, and how long it took. */
 export class Progress {

@@ -48,8 +48,7 @@ function registrationsOf(store: MeshStore, replica: string, proven: typeof ident
       store,
       replica,
       logger: silentLogger(),
-      groups: () => [group],
-      entries: () => [checked, unchecked],
+      declared: () => ({ groups: [group], entries: [checked, unchecked] }),
       identityOf: () => proven,
     },
   });
@@ -117,8 +116,7 @@ test("a proxy joins only a group that there is, proven, as the account the group
       store,
       replica: "a",
       logger: silentLogger(),
-      groups: () => [group],
-      entries: () => [checked, unchecked],
+      declared: () => ({ groups: [group], entries: [checked, unchecked] }),
       identityOf: () => undefined,
     },
   });

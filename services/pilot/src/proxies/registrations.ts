@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import type { WorkloadEntry, WorkloadGroup } from "@lateen/api";
+import type { WorkloadEntry } from "@lateen/api";
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore } from "@lateen/mesh-store";
 import type { MeshObject, ProxyNode } from "@lateen/model";
@@ -12,6 +12,7 @@ import { fields, toError } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import type { ConnectedProxy } from "@lateen/xds-server";
 import { nodeOf } from "./connected-node.ts";
+import type { DeclaredWorkloads } from "./declared-workloads.ts";
 
 type Fact = Omit<Registration, "$typeName" | "$unknown">;
 
@@ -25,8 +26,7 @@ export interface RegistrationsOptions {
   readonly logger: Logger;
   readonly replica: string;
   /** Undefined while the mesh is not known yet. */
-  readonly groups: () => readonly MeshObject<WorkloadGroup>[] | undefined;
-  readonly entries: () => readonly MeshObject<WorkloadEntry>[] | undefined;
+  readonly declared: () => DeclaredWorkloads | undefined;
   readonly identityOf: (proxy: ConnectedProxy) => WorkloadIdentity | undefined;
 }
 
@@ -50,11 +50,11 @@ export class Registrations {
   /** Throws RpcError for a proxy that must not join the group, or be the entry, that it names. */
   check(proxy: ConnectedProxy): void {
     const node = nodeOf(proxy);
-    const [groups, entries] = [this.#options.groups(), this.#options.entries()];
-    if (groups === undefined || entries === undefined) return;
+    const declared = this.#options.declared();
+    if (declared === undefined) return;
     const name = node.autoRegisterGroup;
     if (name !== "") {
-      const group = groups.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
+      const group = declared.groups.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
       this.#admit(proxy, node, {
         ...{
           what: `WorkloadGroup ${node.namespace}/${name}`,
@@ -95,7 +95,9 @@ export class Registrations {
 
   #entryOf(node: ProxyNode): MeshObject<WorkloadEntry> | undefined {
     const name = namedEntry(node);
-    return this.#options.entries()?.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
+    return this.#options
+      .declared()
+      ?.entries.find(({ meta }) => meta.namespace === node.namespace && meta.name === name);
   }
 
   connected(proxy: ConnectedProxy): void {

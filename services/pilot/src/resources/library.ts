@@ -104,18 +104,19 @@ export class ResourceLibrary {
   }
 
   /**
-   * Makes what a proxy like `node` would be given, and keeps nothing of it but what every later compilation looks for
-   * first: of what the first proxy of a namespace needs, most is there when it comes.
+   * Makes what a proxy like `node` would be given, and holds it for a while: of what the first proxy of a namespace needs,
+   * almost all is there when it comes soon.
    */
   prepare(snapshot: MeshSnapshot, node: ProxyNode): void {
     const scope = scopeOf(snapshot, node);
     const { value } = compileParts(snapshot, scope);
     const parts: ResourcePart[] = [];
     for (const part of value) {
-      const made = this.#parts.of(part, { parts: value, has: hasAny(parts) });
+      const made = this.#parts.of(part, { parts: value, has: hasAny(parts), ahead: true });
       this.#parts.endpointsOf(made, { snapshot, scope, keepLast: false });
       parts.push(made);
     }
+    (this.#options.verify ?? verifyReferences)(...value);
   }
 
   /** Forgets all scopes but those of `keys`. */

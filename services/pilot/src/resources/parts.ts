@@ -33,10 +33,11 @@ interface Endpoints {
 }
 
 /**
- * How long a part is held although no compilation may need it again, as those of a storm follow each other; and how many
- * at most, as each of many changes in a row makes new ones.
+ * How long a part is held although no compilation may need it again, as those of a storm follow each other, and as those
+ * made ahead wait for their proxies; and how many at most, as each of many changes in a row makes new ones.
  */
 const heldMs = 5_000;
+const heldAheadMs = 30_000;
 const mostHeld = 128;
 
 export class ResourceParts {
@@ -45,7 +46,8 @@ export class ResourceParts {
   readonly #endpoints = new WeakMap<ResourcePart, Map<string, Endpoints>>();
   readonly #kept = new WeakMap<ResourcePart, Map<string, Endpoints>>();
   readonly #endpointResources = new WeakMap<ir.EndpointSet, Resource>();
-  readonly #held = new Set<ir.ProxyIr>();
+  /** And until when, by the clock of `performance`. */
+  readonly #held = new Map<ir.ProxyIr, number>();
   #release: NodeJS.Timeout | undefined;
 
   constructor(capacity: number) {
@@ -55,8 +57,8 @@ export class ResourceParts {
     });
   }
 
-  of(part: ir.ProxyIr, beside: Beside): ResourcePart {
-    this.#hold(part);
+  of(part: ir.ProxyIr, beside: Beside & { readonly ahead?: boolean }): ResourcePart {
+    this.#hold(part, beside.ahead === true ? heldAheadMs : heldMs);
     return memo(this.#parts, part, () => {
       const byType = new Map<string, Map<string, Resource>>(builtTypes.map((typeUrl) => [typeUrl, new Map()]));
       const { resources, findings } = this.#builder.build(part, beside);
@@ -97,16 +99,24 @@ export class ResourceParts {
     return map;
   }
 
-  #hold(part: ir.ProxyIr): void {
+  #hold(part: ir.ProxyIr, forMs: number): void {
+    const until = Math.max(performance.now() + forMs, this.#held.get(part) ?? 0);
     this.#held.delete(part);
-    this.#held.add(part);
-    const [oldest] = this.#held;
+    this.#held.set(part, until);
+    const [oldest] = this.#held.keys();
     if (this.#held.size > mostHeld && oldest !== undefined) this.#held.delete(oldest);
-    if (this.#release !== undefined) return;
-    this.#release = setTimeout(() => {
-      this.#release = undefined;
-      this.#held.clear();
-    }, heldMs).unref();
+    if (this.#release === undefined) this.#letGoLater();
+  }
+
+  #letGoLater(): void {
+    this.#release = setTimeout(() => this.#letGo(), heldMs).unref();
+  }
+
+  #letGo(): void {
+    const now = performance.now();
+    for (const [part, until] of this.#held) if (until <= now) this.#held.delete(part);
+    this.#release = undefined;
+    if (this.#held.size > 0) this.#letGoLater();
   }
 }
 
