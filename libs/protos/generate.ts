@@ -1,5 +1,5 @@
 /**
- * Generates `gen/` (in it `types/files_pb.js`, the table behind `src/types.ts`) from `proto/upstream/descriptors.binpb` and our own `proto/{mesh,istio}/**.proto`.
+ * Generates `gen/` (in it `types/files_pb.js`, the table behind `src/types.ts`) from `proto/upstream/descriptors.binpb` and our own `proto/{mesh,istio,kubernetes}/**.proto`.
  * Runs after every install; with `--if-stale` it does nothing when the inputs have not changed.
  */
 import { execFileSync } from "node:child_process";
@@ -14,7 +14,7 @@ const root = join(here, "../..");
 const gen = join(here, "gen");
 const stampFile = join(gen, ".stamp");
 const descriptors = join(root, "proto/upstream/descriptors.binpb");
-const ownFiles = globSync("{mesh,istio}/**/*.proto", { cwd: join(root, "proto") }).sort();
+const ownFiles = globSync("{mesh,istio,kubernetes}/**/*.proto", { cwd: join(root, "proto") }).sort();
 
 function inputsDigest(): string {
   const hash = createHash("sha256").update(readFileSync(fileURLToPath(import.meta.url)));

@@ -43,7 +43,7 @@ export function decodeObject(raw: unknown, context: DecodeContext): DecodeResult
         "key",
       );
   }
-  const meta = readMetadata(raw["metadata"], context.defaultNamespace ?? "default", report);
+  const meta = readMeta(raw["metadata"], definition, { context, report });
   const origin = { ...context.origin, kind: definition.kind, namespace: meta.namespace, name: meta.name };
   const spec = readSpec(definition, raw["spec"] ?? {}, meta, report);
   if (report.failed || !spec)
@@ -58,6 +58,16 @@ export function decodeObject(raw: unknown, context: DecodeContext): DecodeResult
     origin,
   };
   return { ok: true, object, warnings: report.violations.map((each) => ({ ...each, object: origin })) };
+}
+
+/** What is of no namespace is stored in the empty one, whatever is written. */
+function readMeta(
+  raw: unknown,
+  { scope }: KindDefinition,
+  { context, report }: { readonly context: DecodeContext; readonly report: Report },
+): MeshObject<unknown>["meta"] {
+  const meta = readMetadata(raw, context.defaultNamespace ?? "default", report);
+  return scope === "Cluster" ? { ...meta, namespace: "" } : meta;
 }
 
 function readKind(raw: unknown, report: Report): KindDefinition | undefined {

@@ -1,4 +1,5 @@
 import type { ScopedIndex } from "./context.ts";
+import { findGateway, nameOfGateway } from "./index/gateways.ts";
 import { policiesOf, scopeKey } from "./scope.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { ConfigIndexes, MeshSnapshot } from "./snapshot.ts";
@@ -34,11 +35,8 @@ function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown
     policiesOf(rateLimits, scope),
   ].flatMap(({ mesh, namespace, workload }) => [...mesh, undefined, ...namespace, undefined, ...workload, undefined]);
   const gateway = (ref: string): readonly unknown[] => {
-    const name = ref.slice(ref.indexOf("/") + 1);
-    return [
-      gateways.find(({ meta }) => `${meta.namespace}/${meta.name}` === name),
-      ...virtualServices.boundTo(name, scope.namespace),
-    ];
+    const found = findGateway(gateways, ref);
+    return [found, ...(found === undefined ? [] : virtualServices.boundTo(nameOfGateway(found), scope.namespace))];
   };
   return [
     ...Object.values(wholeOf(snapshot)),

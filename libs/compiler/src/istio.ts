@@ -1,9 +1,12 @@
-/** The message types of Istio's kinds, and the parts of them that functions here take. Types only. */
+/** The message types of Istio's kinds and of Kubernetes' Ingress, and the parts of them that functions here take. Types only. */
 import type {
   AuthorizationPolicy,
   DestinationRule,
   EnvoyFilter,
   Gateway,
+  Ingress,
+  IngressBackend,
+  IngressClass,
   MeshConfig,
   MeshNetworks,
   PeerAuthentication,
@@ -23,6 +26,9 @@ export type {
   DestinationRule,
   EnvoyFilter,
   Gateway,
+  Ingress,
+  IngressBackend,
+  IngressClass,
   MeshConfig,
   MeshNetworks,
   PeerAuthentication,

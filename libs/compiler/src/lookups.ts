@@ -6,6 +6,7 @@ import type { Context } from "./context.ts";
 import { byIdentity } from "./index/remember.ts";
 import type { ServiceRecord } from "./index/service-record.ts";
 import type { VisibleServices } from "./index/services.ts";
+import { findGateway, nameOfGateway } from "./index/gateways.ts";
 import type { VirtualServiceRecord } from "./index/virtual-services.ts";
 import { isTlsPassthrough } from "./istio-names.ts";
 import type { ConnectionSite } from "./routes/connection-rules.ts";
@@ -88,10 +89,13 @@ function isOpen({ view }: Context, port: number): boolean {
 
 /** Hosts of services that rules send requests to. */
 const destinations = byIdentity((context: Context): ReadonlySet<string> => {
-  const { scope, routing, settings } = context;
+  const { scope, routing, settings, snapshot } = context;
   const rules =
     scope.type === "router"
-      ? scope.gateways.flatMap((ref) => context.boundTo(ref.slice(ref.indexOf("/") + 1)))
+      ? scope.gateways.flatMap((ref) => {
+          const gateway = findGateway(snapshot.gateways, ref);
+          return gateway === undefined ? [] : context.boundTo(nameOfGateway(gateway));
+        })
       : routing.all;
   const hosts = rules.flatMap((record) =>
     destinationsOf(record).flatMap((written) => {

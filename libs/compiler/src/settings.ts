@@ -1,3 +1,5 @@
+import { ingressControlOf } from "@lateen/api";
+import type { IngressControl } from "@lateen/api";
 import type * as ir from "@lateen/ir";
 import { isEmptyRecord, mostSpecificMatch } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
@@ -72,7 +74,11 @@ export interface MeshSettings {
   /** Protocols whose bytes are read, where the proxy's binary can. */
   readonly networkFilters: NetworkFilters;
   readonly gateways: GatewayScoping;
+  readonly ingress: IngressSettings;
 }
+
+/** `namespace`: of the Gateways that Ingresses are read as. */
+export type IngressSettings = IngressControl & { readonly namespace: string };
 
 export interface NetworkFilters {
   readonly mongo: boolean;
@@ -147,6 +153,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
     gateways: installation.gateways ?? { ownNamespaceOnly: false, managedOwnNamespaceOnly: true },
+    ingress: { ...ingressControlOf(), namespace: installation.rootNamespace ?? "istio-system" },
   };
 }
 
@@ -191,6 +198,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     ...(config.defaultInboundHttpRetryPolicy === undefined
       ? {}
       : { inboundRetry: config.defaultInboundHttpRetryPolicy }),
+    ingress: { ...ingressControlOf(config), namespace: base.ingress.namespace },
     locality: config.localityLbSetting ?? base.locality,
     zoneAware: config.zoneAwareLbSetting ?? base.zoneAware,
     clusterLocal: clusterLocalOf(base, config),

@@ -5,6 +5,7 @@ import { indexEndpoints, indexWorkloads } from "./index/endpoints.ts";
 import type { EndpointIndex } from "./index/endpoints.ts";
 import { byAge, sameElements } from "./index/ordering.ts";
 import { byIdentity, byPair } from "./index/remember.ts";
+import type { Delegating } from "./index/delegates.ts";
 import { indexEnvoyFilters } from "./index/envoy-filters.ts";
 import type { EnvoyFilterIndex } from "./index/envoy-filters.ts";
 import { indexExtensions } from "./index/extensions.ts";
@@ -24,6 +25,8 @@ import type {
   DestinationRule,
   EnvoyFilter,
   Gateway,
+  Ingress,
+  IngressClass,
   MeshConfig,
   MeshNetworks,
   PeerAuthentication,
@@ -36,6 +39,7 @@ import type {
   WasmPlugin,
   WorkloadEntry,
 } from "./istio.ts";
+import { understandIngresses } from "./ingress/understand.ts";
 import { withMeshConfig } from "./settings.ts";
 import type { MeshSettings } from "./settings.ts";
 import { indexNetworks } from "./networks/index-networks.ts";
@@ -192,7 +196,6 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
   const settings = settingsOf(state.meshConfig, of<MeshConfig>("MeshConfig"));
   const destinationRules = kept.destinationRules(settings, of<DestinationRule>("DestinationRule"));
   const rules = of<VirtualService>("VirtualService");
-  const virtualServices = kept.virtualServices(settings, rules);
   const networks = indexNetworks(of<MeshNetworks>("MeshNetworks"), state.services, state.names);
   const sidecars = kept.sidecars(settings, of<Sidecar>("Sidecar"));
   const entries = of<ServiceEntry>("ServiceEntry");
@@ -201,12 +204,18 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
     (previous.objects.get("ServiceEntry") ?? nothing) === entries &&
     sameElements(previous.state.services, state.services);
   const services = sameServices ? previous.services : indexServices(state.services, entries, settings);
+  const understood = understandIngresses(settings, {
+    ingresses: of<Ingress>("Ingress"),
+    classes: of<IngressClass>("IngressClass"),
+    services,
+  });
+  const virtualServices = kept.virtualServices(settings, rules)(understood.rules);
   return {
     settings,
     services,
     destinationRules,
     sidecars,
-    gateways: kept.gateways(settings, of<Gateway>("Gateway")),
+    gateways: kept.gateways(of<Gateway>("Gateway"), understood.gateways),
     peerAuthentications: kept.peerAuthentications(settings, of<PeerAuthentication>("PeerAuthentication")),
     authorizationPolicies: kept.authorizationPolicies(settings, of<AuthorizationPolicy>("AuthorizationPolicy")),
     telemetries: kept.telemetries(settings, of<Telemetry>("Telemetry")),
@@ -218,7 +227,9 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
     asksForSpans:
       settings.defaultTracingProviders.length > 0 ||
       of<Telemetry>("Telemetry").some(({ spec }) => spec.tracing.length > 0),
-    findings: [services, destinationRules, sidecars, virtualServices, networks].flatMap((index) => index.findings),
+    findings: [services, destinationRules, sidecars, virtualServices, networks, understood].flatMap(
+      (index) => index.findings,
+    ),
     vantage: placesThatMatter(settings, of<DestinationRule>("DestinationRule"))(services.all),
     labelKeys: sameOr(
       previous?.labelKeys,
@@ -247,7 +258,9 @@ const kept = {
   sidecars: byPair((settings: MeshSettings, objects: readonly MeshObject<Sidecar>[]) =>
     indexSidecars(objects, settings.rootNamespace),
   ),
-  gateways: byPair((_settings: MeshSettings, objects: readonly MeshObject<Gateway>[]) => [...objects].sort(byAge)),
+  gateways: byPair((objects: readonly MeshObject<Gateway>[], understood: readonly MeshObject<Gateway>[]) =>
+    [...objects, ...understood].sort(byAge),
+  ),
   extensions: byPair((settings: MeshSettings, extensions: readonly MeshObject<TrafficExtension>[]) =>
     byIdentity((plugins: readonly MeshObject<WasmPlugin>[]) =>
       indexExtensions(extensions, plugins, settings.rootNamespace),
@@ -257,7 +270,7 @@ const kept = {
     indexEnvoyFilters(objects, settings.rootNamespace),
   ),
   virtualServices: byPair((settings: MeshSettings, objects: readonly MeshObject<VirtualService>[]) =>
-    indexVirtualServices(objects, settings),
+    byIdentity((understood: readonly Delegating[]) => indexVirtualServices(objects, settings, understood)),
   ),
   peerAuthentications: policyIndex<PeerAuthentication>(),
   authorizationPolicies: policyIndex<AuthorizationPolicy>(),

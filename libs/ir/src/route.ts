@@ -44,7 +44,8 @@ export interface Route {
 }
 
 export interface RouteMatch {
-  readonly path: { readonly kind: "prefix" | "exact" | "regex"; readonly value: string };
+  /** `elements`: a prefix that ends where the path does, or before a `/`. */
+  readonly path: { readonly kind: "prefix" | "elements" | "exact" | "regex"; readonly value: string };
   readonly ignorePathCase?: boolean;
   readonly headers?: readonly HeaderMatch[];
   readonly query?: readonly QueryMatch[];

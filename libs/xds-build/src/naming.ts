@@ -196,6 +196,7 @@ function parsePort(text: string): number | undefined {
 /** `Kind/namespace/name` as the path dashboards show: `/apis/networking.istio.io/v1/namespaces/ns/virtual-service/name`. */
 export function configPath(ref: string): string {
   const [kind = "", namespace = "", name = ""] = ref.split("/");
+  if (kind === "Ingress") return `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`;
   const words = kind.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase();
   return `/apis/networking.istio.io/v1/namespaces/${namespace}/${words}/${name}`;
 }

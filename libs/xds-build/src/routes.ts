@@ -82,13 +82,15 @@ export function buildRoute(from: ir.Route, forwardsHost = false): Route {
   });
 }
 
+const pathForms = { exact: "path", prefix: "prefix", elements: "pathSeparatedPrefix" } as const;
+
 function routeMatch(match: ir.RouteMatch): Init<typeof RouteSchema>["match"] {
   const { path } = match;
   return {
     pathSpecifier:
       path.kind === "regex"
         ? { case: "safeRegex", value: { regex: path.value } }
-        : { case: path.kind === "exact" ? "path" : "prefix", value: path.value },
+        : { case: pathForms[path.kind], value: path.value },
     ...(match.ignorePathCase ? { caseSensitive: false } : {}),
     headers: (match.headers ?? []).map(headerMatcher),
     queryParameters: (match.query ?? []).map(queryMatcher),

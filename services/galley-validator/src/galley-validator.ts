@@ -10,6 +10,8 @@ import { registerAdmission } from "./admission/routes.ts";
 import { FolderSource } from "./folder/folder-source.ts";
 import type { Intake } from "./intake/claim.ts";
 import type { IntakeOptions } from "./intake/read-object.ts";
+import { IngressStatuses } from "./ingress/ingress-statuses.ts";
+import { IngressView } from "./ingress/ingress-view.ts";
 import { KubernetesSource } from "./kubernetes/kubernetes-source.ts";
 import { StatusWriter } from "./kubernetes/status-writer.ts";
 import { registerGalleyMetrics } from "./metrics.ts";
@@ -80,7 +82,8 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
     onGiven: (object, addresses) => statusWriter?.given(object, addresses),
     healthOf: (key) => registered.healthOf(key),
   });
-  const { source, statusWriter } = createSource(options, rootNamespace);
+  const ingresses = new IngressView(ledger, rootNamespace);
+  const { source, statusWriter, ingressStatuses } = createSource(options, rootNamespace, ingresses);
   const graceMs = options.workloadEntryGraceMs;
   const registered = new RegisteredWorkloads({
     ...{ store, logger, ...(graceMs === undefined ? {} : { graceMs }) },
@@ -89,13 +92,29 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
   const ready = Promise.withResolvers<void>();
   let unsynced = 2; // nothing may be taken for gone before both have told what there is
   const onSynced = (): void => void (--unsynced === 0 && ready.resolve());
-  const sink = createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespace, logger });
+  const onIngresses = (): void => ingressStatuses?.changed();
+  const sink = createSink({
+    ledger,
+    publisher,
+    reports,
+    metrics,
+    onSynced,
+    rootNamespace,
+    logger,
+    ingresses,
+    onIngresses,
+  });
 
   const leading: Leading = {
     options,
     metrics,
     ready: ready.promise,
-    work: [publisher, registered.lead(), ...(statusWriter ? [statusWriter] : [])],
+    work: [
+      publisher,
+      registered.lead(),
+      ...(statusWriter ? [statusWriter] : []),
+      ...(ingressStatuses ? [ingressStatuses] : []),
+    ],
   };
 
   return {
@@ -105,7 +124,7 @@ export function createGalleyValidator(options: GalleyOptions): GalleyValidator {
       { name: "galley-store", check: () => checkOf(store.connected() ? undefined : "the mesh store is not connected") },
     ],
     violations: () => reports.all(),
-    admission: (app) => registerAdmission(app, { rootNamespace, metrics, logger }),
+    admission: (app) => registerAdmission(app, { rootNamespace, metrics, logger, ingresses }),
     run: (signal) =>
       firstFailureStops(
         [(each) => source.run(sink, each), (each) => registered.run(sink, each), (each) => lead(leading, each)],
@@ -150,9 +169,13 @@ interface SinkParts {
   readonly onSynced: () => void;
   readonly rootNamespace: string;
   readonly logger: Logger;
+  readonly ingresses: IngressView;
+  /** What decides about Ingresses is different. */
+  readonly onIngresses: () => void;
 }
 
-function createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespace, logger }: SinkParts): Sink {
+function createSink(parts: SinkParts): Sink {
+  const { ledger, publisher, reports, metrics, onSynced, rootNamespace, logger, ingresses, onIngresses } = parts;
   const tellOfRoot = (lookedAt: LookedAt): void => {
     if (lookedAt.has("", rootNamespace)) return;
     const reason = `discoverySelectors do not select the root namespace "${rootNamespace}": its mesh-wide policies and services do not count. Label it`;
@@ -162,13 +185,16 @@ function createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespa
     take(changes: ReadonlyMap<string, Intake | undefined>, savedAtMs: number) {
       const keys: string[] = [];
       const units = new Set<string>();
+      let elsewhere = false;
       for (const [unit, intake] of changes) {
         const change = intake ? ledger.replace(unit, intake) : ledger.remove(unit);
         keys.push(...change.keys);
         for (const each of change.units) units.add(each);
         if (change.unsure || change.lookedAt) publisher.reconcile();
         if (change.lookedAt) tellOfRoot(change.lookedAt);
+        elsewhere ||= change.lookedAt !== undefined;
       }
+      if (elsewhere ? ingresses.lookAtAll() : ingresses.look(keys)) onIngresses();
       publisher.mark(keys, savedAtMs);
       for (const unit of units) reports.update(unit, ledger.violationsOf(unit));
       metrics.invalidObjects.set(ledger.invalidCount);
@@ -177,7 +203,13 @@ function createSink({ ledger, publisher, reports, metrics, onSynced, rootNamespa
   };
 }
 
-function createSource(options: GalleyOptions, rootNamespace: string): { source: Source; statusWriter?: StatusWriter } {
+interface Followed {
+  readonly source: Source;
+  readonly statusWriter?: StatusWriter;
+  readonly ingressStatuses?: IngressStatuses;
+}
+
+function createSource(options: GalleyOptions, rootNamespace: string, ingresses: IngressView): Followed {
   const { logger, source } = options;
   const intake: IntakeOptions = {
     rootNamespace,
@@ -187,7 +219,9 @@ function createSource(options: GalleyOptions, rootNamespace: string): { source: 
   if (source.kind === "folder") return { source: new FolderSource({ ...source, intake, logger }) };
   const statusWriter = new StatusWriter(source.client, logger);
   const onJudged = statusWriter.judged.bind(statusWriter);
-  return { source: new KubernetesSource({ client: source.client, intake, logger, onJudged }), statusWriter };
+  const ingressStatuses = new IngressStatuses(source.client, ingresses, logger);
+  const followed = { client: source.client, intake, logger, onJudged, ingresses: ingressStatuses };
+  return { source: new KubernetesSource(followed), statusWriter, ingressStatuses };
 }
 
 function onApplied(batch: AppliedBatch, metrics: GalleyMetrics, { logger, onApplied: tell }: GalleyOptions): void {

@@ -1,6 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { TrafficExtensionSchema } from "@lateen/protos/extensions/v1alpha1/traffic_extension_pb.js";
 import { WasmPluginSchema } from "@lateen/protos/extensions/v1alpha1/wasm_pb.js";
+import { IngressClassSchema, IngressSchema } from "@lateen/protos/kubernetes/networking/v1/ingress_pb.js";
 import { MeshConfigSchema } from "@lateen/protos/mesh/v1alpha1/config_pb.js";
 import { DestinationRuleSchema } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 import { EnvoyFilterSchema } from "@lateen/protos/networking/v1alpha3/envoy_filter_pb.js";
@@ -13,7 +14,7 @@ import { WorkloadGroupSchema } from "@lateen/protos/networking/v1alpha3/workload
 import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
 import { ProxyConfigSchema } from "@lateen/protos/networking/v1beta1/proxy_config_pb.js";
 
-/** Istio's networking kinds and the mesh's settings, with `defaultConfig`. The order decides under which kind a message that several have is listed. */
+/** Istio's networking kinds, the mesh's settings with `defaultConfig`, and Kubernetes' Ingress. The order decides under which kind a message that several have is listed. */
 const kinds: readonly DescMessage[] = [
   VirtualServiceSchema,
   DestinationRuleSchema,
@@ -27,6 +28,8 @@ const kinds: readonly DescMessage[] = [
   WasmPluginSchema,
   TrafficExtensionSchema,
   MeshConfigSchema,
+  IngressSchema,
+  IngressClassSchema,
 ];
 
 /** Rows may show its fields, which are not counted: most are about other things than traffic. */

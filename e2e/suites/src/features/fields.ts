@@ -8,6 +8,7 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.enablePrometheusMerge":
     "services/injector/test/settings-of-pods.test.ts, services/node-agent/src/merged-metrics.test.ts",
   "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
+  "IngressClass.parameters": "warned of by name: the controller has no parameters",
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
   "ProxyConfig.image.imageType": "services/injector/test/settings-of-pods.test.ts",
@@ -47,6 +48,11 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultConfig.fileFlushMinSizeKb": "no row yet",
   "MeshConfig.defaultConfig.statsCompression": "no row yet",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
+  "IngressClass.parameters.apiGroup": "warned of by name: the controller has no parameters",
+  "IngressClass.parameters.kind": "warned of by name: the controller has no parameters",
+  "IngressClass.parameters.name": "warned of by name: the controller has no parameters",
+  "IngressClass.parameters.scope": "warned of by name: the controller has no parameters",
+  "IngressClass.parameters.namespace": "warned of by name: the controller has no parameters",
   "DestinationRule.trafficPolicy.outlierDetection.consecutiveErrors":
     "deprecated and warned of; consecutive5xxErrors and consecutiveGatewayErrors have rows",
   "Gateway.servers.port.targetPort": "refused, as in Istio: it has no effect on gateways",
@@ -64,6 +70,9 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.extensionProviders.datadog.maxTagLength": "built; no row and no case yet",
   "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
     "OTEL_SEMANTIC_CONVENTIONS is warned of by name; the other value is what is done",
+  "Ingress.defaultBackend.resource.apiGroup": "a backend that is no Service is told of, and has a row; whatever it is",
+  "Ingress.defaultBackend.resource.kind": "a backend that is no Service is told of, and has a row; whatever it is",
+  "Ingress.defaultBackend.resource.name": "a backend that is no Service is told of, and has a row; whatever it is",
   "VirtualService.http.fault.delay.exponentialDelay": "refused by name: Envoy has none, and Istio ignores it",
   "VirtualService.http.fault.abort.http2Error": "refused by name: Istio ignores it",
   "EnvoyFilter.configPatches.match.waypoint.portNumber": "refused by name: there are no waypoints yet",

@@ -15,6 +15,7 @@ import { connectionRouteRows } from "./connection-routes.rows.ts";
 import { gatewayRows } from "./gateway.rows.ts";
 import { connectionPoolRows } from "./connection-pools.rows.ts";
 import { destinationRuleRows } from "./destination-rule.rows.ts";
+import { ingressRows } from "./ingress.rows.ts";
 import { loadBalancingRows } from "./load-balancing.rows.ts";
 import { localityRows } from "./locality.rows.ts";
 import { meshConfigRows } from "./mesh-config.rows.ts";
@@ -51,6 +52,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   capture: captureRows,
   "connection-pools": connectionPoolRows,
   "destination-rule": destinationRuleRows,
+  ingress: ingressRows,
   "load-balancing": loadBalancingRows,
   locality: localityRows,
   "mesh-config": meshConfigRows,

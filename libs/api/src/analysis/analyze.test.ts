@@ -258,3 +258,25 @@ test("a Gateway's credential is looked for where its pods are", () => {
     ],
   );
 });
+
+test("backends of the mesh's Ingresses are Services with that port; others' are not looked at", () => {
+  const ingress = (name: string, className: string, backend: string): string =>
+    `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: ${name}, annotations: {kubernetes.io/ingress.class: ${className}}}\nspec: {defaultBackend: {service: ${backend}}}\n`;
+  const text = [
+    ingress("good", "istio", "{name: reviews, port: {name: http}}"),
+    ingress("nobody", "istio", "{name: missing, port: {number: 80}}"),
+    ingress("port", "istio", "{name: reviews, port: {number: 81}}"),
+    ingress("theirs", "other", "{name: missing, port: {number: 80}}"),
+  ].join("---\n");
+  assert.deepEqual(
+    analyze({ objects: objects(text), services: [service] }).map(({ object, code, message }) => [
+      object.name,
+      code,
+      message.split(":")[0],
+    ]),
+    [
+      ["nobody", "IST0101", "spec.defaultBackend.service.name"],
+      ["port", "IST0101", "spec.defaultBackend.service.port"],
+    ],
+  );
+});

@@ -2,6 +2,7 @@ import type { Finding } from "@lateen/model";
 import { analyzeDestinationRules } from "./destination-rules.ts";
 import { analyzeEnvoyFilters } from "./envoy-filters.ts";
 import { analyzeGateways } from "./gateways.ts";
+import { analyzeIngresses } from "./ingresses.ts";
 import { analyzeMeshNetworks } from "./mesh-networks.ts";
 import { analyzePolicies } from "./policies.ts";
 import { analyzeSidecars } from "./sidecars.ts";
@@ -15,6 +16,7 @@ const analyzers: readonly ((world: World) => Finding[])[] = [
   analyzeVirtualServices,
   analyzeDestinationRules,
   analyzeGateways,
+  analyzeIngresses,
   analyzePolicies,
   analyzeMeshNetworks,
   analyzeSidecars,

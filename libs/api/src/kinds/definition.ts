@@ -22,8 +22,8 @@ export interface KindDefinition<D extends DescMessage = DescMessage> {
   /** Served versions, all with the same schema. */
   readonly versions: readonly string[];
   readonly storageVersion: string;
-  readonly scope: "Namespaced";
-  /** False for MeshConfig, which comes from a ConfigMap. */
+  readonly scope: "Namespaced" | "Cluster";
+  /** False for MeshConfig, which comes from a ConfigMap, and for kinds of Kubernetes itself. */
   readonly hasCrd: boolean;
   /** The message of `spec`. */
   readonly schema: D;

@@ -41,6 +41,10 @@ const built: ReadonlySet<string> = new Set([
   "enablePrometheusMerge",
   "extensionProviders",
   "h2UpgradePolicy",
+  "ingressClass",
+  "ingressControllerMode",
+  "ingressSelector",
+  "ingressService",
   "inboundTrafficPolicy",
   "meshMTLS",
   "localityLbSetting",
@@ -68,10 +72,6 @@ const reasons: Readonly<Record<string, string>> = {
   certificates: "Istio does not implement it, either; use credentialName of a Gateway",
   configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
   hboneIdleTimeout: "no tunnels of the ambient kind are made",
-  ingressClass: "Ingress is not read; use Gateway and VirtualService",
-  ingressControllerMode: "Ingress is not read; use Gateway and VirtualService",
-  ingressSelector: "Ingress is not read; use Gateway and VirtualService",
-  ingressService: "Ingress is not read; use Gateway and VirtualService",
   serviceScopeConfigs:
     "it is for the ambient mode, in Istio too; serviceSettings[].settings.clusterLocal keeps calls of a service in one cluster",
 };
@@ -187,7 +187,12 @@ export const meshConfig = defineKind({
   schema: MeshConfigSchema,
   unknownFields: "warning",
   notBuilt,
-  defaults: { enableTracing: true },
+  defaults: {
+    enableTracing: true,
+    ingressClass: "istio",
+    ingressControllerMode: "STRICT",
+    ingressService: "istio-ingressgateway",
+  },
   check(spec, at) {
     if (spec.verifyCertificateAtClient === false)
       at.at("verifyCertificateAtClient").warning(
@@ -204,6 +209,9 @@ export const meshConfig = defineKind({
     if (spec.trustDomain !== "") checkFqdn(spec.trustDomain, at.at("trustDomain"));
     if (spec.rootNamespace !== "" && !isDnsLabel(spec.rootNamespace))
       at.at("rootNamespace").error("namespace", `${JSON.stringify(spec.rootNamespace)} is not a namespace's name`);
+    if (spec.ingressSelector !== "") checkLabels({ istio: spec.ingressSelector }, at.at("ingressSelector"));
+    if (spec.ingressService !== "" && !isDnsLabel(spec.ingressService))
+      at.at("ingressService").error("name", `${JSON.stringify(spec.ingressService)} is not the name of a Service`);
     checkOutboundTls(spec, at.at("outboundTrafficPolicy", "tls"));
     checkDuration(spec.connectTimeout, at.at("connectTimeout"));
     const { connectionPool, outlierDetection } = spec.defaultTrafficPolicy ?? {};

@@ -115,10 +115,10 @@ rules:
     ],
     [
       "what only Istio does",
-      "proxyHttpPort: 70000\nverifyCertificateAtClient: false\ningressControllerMode: STRICT\nca: {address: a}",
+      "proxyHttpPort: 70000\nverifyCertificateAtClient: false\ningressControllerMode: DEFAULT\ningressService: a b\nca: {address: a}",
       "spec.proxyHttpPort port",
       "warning spec.ca not-built",
-      "warning spec.ingressControllerMode not-built",
+      "spec.ingressService name",
       "warning spec.verifyCertificateAtClient not-built",
     ],
     [

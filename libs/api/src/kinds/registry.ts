@@ -4,6 +4,7 @@ import type { KindDefinition } from "./definition.ts";
 import { destinationRule } from "./destination-rule.ts";
 import { envoyFilter } from "./envoy-filter.ts";
 import { gateway } from "./gateway.ts";
+import { ingress, ingressClass } from "./ingress.ts";
 import { meshConfig } from "./mesh-config.ts";
 import { meshNetworks } from "./mesh-networks.ts";
 import { unbuiltKinds } from "./not-built.ts";
@@ -36,6 +37,8 @@ export const kinds: readonly KindDefinition[] = [
   wasmPlugin,
   trafficExtension,
   rateLimit,
+  ingress,
+  ingressClass,
   meshConfig,
   meshNetworks,
 ];

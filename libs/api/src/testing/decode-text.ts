@@ -21,6 +21,8 @@ export function decodeSpec(kind: string, spec: string): DecodeResult {
     WasmPlugin: "extensions.istio.io/v1alpha1",
     TrafficExtension: "extensions.istio.io/v1alpha1",
     MeshConfig: "mesh.istio.io/v1alpha1",
+    Ingress: "networking.k8s.io/v1",
+    IngressClass: "networking.k8s.io/v1",
   };
   const body = spec
     .trim()

@@ -13,8 +13,10 @@ type Rules = MeshObject<VirtualService>;
 /** A VirtualService with the rules of those it delegates to in place of its own rule, so that nobody else has to know. */
 export interface Delegating {
   readonly object: Rules;
-  /** Of rules that stand in another VirtualService: that one. */
-  readonly writtenIn: ReadonlyMap<HttpRule, Rules>;
+  /** Of rules that stand in another object: that one. */
+  readonly writtenIn: ReadonlyMap<HttpRule, Pick<Rules, "origin">>;
+  /** Read from Ingresses: prefixes of paths end at a `/`, and hosts are whole names. */
+  readonly ofIngress?: true;
   readonly findings: readonly Finding[];
 }
 

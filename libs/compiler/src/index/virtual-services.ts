@@ -12,8 +12,10 @@ import { isPublic, isVisible } from "./visibility.ts";
 export interface VirtualServiceRecord {
   /** With the rules of delegates in their places. */
   readonly object: MeshObject<VirtualService>;
-  /** Of rules that stand in a delegate: that one. */
-  readonly writtenIn: ReadonlyMap<HttpRule, MeshObject<VirtualService>>;
+  /** Of rules that stand in another object (a delegate, another Ingress): that one. */
+  readonly writtenIn: ReadonlyMap<HttpRule, Pick<MeshObject<VirtualService>, "origin">>;
+  /** Read from Ingresses: prefixes of paths end at a `/`. */
+  readonly ofIngress?: true;
   /** Full names and wildcards, lower case. */
   readonly hosts: readonly string[];
   /** `mesh` or `namespace/name`. */
@@ -37,15 +39,17 @@ export interface VirtualServiceIndex {
   readonly findings: readonly Finding[];
 }
 
+/** `understood`: what other kinds are read as. */
 export function indexVirtualServices(
   objects: readonly MeshObject<VirtualService>[],
   settings: MeshSettings,
+  understood: readonly Delegating[] = [],
 ): VirtualServiceIndex {
   const byName = new Map(objects.map((object) => [`${object.meta.namespace}/${object.meta.name}`, object]));
   const merged = objects
     .filter((object) => !isDelegate(object))
     .map((object) => withDelegates(settings, object, byName));
-  const all = merged
+  const all = [...merged, ...understood]
     .map((delegating) => recordOf(settings, delegating))
     .sort((left, right) => byAge(left.object, right.object));
   const visible = (record: VirtualServiceRecord, namespace: string): boolean =>
@@ -83,16 +87,21 @@ function routingByNamespace(
   };
 }
 
-const recordOf = byPair((settings: MeshSettings, { object, writtenIn }: Delegating): VirtualServiceRecord => {
-  const { namespace } = object.meta;
-  const gateways = object.spec.gateways.map((gateway) => gatewayName(gateway, namespace));
-  return {
-    object,
-    writtenIn,
-    hosts: object.spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)),
-    gateways: gateways.length === 0 ? [meshGateway] : gateways,
-  };
-});
+const recordOf = byPair(
+  (settings: MeshSettings, { object, writtenIn, ofIngress }: Delegating): VirtualServiceRecord => {
+    const { namespace } = object.meta;
+    const gateways = object.spec.gateways.map((gateway) => gatewayName(gateway, namespace));
+    return {
+      object,
+      writtenIn,
+      ...(ofIngress ? { ofIngress } : {}),
+      hosts: ofIngress
+        ? object.spec.hosts
+        : object.spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)),
+      gateways: gateways.length === 0 ? [meshGateway] : gateways,
+    };
+  },
+);
 
 /** Of records that are visible, oldest first. */
 export function meshRouting(all: readonly VirtualServiceRecord[]): MeshRouting {

@@ -2,6 +2,7 @@ import type * as ir from "@lateen/ir";
 import { compareText, formatRef, hostCovers } from "@lateen/model";
 import type { MeshObject } from "@lateen/model";
 import type { Context } from "../context.ts";
+import { serverPath } from "../ingress/gateway.ts";
 import { isHttp, protocolOf, serverTlsModes } from "../istio-names.ts";
 import type { Gateway, GatewayServer } from "../istio.ts";
 
@@ -82,7 +83,7 @@ function placeServer(
   server: GatewayServer,
   index: number,
 ): readonly PlacedServer[] {
-  const path = `spec.servers[${index}]`;
+  const path = serverPath(gateway, index);
   const kind = kindOf(server);
   if (kind === undefined) {
     context.findings.warn(

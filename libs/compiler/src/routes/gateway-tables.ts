@@ -1,6 +1,7 @@
 import type * as ir from "@lateen/ir";
 import { byHostSpecificity, compareText, formatRef } from "@lateen/model";
 import type { Context } from "../context.ts";
+import { nameOfGateway } from "../index/gateways.ts";
 import type { VirtualServiceRecord } from "../index/virtual-services.ts";
 import { servedHosts } from "../listeners/gateway-servers.ts";
 import type { PlacedServer } from "../listeners/gateway-servers.ts";
@@ -17,8 +18,13 @@ export interface GatewayTablePlan {
   readonly rateLimits: readonly ir.RateLimitRule[];
 }
 
+interface BoundRules {
+  readonly record: VirtualServiceRecord;
+  readonly routes: readonly ir.Route[];
+}
+
 interface HostPlan {
-  readonly rules: { readonly record: VirtualServiceRecord; readonly routes: readonly ir.Route[] }[];
+  readonly rules: BoundRules[];
   requireTls: boolean;
 }
 
@@ -41,8 +47,7 @@ export function gatewayTable(context: Context, plan: GatewayTablePlan): ir.Route
 }
 
 function addServer(context: Context, plan: GatewayTablePlan, server: PlacedServer, hosts: Map<string, HostPlan>): void {
-  const { meta } = server.gateway;
-  const name = `${meta.namespace}/${meta.name}`;
+  const name = nameOfGateway(server.gateway);
   const redirect = server.server.tls?.httpsRedirect === true && !plan.tls;
   const hostPlan = (host: string): HostPlan => {
     const known = hosts.get(host) ?? { rules: [], requireTls: false };
@@ -68,8 +73,9 @@ function virtualHost(
   context: Context,
   plan: GatewayTablePlan,
   host: string,
-  { rules, requireTls }: HostPlan,
+  { rules: all, requireTls }: HostPlan,
 ): ir.VirtualHost {
+  const rules = all.filter((each) => !isOutdone(each, all));
   reportMerge(
     context,
     host,
@@ -90,6 +96,13 @@ function virtualHost(
     ...(requireTls ? { requireTls } : {}),
     ...(plan.rateLimits.length > 0 ? { rateLimits: plan.rateLimits } : {}),
   };
+}
+
+/** Of Ingresses only the one host that is nearest counts, whichever hosts a server has. */
+function isOutdone({ record }: BoundRules, all: readonly BoundRules[]): boolean {
+  if (record.ofIngress !== true) return false;
+  const [host = ""] = record.hosts;
+  return all.some((other) => other.record.ofIngress && byHostSpecificity(other.record.hosts[0] ?? "", host) < 0);
 }
 
 function reportMerge(context: Context, host: string, records: readonly VirtualServiceRecord[]): void {

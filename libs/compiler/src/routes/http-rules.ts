@@ -23,11 +23,12 @@ export function compileHttpRules(context: Context, record: VirtualServiceRecord,
   const rules = record.object.origin;
   const routes: ir.Route[] = [];
   for (const rule of record.object.spec.http) {
-    const here: RoutingSite = { ...site, rules, owner: record.writtenIn.get(rule)?.origin ?? rules };
+    const owner = record.writtenIn.get(rule)?.origin ?? rules;
+    const here: RoutingSite = { ...site, rules: record.ofIngress === true ? owner : rules, owner };
     const matches: readonly (HttpMatch | undefined)[] = rule.match.length === 0 ? [undefined] : rule.match;
     for (const match of matches) {
       if (match !== undefined && !appliesHere(context, record, match, site)) continue;
-      const route = compileRule(context, rule, match, here);
+      const route = compileRule(context, { rule, match, byElement: record.ofIngress === true }, here);
       routes.push(route);
       if (matchesEverything(route.match)) return routes;
     }
@@ -44,9 +45,15 @@ function appliesHere(context: Context, record: VirtualServiceRecord, match: Http
   return selects(match.sourceLabels, context.scope.labels);
 }
 
-function compileRule(context: Context, rule: HttpRule, match: HttpMatch | undefined, site: RoutingSite): ir.Route {
+interface MatchedRule {
+  readonly rule: HttpRule;
+  readonly match: HttpMatch | undefined;
+  readonly byElement: boolean;
+}
+
+function compileRule(context: Context, { rule, match, byElement }: MatchedRule, site: RoutingSite): ir.Route {
   const action = compileAction(context, rule, site);
-  const routeMatch = compileMatch(match);
+  const routeMatch = compileMatch(match, byElement);
   const headers = headersOf(rule, action);
   const fault =
     rule.fault !== undefined && requires(context, faultFilter, site.owner, "its faults are not injected")
@@ -98,7 +105,8 @@ function headersOf(
 }
 
 function operationOf(action: ir.RouteAction, match: ir.RouteMatch, site: RoutingSite): string {
-  const path = match.path.kind === "prefix" ? `${match.path.value}*` : match.path.value;
+  const path =
+    match.path.kind === "prefix" || match.path.kind === "elements" ? `${match.path.value}*` : match.path.value;
   const [only, ...others] = action.kind === "forward" ? action.targets : [];
   if (only?.cluster.kind === "outbound" && others.length === 0)
     return `${only.cluster.host}:${only.cluster.port}${path}`;

@@ -2,8 +2,8 @@ import type * as ir from "@lateen/ir";
 import { compareText } from "@lateen/model";
 import type { HttpMatch, IstioStringMatch } from "../istio.ts";
 
-/** What a request must look like. Without a match everything does. */
-export function compileMatch(match: HttpMatch | undefined): ir.RouteMatch {
+/** What a request must look like. Without a match everything does. `byElement`: prefixes end at a `/` of the path. */
+export function compileMatch(match: HttpMatch | undefined, byElement = false): ir.RouteMatch {
   if (match === undefined) return { path: { kind: "prefix", value: "/" } };
   const headers = [
     ...Object.entries(match.headers).map(([name, value]) => headerMatch(name, value)),
@@ -20,24 +20,29 @@ export function compileMatch(match: HttpMatch | undefined): ir.RouteMatch {
     .map(([name, value]) => ({ name, ...matchOf(value) }))
     .sort((left, right) => compareText(left.name, right.name));
   return {
-    path: pathMatch(match.uri),
+    path: pathMatch(match.uri, byElement),
     ...(match.ignoreUriCase ? { ignorePathCase: true } : {}),
     ...(headers.length > 0 ? { headers } : {}),
     ...(query.length > 0 ? { query } : {}),
   };
 }
 
-function pathMatch(uri: IstioStringMatch | undefined): ir.RouteMatch["path"] {
+function pathMatch(uri: IstioStringMatch | undefined, byElement: boolean): ir.RouteMatch["path"] {
   switch (uri?.matchType.case) {
     case "exact":
       return { kind: "exact", value: uri.matchType.value };
     case "prefix":
-      return { kind: "prefix", value: uri.matchType.value };
+      return byElement ? elements(uri.matchType.value) : { kind: "prefix", value: uri.matchType.value };
     case "regex":
       return { kind: "regex", value: uri.matchType.value };
     default:
       return { kind: "prefix", value: "/" };
   }
+}
+
+function elements(prefix: string): ir.RouteMatch["path"] {
+  const value = prefix.replace(/\/$/, "");
+  return value === "" ? { kind: "prefix", value: "/" } : { kind: "elements", value };
 }
 
 function headerMatch(name: string, match: IstioStringMatch): ir.HeaderMatch {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { registerGalleyMetrics } from "../metrics.ts";
 import { registerAdmission } from "./routes.ts";
+import { readReview, review } from "./review.ts";
 import type { AdmissionResponse } from "./review.ts";
 
 const route = { route: [{ destination: { host: "reviews" } }] };
@@ -146,3 +147,18 @@ test("the mesh's ConfigMap is judged, generated names are fine, and what is no r
   assert.equal((await post({ kind: "Other" })).status, 400);
   assert.equal((await post(request("CREATE", "text"))).response.allowed, false);
 });
+
+test("an Ingress that cannot be served is refused where it is the mesh's, and let be where it is not", () => {
+  const spec = { ingressClassName: "a", defaultBackend: { resource: { kind: "Bucket", name: "static" } } };
+  const raw = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "web" }, spec };
+  const kind = { group: "networking.k8s.io", version: "v1", kind: "Ingress" };
+  const body = { ...request("CREATE", raw), request: { ...asked, kind, name: "web", object: raw } };
+  const judged = readReview(body);
+  assert.ok(judged);
+  const answer = (serves: boolean) => review(judged, "istio-system", { serves: () => serves }).response;
+  assert.equal(answer(false).allowed, true);
+  assert.equal(answer(true).allowed, false);
+  assert.match(answer(true).status?.message ?? "", /spec\.defaultBackend\.resource: Bucket "static" cannot be served/);
+});
+
+const asked = { uid: "u1", operation: "CREATE", namespace: "shop", resource: {} };

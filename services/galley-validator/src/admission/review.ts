@@ -1,6 +1,14 @@
-import { decodeMeshConfigMap, decodeMeshNetworksMap, decodeObject, isMeshConfigMap, resolveKind } from "@lateen/api";
-import type { DecodeContext, DecodeResult } from "@lateen/api";
-import type { Violation } from "@lateen/model";
+import {
+  decodeMeshConfigMap,
+  decodeMeshNetworksMap,
+  decodeObject,
+  formatPath,
+  isMeshConfigMap,
+  resolveKind,
+  unservable,
+} from "@lateen/api";
+import type { DecodeContext, DecodeResult, Ingress } from "@lateen/api";
+import type { MeshObject, Violation } from "@lateen/model";
 import { isDeepStrictEqual } from "node:util";
 
 /** An admission.k8s.io/v1 AdmissionRequest, as far as it is read. */
@@ -33,6 +41,11 @@ export interface Verdict {
   readonly reason?: string;
 }
 
+/** Tells the mesh's Ingresses from those of other controllers. */
+export interface ServesIngress {
+  serves(ingress: MeshObject<Ingress>): boolean;
+}
+
 /** The request of an AdmissionReview, or undefined where the body is none. */
 export function readReview(body: unknown): AdmissionRequest | undefined {
   const request = isRecord(body) && body["kind"] === "AdmissionReview" ? body["request"] : undefined;
@@ -57,10 +70,11 @@ export function readReview(body: unknown): AdmissionRequest | undefined {
 }
 
 /** Judges one request. What is being deleted may always go; what the mesh does not know is not its business. */
-export function review(request: AdmissionRequest, rootNamespace: string): Verdict {
+export function review(request: AdmissionRequest, rootNamespace: string, ingresses?: ServesIngress): Verdict {
   const { uid, operation, object, oldObject } = request;
   if (operation === "DELETE" || isGoing(object)) return { response: { uid, allowed: true } };
-  const result = judge(request, rootNamespace);
+  const judged = judge(request, rootNamespace);
+  const result = ingresses && judged?.ok ? withUnservable(judged, ingresses) : judged;
   if (!result) return { response: { uid, allowed: true } };
   if (result.ok) return { response: { uid, allowed: true, ...warningsOf(result.warnings) } };
   const warnings = warningsOf(result.violations.filter((violation) => violation.severity === "warning"));
@@ -92,6 +106,22 @@ function judge({ object, namespace, name, kind }: AdmissionRequest, rootNamespac
   const apiVersion = kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
   if (resolveKind(apiVersion, kind.kind).is === "foreign") return undefined;
   return decodeObject(withName(object, name), { origin, defaultNamespace: namespace || "default" });
+}
+
+/** What of an Ingress of the mesh cannot be served is held against it; other controllers may do it. */
+function withUnservable(judged: DecodeResult & { readonly ok: true }, ingresses: ServesIngress): DecodeResult {
+  if (judged.object.kind !== "Ingress") return judged;
+  const object = judged.object as MeshObject<Ingress> & typeof judged.object;
+  if (!ingresses.serves(object)) return judged;
+  const found = unservable(object.spec).map((each) => ({
+    ...each,
+    path: formatPath(each.path),
+    object: object.origin,
+  }));
+  const violations = [...judged.warnings, ...found];
+  return found.some(({ severity }) => severity === "error")
+    ? { ok: false, violations }
+    : { ...judged, warnings: violations };
 }
 
 /** Both parts of the mesh's ConfigMap. */

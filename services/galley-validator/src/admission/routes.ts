@@ -3,12 +3,14 @@ import type { Logger } from "@lateen/runtime";
 import { fields, toError } from "@lateen/runtime";
 import type { GalleyMetrics } from "../metrics.ts";
 import { readReview, review } from "./review.ts";
-import type { AdmissionRequest, Verdict } from "./review.ts";
+import type { AdmissionRequest, ServesIngress, Verdict } from "./review.ts";
 
 export interface AdmissionOptions {
   readonly rootNamespace: string;
   readonly metrics: GalleyMetrics;
   readonly logger: Logger;
+  /** Which Ingresses are the mesh's; absent: none is known to be. */
+  readonly ingresses?: ServesIngress;
 }
 
 /** `POST /validate`, with anything behind it (Istio's clients add the revision). Answers on every replica, leading or not. */
@@ -31,12 +33,12 @@ export async function registerAdmission(app: FastifyInstance, options: Admission
 }
 
 /** Closed on our own mistakes, too: what could not be judged is refused. */
-function judge(request: AdmissionRequest, { rootNamespace, metrics, logger }: AdmissionOptions): Verdict {
+function judge(request: AdmissionRequest, { rootNamespace, metrics, logger, ingresses }: AdmissionOptions): Verdict {
   const { group, version, resource } = request.resource;
   const labels = { group, version, resource };
   const origin = `${request.kind.kind}/${request.namespace}/${request.name}`;
   try {
-    const verdict = review(request, rootNamespace);
+    const verdict = review(request, rootNamespace, ingresses);
     if (verdict.response.allowed) metrics.validationPassed.inc(labels);
     else {
       metrics.validationFailed.inc({ ...labels, reason: verdict.reason ?? "unknown" });

@@ -92,7 +92,8 @@ function readConfig(
   const result = decodeObject(object.raw, { ...object, defaultNamespace: options.defaultNamespace ?? "default" });
   const known = kinds.some((definition) => definition.kind === kind) && nameable(metadata);
   if (known && (resolution.is === "built" || resolution.code === "unknown-version")) {
-    const { namespace, name } = nameOf(metadata, object.origin, options);
+    const { namespace: written, name } = nameOf(metadata, object.origin, options);
+    const namespace = resolution.is === "built" && resolution.definition.scope === "Cluster" ? "" : written;
     return fromDecode(result, keys.config(kind, namespace, name), { ...object.origin, kind, namespace, name });
   }
   const refusedByName = resolution.is === "refused" && resolution.code === "kind-not-built";

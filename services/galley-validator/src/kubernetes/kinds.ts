@@ -42,6 +42,18 @@ export function watchedKinds(rootNamespace: string): readonly WatchedKind[] {
       custom: false,
       trim: trimmer("Namespace", "v1", []),
     },
+    {
+      kind: "Ingress",
+      type: { apiVersion: "networking.k8s.io/v1", plural: "ingresses" },
+      custom: false,
+      trim: trimmer("Ingress", "networking.k8s.io/v1", ["spec", "status"]),
+    },
+    {
+      kind: "IngressClass",
+      type: { apiVersion: "networking.k8s.io/v1", plural: "ingressclasses" },
+      custom: false,
+      trim: trimmer("IngressClass", "networking.k8s.io/v1", ["spec"]),
+    },
     { kind: "Pod", type: { apiVersion: "v1", plural: "pods" }, custom: false, trim: trimPod },
     {
       kind: "ConfigMap",

@@ -16,6 +16,8 @@ export interface KubernetesOptions {
   readonly logger: Logger;
   /** Told of every configuration object as it was judged, so that its status can say so. */
   readonly onJudged?: (object: KubeObject, intake: Intake) => void;
+  /** Told of every Ingress as it is in the cluster, before what it says is taken. */
+  readonly ingresses?: { seen(object: KubeObject): void; gone(object: KubeObject): void };
 }
 
 /** How long a kind that was listed once may be away before it makes the replica unready. */
@@ -96,6 +98,7 @@ export class KubernetesSource implements Source {
     this.#unitsOf(watched.kind).add(unit);
     const intake = this.#judge(watched.kind, object);
     if (watched.custom) this.#options.onJudged?.(object, intake);
+    if (watched.kind === "Ingress") this.#options.ingresses?.seen(object);
     return new Map([[unit, intake]]);
   }
 
@@ -107,6 +110,7 @@ export class KubernetesSource implements Source {
     const unit = unitOf(watched.kind, object);
     this.#unitsOf(watched.kind).delete(unit);
     if (watched.kind === "Pod") this.#podsByNode.get(nodeOf(object))?.delete(unit);
+    if (watched.kind === "Ingress") this.#options.ingresses?.gone(object);
     return new Map([[unit, undefined]]);
   }
 

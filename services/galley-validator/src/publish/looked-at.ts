@@ -15,8 +15,8 @@ export type Reach = "mesh" | "namespace" | "nowhere";
 /** By Istio's number; what is not said is public. */
 const reaches: readonly Reach[] = ["mesh", "nowhere", "namespace", "mesh"];
 
-/** What the mesh itself is like is looked at wherever it is written. */
-const always: ReadonlySet<string> = new Set(["MeshConfig", "MeshNetworks"]);
+/** What the mesh itself is like is looked at wherever it is written, and so is what is of no namespace. */
+const always: ReadonlySet<string> = new Set(["MeshConfig", "MeshNetworks", "IngressClass"]);
 
 /**
  * Whose objects count: those of namespaces that one of MeshConfig's `discoverySelectors` selects, the root namespace
