@@ -4,6 +4,7 @@ import { callersAreSeen, worksUncaptured } from "./capture.ts";
 import { mortals, storeIsRebuilt, survivesCrash } from "./failures.ts";
 import { ingressComesIn, ingressTerminatesTls } from "./ingress.ts";
 import { chartRenders, imagesAreThere, installs } from "./install.ts";
+import { kubernetesIngressIsServed } from "./kubernetes-ingress.ts";
 import { restartsUnderLoad, samplesRollUnderLoad, uninstallLeavesNothing } from "./lifecycle.ts";
 import { prometheusFindsAll, requestsAreCounted } from "./metrics.ts";
 import { istioctlFindsItsWay, statusOfTheFleet } from "./operators.ts";
@@ -33,6 +34,7 @@ export const checks: readonly Check<World>[] = [
   { name: "STRICT refuses plaintext", run: strictRefusesPlaintext },
   { name: "a request from outside comes in by the gateway", run: ingressComesIn },
   { name: "HTTPS from outside, with the certificate of a Secret", run: ingressTerminatesTls },
+  { name: "a Kubernetes Ingress is served, and has the gateway's address", run: kubernetesIngressIsServed },
   { name: "a rate limit bites", run: rateLimitBites },
   { name: "a real Prometheus scrapes every service", run: prometheusFindsAll },
   { name: "it has the requests, with their labels", run: requestsAreCounted },

@@ -64,7 +64,7 @@ export async function ingressTerminatesTls(world: World): Promise<string> {
   }
 }
 
-async function addressOf(world: World): Promise<string> {
+export async function addressOf(world: World): Promise<string> {
   return eventually(() => ingressAddress(world), {
     what: "the ingress gateway has an address",
     timeoutMs: 240_000,

@@ -37,16 +37,20 @@ export function understandIngresses(
 ): Understood {
   const own = served(settings, ingresses)(classes);
   if (own.hosts.length === 0) return own.empty;
+  if (own.last?.services === services) return own.last.understood;
   const ports = own.hosts.map((host) => host.paths.map((path) => portOf(path, services, settings.domain)));
   const { last } = own;
-  if (last?.ports.every((before, index) => sameList(before, ports[index] ?? []))) return last.understood;
+  if (last?.ports.every((before, index) => sameList(before, ports[index] ?? []))) {
+    own.last = { ...last, services };
+    return last.understood;
+  }
   const where = { ingress: settings.ingress, domain: settings.domain };
   const understood = {
     gateways: own.empty.gateways,
     rules: own.hosts.map((host, index) => rulesOf(where, host, ports[index] ?? [])),
     findings: [...own.empty.findings, ...missingPorts(own.hosts, ports)],
   };
-  own.last = { ports, understood };
+  own.last = { services, ports, understood };
   return understood;
 }
 
@@ -54,7 +58,13 @@ interface Served {
   readonly hosts: readonly IngressHost[];
   /** All but the rules, which depend on Services. */
   readonly empty: Understood;
-  last?: { readonly ports: readonly HostPorts[]; readonly understood: Understood };
+  last?: Last;
+}
+
+interface Last {
+  readonly services: ServiceIndex;
+  readonly ports: readonly HostPorts[];
+  readonly understood: Understood;
 }
 
 const served = byPair((settings: MeshSettings, ingresses: Ingresses) =>
