@@ -67,9 +67,12 @@ function statPrefix({ role, routes: source, statName: own }: ir.HttpHandler, sta
   return `${role === "inbound" ? "inbound" : "outbound"}_${statName}`;
 }
 
+/** Each port's chains have the same one. */
+const inlineTable = byContent(buildRouteTable);
+
 function routes({ routes: source }: ir.HttpHandler): Fields {
   return source.from === "inline"
-    ? { routeSpecifier: { case: "routeConfig", value: buildRouteTable(source.table) } }
+    ? { routeSpecifier: { case: "routeConfig", value: inlineTable(source.table) } }
     : {
         routeSpecifier: {
           case: "rds",

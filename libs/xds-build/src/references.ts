@@ -49,24 +49,39 @@ function afterPart(earlier: Summary, part: ir.ProxyIr): Summary {
 }
 
 function summaryOf(earlier: Summary, part: ir.ProxyIr): Summary {
-  const lists = namesOf(part);
-  const own: Names = {
-    cluster: new Set(lists.cluster),
-    "route table": new Set(lists["route table"]),
-    listener: new Set(lists.listener),
-  };
-  const names = [...earlier.names, own];
-  const isKnown = ({ kind, name }: Use): boolean => names.some((each) => each[kind].has(name));
+  const { lists, own } = namesOf(part);
+  const defined = [...earlier.names, own];
+  const isKnown = ({ kind, name }: Use): boolean => defined.some((each) => each[kind].has(name));
   const uses = [...hostUses(part, earlier), ...listenerUses(part), ...grpcUses(part)];
   return {
-    names,
+    names: defined,
     repeated: [...earlier.repeated, ...kinds.flatMap((kind) => twice(kind, lists[kind], earlier.names))],
     unmet: [...earlier.unmet, ...uses].filter((use) => !isKnown(use)),
     metHosts: new WeakSet(),
   };
 }
 
-function namesOf({ clusters, routeTables, listeners, grpc }: ir.ProxyIr) {
+type NameLists = Readonly<Record<DanglingReference["kind"], readonly string[]>>;
+
+const names = new WeakMap<ir.ProxyIr, { readonly lists: NameLists; readonly own: Names }>();
+
+/** What a part defines, with repetitions and without; looked for once. */
+function namesOf(part: ir.ProxyIr): { readonly lists: NameLists; readonly own: Names } {
+  const known = names.get(part);
+  if (known !== undefined) return known;
+  const lists = nameListsOf(part);
+  const { cluster, listener } = lists;
+  const own = {
+    cluster: new Set(cluster),
+    "route table": new Set(lists["route table"]),
+    listener: new Set(listener),
+  };
+  const made = { lists, own };
+  names.set(part, made);
+  return made;
+}
+
+function nameListsOf({ clusters, routeTables, listeners, grpc }: ir.ProxyIr): NameLists {
   return {
     cluster: [...clusters, ...(grpc?.clusters ?? [])].map(({ ref }) => clusterName(ref)),
     "route table": [

@@ -30,8 +30,7 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
   const { context } = parts;
   const { settings, scope } = context;
   const chains = [
-    blackHoleChain(parts, settings.inboundPort),
-    ...passthroughChains(parts, ports),
+    ...unservedChains(parts, ports),
     ...ports.flatMap((port) => portChains(parts, port, { bind: scope.bind, matchPort: true })),
   ];
   return {
@@ -56,7 +55,7 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
 }
 
 /** Nothing may be sent to the capturing port itself: it would go round in circles. */
-function blackHoleChain({ context }: ListenerParts, port: number): ir.FilterChain {
+function blackHoleChain(context: Context, port: number): ir.FilterChain {
   return {
     name: { kind: "fixed", name: "virtualInbound-blackhole" },
     match: { destinationPort: port },
@@ -64,8 +63,8 @@ function blackHoleChain({ context }: ListenerParts, port: number): ir.FilterChai
   };
 }
 
-/** Ports no service speaks of; those with a mutual TLS mode of their own get chains of their own. */
-function passthroughChains(parts: ListenerParts, ports: readonly InboundPort[]): readonly ir.FilterChain[] {
+/** Ports no service speaks of, and the capturing one; those with a mutual TLS mode of their own get chains of their own. */
+function unservedChains(parts: ListenerParts, ports: readonly InboundPort[]): readonly ir.FilterChain[] {
   const { peerModes } = parts.context.scope;
   const served = new Set(ports.map((port) => port.number));
   const exceptions = Object.keys(peerModes.ports)
@@ -73,7 +72,7 @@ function passthroughChains(parts: ListenerParts, ports: readonly InboundPort[]):
     .filter((port) => !served.has(port))
     .sort((left, right) => left - right);
   return [
-    ...unservedChains(parts.context, parts.context.settings, peerModes.all),
+    ...commonChains(parts.context, parts.context.settings, peerModes.all),
     ...exceptions.flatMap((port) =>
       chainsOf(parts, { ...unserved, mode: peerModeAt(peerModes, port), destinationPort: port }),
     ),
@@ -83,9 +82,10 @@ function passthroughChains(parts: ListenerParts, ports: readonly InboundPort[]):
 const unserved = { protocol: "sniff", cluster: { kind: "inbound-passthrough" } } as const;
 
 /** The same objects for all workloads under the same rules: what is made of them needs to be made once. */
-const unservedChains = rememberedStep((context, _settings: MeshSettings, mode): readonly ir.FilterChain[] =>
-  chainsOf(createParts(context), { ...unserved, mode: mode as PeerMode }),
-);
+const commonChains = rememberedStep((context, settings: MeshSettings, mode): readonly ir.FilterChain[] => [
+  blackHoleChain(context, settings.inboundPort),
+  ...chainsOf(createParts(context), { ...unserved, mode: mode as PeerMode }),
+]);
 
 function portChains(
   parts: ListenerParts,

@@ -146,8 +146,19 @@ export function sameOr(before: ResourceMap | undefined, after: ResourceMap): Res
   return layered(layers.map((layer, index) => sameLayerOr(earlier[index] as ResourceMap, layer)));
 }
 
+const compared = new WeakMap<ResourceMap, WeakMap<ResourceMap, ResourceMap>>();
+
+/** A layer is in the resources of many scopes, and the next one replaces it in all of them: they are compared once. */
 function sameLayerOr(before: ResourceMap, after: ResourceMap): ResourceMap {
   if (before === after || before.size !== after.size) return after;
-  for (const [name, { version }] of after) if (before.get(name)?.version !== version) return after;
-  return before;
+  return memo(
+    memo(compared, before, () => new WeakMap()),
+    after,
+    () => (haveSame(before, after) ? before : after),
+  );
+}
+
+function haveSame(before: ResourceMap, after: ResourceMap): boolean {
+  for (const [name, { version }] of after) if (before.get(name)?.version !== version) return false;
+  return true;
 }
