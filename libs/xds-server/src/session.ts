@@ -1,5 +1,7 @@
 import type { RawMessage } from "@lateen/rpc";
 import type { DiffCache } from "./diff.ts";
+import { GoneHosts } from "./gone-hosts.ts";
+import { HeldExtensions } from "./held-extensions.ts";
 import type { Outcome, Plan, PlanOptions } from "./plan.ts";
 import { pushOrder, referringTypes, removalOrder, waitsFor } from "./push-order.ts";
 import { emptyResources } from "./resource.ts";
@@ -15,7 +17,7 @@ import {
   routeType,
   virtualHostType,
 } from "./type-urls.ts";
-import { TableChoice, goneVersion, splitIsRefused, tableOf } from "./virtual-hosts.ts";
+import { TableChoice, splitIsRefused, tableOf } from "./virtual-hosts.ts";
 import type { Forms, FormsCache } from "./virtual-hosts.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 import type { ResponseEncoder } from "./wire/response.ts";
@@ -81,17 +83,17 @@ export class ProxySession {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #onDemand = new Map<string, OnDemandResources>();
   readonly #acknowledged = new Map<string, bigint>();
-  /** Virtual hosts that the proxy has without having been meant to. */
-  readonly #goneHosts = new Map<string, Resource>();
+  readonly #goneHosts: GoneHosts;
+  readonly #heldExtensions = new HeldExtensions();
   #tables: TableChoice | undefined;
   #set: ResourceSet | undefined;
-  #heldExtensions: ResourceMap = emptyResources;
   #nonces = 0;
 
   constructor(context: SessionContext, options: SessionOptions) {
     this.#context = context;
     this.#delta = options.delta;
     this.#noncePrefix = options.noncePrefix;
+    this.#goneHosts = new GoneHosts(context.forms?.source);
     if (context.forms !== undefined && options.delta && options.splitTables === true)
       this.#tables = new TableChoice(context.forms);
   }
@@ -107,7 +109,7 @@ export class ProxySession {
   }
 
   receiveDelta(received: DeltaRequest): Outcome {
-    const request = received.typeUrl === virtualHostType ? this.#withoutGone(received) : received;
+    const request = received.typeUrl === virtualHostType ? this.#goneHosts.takenOut(received) : received;
     if (request.typeUrl === routeType) this.#followTables(request);
     const subscription = this.#subscription(request.typeUrl, request.initialVersions.size > 0);
     const outcome = subscription?.receiveDelta(request) ?? { kind: "subscribed" };
@@ -278,7 +280,7 @@ export class ProxySession {
     let bytes: RawMessage;
     let resources = plan.changed.length;
     if (this.#delta) {
-      const { changed, removed } = typeUrl === virtualHostType ? this.#withGone(plan) : plan;
+      const { changed, removed } = typeUrl === virtualHostType ? this.#goneHosts.inPlaceOfRemoved(plan) : plan;
       bytes = encoder.delta(head, changed, removed);
     } else if (fullStateTypes.has(typeUrl)) {
       const all = subscription.wholeState(plan);
@@ -306,28 +308,8 @@ export class ProxySession {
     const hosts = this.#subscriptions.get(virtualHostType);
     if (hosts === undefined || subscribe.length === 0) return;
     const again = new Set(subscribe);
-    for (const name of this.#goneHosts.keys()) if (again.has(tableOf(name))) this.#goneHosts.delete(name);
+    this.#goneHosts.forgetOf(again);
     hosts.forget([...(this.#forms()?.hosts.keys() ?? [])].filter((name) => again.has(tableOf(name))));
-  }
-
-  #withGone({ changed, removed }: Plan): Pick<Plan, "changed" | "removed"> {
-    const source = this.#context.forms?.source;
-    for (const { name } of changed) this.#goneHosts.delete(name);
-    if (removed.length === 0 || source === undefined) return { changed, removed };
-    const gone = removed.map((name) => source.gone(name));
-    for (const host of gone) this.#goneHosts.set(host.name, host);
-    return { changed: [...changed, ...gone], removed: [] };
-  }
-
-  /** A host that is gone is there for Envoy only. */
-  #withoutGone(request: DeltaRequest): DeltaRequest {
-    const source = this.#context.forms?.source;
-    const initialVersions = new Map<string, string>();
-    for (const [name, version] of request.initialVersions) {
-      if (version !== goneVersion) initialVersions.set(name, version);
-      else if (source !== undefined) this.#goneHosts.set(name, source.gone(name));
-    }
-    return { ...request, initialVersions };
   }
 
   #forms(): Forms | undefined {
@@ -345,19 +327,9 @@ export class ProxySession {
     return this.#set?.byType.get(typeUrl);
   }
 
-  /**
-   * Connections of a listener that is draining still pass what its successor does not have: an extension goes when the
-   * proxy lets go of it, and not before. https://github.com/envoyproxy/envoy/issues/32823
-   */
   #extensions(): ResourceMap | undefined {
     const goal = this.#set?.byType.get(extensionConfigType);
-    if (goal === undefined) return undefined;
-    const wanted = this.wantedNames(extensionConfigType);
-    const kept = [...this.#heldExtensions.values()].filter(({ name }) => !goal.has(name) && wanted.has(name));
-    const all =
-      kept.length === 0 ? goal : new Map([...goal, ...kept.map((resource) => [resource.name, resource] as const)]);
-    if (!sameResources(this.#heldExtensions, all)) this.#heldExtensions = all;
-    return this.#heldExtensions;
+    return goal && this.#heldExtensions.with(goal, this.wantedNames(extensionConfigType));
   }
 
   /** Of a type that comes on demand, a name that nothing is known of yet is neither there nor absent. */
@@ -386,8 +358,4 @@ export class ProxySession {
       if (revision !== known) this.#acknowledged.set(typeUrl, revision);
     }
   }
-}
-
-function sameResources(left: ResourceMap, right: ResourceMap): boolean {
-  return left === right || (left.size === right.size && [...right].every(([name, each]) => left.get(name) === each));
 }

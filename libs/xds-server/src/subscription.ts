@@ -2,10 +2,9 @@ import { exceptionsOf, once, versionOf } from "./beginning.ts";
 import type { Beginning, Exception, Held } from "./beginning.ts";
 import type { DiffCache } from "./diff.ts";
 import type { Outcome, Plan, PlanOptions } from "./plan.ts";
-import { namedIn } from "./rejection.ts";
+import { Quarantine } from "./quarantine.ts";
 import { emptyResources } from "./resource.ts";
 import type { Resource, ResourceMap } from "./resource.ts";
-import { Suspects } from "./suspects.ts";
 import { fullStateTypes, namedTypes } from "./type-urls.ts";
 import type { DeltaRequest, SotwRequest } from "./wire/request.ts";
 
@@ -17,27 +16,19 @@ interface InFlight {
   readonly sentAtMs: number;
 }
 
-interface Quarantined {
-  readonly version: string;
-  /** What the client has in its place. */
-  readonly good: Resource | undefined;
-}
-
 /**
  * One type's conversation on one stream: what the client asked for, has, was sent and refused. No I/O, no clock;
  * state-of-the-world and delta are two ways to fill and empty the same state.
  *
  * What the client has is `base`, a map shared by all clients like it, for every subscribed name but those in
- * `exceptions`. One answer is in flight at most. A refused resource is quarantined: that version is not sent
- * again, and whole-state answers carry the last accepted one in its place. Where a delta client does not name what
- * it refuses, it is found by halves: `Suspects`.
+ * `exceptions`. One answer is in flight at most. A refused resource is in quarantine, and whole-state answers carry the
+ * last accepted one in its place.
  */
 export class Subscription {
   readonly typeUrl: string;
   readonly #diffs: DiffCache;
   readonly #exceptions = new Map<string, Exception>();
-  readonly #quarantine = new Map<string, Quarantined>();
-  readonly #suspects = new Suspects();
+  readonly #quarantine = new Quarantine();
   /** Shared until it has to change. */
   #names: ReadonlySet<string> = noNames;
   #ownNames: Set<string> | undefined;
@@ -51,7 +42,6 @@ export class Subscription {
   #inFlight: InFlight | undefined;
   #sentNonce = "";
   #acknowledgedNonce = "";
-  #rejection = "";
 
   constructor(typeUrl: string, diffs: DiffCache) {
     this.typeUrl = typeUrl;
@@ -75,7 +65,7 @@ export class Subscription {
   }
   /** The client's last refusal while any of it stands; else undefined. */
   get rejection(): string | undefined {
-    return this.#quarantine.size > 0 ? this.#rejection : undefined;
+    return this.#quarantine.message;
   }
 
   subscribed(name: string): boolean {
@@ -115,12 +105,9 @@ export class Subscription {
 
   /** Ends the quarantine of what has changed or gone since it was refused; call it before `plan` for a new goal. */
   release(goal: ResourceMap): void {
-    this.#suspects.retain(goal);
-    for (const [name, { version, good }] of this.#quarantine) {
-      if (goal.get(name)?.version === version) continue;
-      this.#quarantine.delete(name);
+    if (!this.#quarantine.some) return;
+    for (const [name, good] of this.#quarantine.release(goal))
       this.#exceptions.set(name, { held: good, tell: this.#exceptions.get(name)?.tell ?? false });
-    }
   }
 
   /** What separates the client from `goal`. Changes nothing. */
@@ -130,8 +117,7 @@ export class Subscription {
     this.#unfold();
     const target = removals ? goal : this.#diffs.union(this.#base, goal);
     const diff = this.#diffs.diff(this.#base, goal);
-    const calm = this.#exceptions.size === 0 && this.#quarantine.size === 0 && !this.#suspects.some;
-    const plain = this.#wildcard && calm;
+    const plain = this.#wildcard && this.#exceptions.size === 0 && !this.#quarantine.some;
     if (plain) return { goal, target, changed: diff.changed, removed: removals ? diff.removed : none, due: this.#due };
     const changed = diff.changed.filter((resource) => !this.#exceptions.has(resource.name) && this.#wants(resource));
     const removed = removals ? diff.removed.filter((name) => !this.#exceptions.has(name) && this.subscribed(name)) : [];
@@ -142,7 +128,7 @@ export class Subscription {
         if (mayTell && (absent?.has(name) ?? true)) removed.push(name);
       } else if ((tell || resource.version !== versionOf(held)) && this.#wants(resource)) changed.push(resource);
     }
-    const { now, later } = this.#suspects.split(changed);
+    const { now, later } = this.#quarantine.split(changed);
     return { goal, target, changed: now, later, removed, due: this.#due };
   }
 
@@ -186,13 +172,13 @@ export class Subscription {
 
   /** What a whole-state answer for `plan` carries. */
   wholeState({ goal, target }: Plan): readonly Resource[] | ResourceMap {
-    if (this.#wildcard && this.#quarantine.size === 0 && this.#exceptions.size === 0) return target;
+    if (this.#wildcard && this.#quarantine.empty && this.#exceptions.size === 0) return target;
     const all: Resource[] = [];
     for (const resource of target.values()) {
       const { name } = resource;
       if (!this.subscribed(name)) continue;
-      const accepted = this.#isQuarantined(resource)
-        ? this.#quarantine.get(name)?.good
+      const accepted = this.#quarantine.holds(resource)
+        ? this.#quarantine.of(name)?.good
         : goal.has(name) || !this.#exceptions.has(name)
           ? resource
           : this.#exceptions.get(name)?.held;
@@ -209,7 +195,7 @@ export class Subscription {
       !this.#due &&
       this.#exceptions.size === 0 &&
       this.#beginning === undefined &&
-      this.#quarantine.size === 0
+      this.#quarantine.empty
     );
   }
 
@@ -263,7 +249,7 @@ export class Subscription {
     if (request.error !== undefined && inFlight.plan.changed.length > 0)
       return this.#reject(inFlight, request.error, delta);
     this.#acknowledgedNonce = inFlight.nonce;
-    this.#suspects.cleared(inFlight.plan.changed);
+    this.#quarantine.accepted(inFlight.plan.changed);
     for (const { name } of inFlight.plan.later ?? [])
       if (!this.#exceptions.has(name)) this.#exceptions.set(name, { held: this.#base.get(name), tell: false });
     this.#base = inFlight.plan.target;
@@ -272,22 +258,19 @@ export class Subscription {
 
   /** Nothing of a refused answer counts as accepted; what is not to blame is told again. */
   #reject({ plan, settled }: InFlight, message: string, delta: boolean): Outcome {
-    const named = namedIn(message, plan.changed);
-    const guilty = named.length > 0 ? named : delta ? this.#suspects.refused(plan.changed) : plan.changed;
-    this.#suspects.cleared(guilty);
+    const guilty = this.#quarantine.guilty(plan.changed, message, delta);
     this.#restore(settled());
-    for (const { name, version } of guilty) {
-      if (!this.subscribed(name)) continue;
-      const held = this.#heldOf(name);
-      this.#quarantine.set(name, { version, good: typeof held === "object" ? held : undefined });
+    for (const resource of guilty) {
+      if (!this.subscribed(resource.name)) continue;
+      const held = this.#heldOf(resource.name);
+      this.#quarantine.add(resource, typeof held === "object" ? held : undefined);
     }
-    this.#rejection = message;
     return { kind: "rejected", message, resources: guilty.length > 0 ? guilty : plan.changed };
   }
 
   /** What the client has accepted under `name`, whatever is in flight. */
   #heldOf(name: string): Held {
-    const quarantined = this.#quarantine.get(name);
+    const quarantined = this.#quarantine.of(name);
     if (quarantined !== undefined) return quarantined.good;
     const exception = this.#exceptions.get(name) ?? this.#inFlight?.settled().get(name);
     return exception === undefined ? this.#base.get(name) : exception.held;
@@ -319,11 +302,7 @@ export class Subscription {
   }
 
   #wants(resource: Resource): boolean {
-    return this.subscribed(resource.name) && !this.#isQuarantined(resource);
-  }
-
-  #isQuarantined(resource: Resource): boolean {
-    return this.#quarantine.get(resource.name)?.version === resource.version;
+    return this.subscribed(resource.name) && !this.#quarantine.holds(resource);
   }
 
   #subscribeExactly(names: readonly string[], first: boolean): void {
@@ -344,7 +323,7 @@ export class Subscription {
     if (name !== "*") {
       this.#exceptions.set(name, { held: this.subscribed(name) ? this.#heldOf(name) : undefined, tell: true });
       this.#changeNames().add(name);
-      this.#quarantine.delete(name);
+      this.#quarantine.forget(name);
     } else if (this.#wildcard) {
       this.forget(this.#base.keys());
     } else {
@@ -362,7 +341,7 @@ export class Subscription {
       this.forget([name]); // still covered: the client must be told what it is
     } else {
       this.#exceptions.delete(name);
-      this.#quarantine.delete(name);
+      this.#quarantine.forget(name);
     }
   }
 
@@ -390,7 +369,7 @@ export class Subscription {
     this.#legacyWildcard = false;
     this.#due = false;
     for (const name of [...this.#exceptions.keys()]) if (!this.#names.has(name)) this.#exceptions.delete(name);
-    for (const name of [...this.#quarantine.keys()]) if (!this.#names.has(name)) this.#quarantine.delete(name);
+    this.#quarantine.forgetAllBut(this.#names);
   }
 }
 

@@ -47,7 +47,7 @@ export class Suspects {
 
   /** What was accepted, or is known to be guilty. */
   cleared(resources: readonly Pick<Resource, "name">[]): void {
-    for (const { name } of resources) this.#ranks.delete(name);
+    if (this.some) for (const { name } of resources) this.#ranks.delete(name);
     if (!this.some) this.#refusals = 0;
   }
 
