@@ -18,5 +18,6 @@ export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
 export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";
 export { gatewayNames } from "./networks/index-networks.ts";
 export type { ResolvedNames } from "./networks/index-networks.ts";
-export { createSnapshot } from "./snapshot.ts";
+export { createSnapshot, trustBundleUrls } from "./snapshot.ts";
+export type { FetchedBundles } from "./index/trust-anchors.ts";
 export type { MeshSnapshot, MeshState } from "./snapshot.ts";

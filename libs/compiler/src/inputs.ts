@@ -49,6 +49,6 @@ function elementsOf(snapshot: MeshSnapshot, scope: ProxyScope): readonly unknown
 }
 
 /** A field that is new among the indexes does not compile until it is named here or above. */
-function wholeOf({ settings }: MeshSnapshot): Whole {
-  return { settings };
+function wholeOf({ settings, trust }: MeshSnapshot): Whole {
+  return { settings, trust };
 }

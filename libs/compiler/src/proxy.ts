@@ -10,6 +10,7 @@ import { withHeaderWishes } from "./header-wishes.ts";
 import { extendedPart, extensionsOf } from "./extensions.ts";
 import { compileGrpc } from "./grpc/compile-grpc.ts";
 import { inOrder } from "./in-order.ts";
+import { byIdentity } from "./index/remember.ts";
 import { autoPassthroughClusters } from "./listeners/gateway-connections.ts";
 import { serverGroups } from "./listeners/gateway-servers.ts";
 import { gatewayOutput } from "./listeners/gateway.ts";
@@ -35,12 +36,14 @@ export interface Compiled<Value> {
 export function compileProxy(snapshot: MeshSnapshot, scope: ProxyScope): Compiled<ir.ProxyIr> {
   const { value: parts, findings } = compileParts(snapshot, scope);
   const nameTable = parts.find((part) => part.nameTable !== undefined)?.nameTable;
+  const trust = parts.find((part) => part.trust !== undefined)?.trust;
   const grpc = together(parts.flatMap((part) => part.grpc ?? []));
   const value = inOrder({
     clusters: parts.flatMap(({ clusters }) => clusters),
     listeners: parts.flatMap(({ listeners }) => listeners),
     routeTables: parts.flatMap(({ routeTables }) => routeTables),
     ...(nameTable === undefined ? {} : { nameTable }),
+    ...(trust === undefined ? {} : { trust }),
     ...(grpc === undefined ? {} : { grpc }),
     ...extensionsIn(parts),
     ...patchesOf(snapshot, scope, new Findings()),
@@ -62,8 +65,17 @@ export function compileParts(snapshot: MeshSnapshot, scope: ProxyScope): Compile
   const { patches, additions } = patchesOf(snapshot, scope, findings);
   const isInbound = (index: number): boolean => index > 0 && index === parts.length - 1;
   const patched = parts.map((part, index) => patchedPart(part, patches, isInbound(index) ? "inbound" : "outbound"));
-  return { value: [...patched, ...additionsPart(additions)], findings: findings.list() };
+  return { value: [...patched, ...additionsPart(additions), ...trustPart(snapshot, scope)], findings: findings.list() };
 }
+
+/** What its agent serves the proxy. */
+function trustPart({ trust }: MeshSnapshot, { agent, dataPlane }: ProxyScope): readonly ir.ProxyIr[] {
+  return trust === undefined || !agent || dataPlane === "grpc" ? [] : [partOfTrust(trust)];
+}
+
+const partOfTrust = byIdentity(
+  (trust: ir.TrustAnchors): ir.ProxyIr => ({ clusters: [], listeners: [], routeTables: [], trust }),
+);
 
 /** A sidecar's calls in both directions may pass the same one. */
 function extensionsIn(parts: readonly ir.ProxyIr[]): Pick<ir.ProxyIr, "extensions"> {

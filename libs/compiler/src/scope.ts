@@ -147,7 +147,7 @@ const comparison = byIdentity((left: MeshSnapshot) => {
 });
 
 type Policies = "peerAuthentications" | "authorizationPolicies" | "telemetries" | "rateLimits";
-type NotInScope = "virtualServices" | "destinationRules" | "findings";
+type NotInScope = "virtualServices" | "destinationRules" | "findings" | "trust";
 
 /** A field that is new among the indexes does not compile until it is named here, above or below. */
 function scopeInputs(

@@ -3,6 +3,7 @@ import type { IngressControl } from "@lateen/api";
 import type * as ir from "@lateen/ir";
 import { isEmptyRecord, mostSpecificMatch } from "@lateen/model";
 import { milliseconds } from "./durations.ts";
+import type { CaCertificates } from "./index/trust-anchors.ts";
 import type {
   ClientTls,
   ConnectionPool,
@@ -69,6 +70,8 @@ export interface MeshSettings {
   readonly dualStack: boolean;
   /** Hosts, possibly wildcards: whether callers stay in their own cluster. The most specific counts. */
   readonly clusterLocal: ReadonlyMap<string, boolean>;
+  /** Who vouches for peers beside the mesh's CA. */
+  readonly caCertificates: readonly CaCertificates[];
   /** Under every DestinationRule, part by part. */
   readonly defaultPolicy: { readonly connectionPool?: ConnectionPool; readonly outlierDetection?: Outliers };
   /** Protocols whose bytes are read, where the proxy's binary can. */
@@ -150,6 +153,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     zoneAware: undefined,
     clusterLocal: inOwnCluster(domain, `istiod.${rootNamespace}.svc`),
     dualStack: installation.dualStack ?? false,
+    caCertificates: [],
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },
     gateways: installation.gateways ?? { ownNamespaceOnly: false, managedOwnNamespaceOnly: true },
@@ -202,6 +206,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     locality: config.localityLbSetting ?? base.locality,
     zoneAware: config.zoneAwareLbSetting ?? base.zoneAware,
     clusterLocal: clusterLocalOf(base, config),
+    caCertificates: config.caCertificates.flatMap(caCertificatesOf),
     defaultPolicy: defaultPolicyOf(config),
     ...(config.defaultHttpRetryPolicy === undefined ? {} : { defaultRetry: config.defaultHttpRetryPolicy }),
     ...(config.tcpKeepalive === undefined || isEmptyRecord(config.tcpKeepalive)
@@ -219,6 +224,20 @@ function outboundPolicyOf(
   if (policy.mode === lookUp)
     return { outboundPolicy: "look-up", ...(policy.tls === undefined ? {} : { unknownHostTls: policy.tls }) };
   return { outboundPolicy: policy.mode === registryOnly ? "registry-only" : "allow-any" };
+}
+
+function caCertificatesOf({
+  certificateData,
+  trustDomains,
+}: MeshConfig["caCertificates"][number]): readonly CaCertificates[] {
+  switch (certificateData.case) {
+    case "pem":
+      return [{ source: { pem: certificateData.value }, trustDomains }];
+    case "spiffeBundleUrl":
+      return [{ source: { url: certificateData.value }, trustDomains }];
+    default:
+      return [];
+  }
 }
 
 /** What Istio keeps in one cluster unless it is told otherwise: the API server, kube-system and the control plane. */

@@ -1,3 +1,4 @@
+import type * as ir from "@lateen/ir";
 import type { EndpointSlice, Finding, MeshObject, ObjectRef, Service, Workload } from "@lateen/model";
 import { indexDestinationRules } from "./index/destination-rules.ts";
 import type { DestinationRuleIndex } from "./index/destination-rules.ts";
@@ -16,6 +17,8 @@ import type { ServiceRecord } from "./index/service-record.ts";
 import { indexServices } from "./index/services.ts";
 import type { ServiceIndex } from "./index/services.ts";
 import { workloadOfEntry } from "./index/workload-entries.ts";
+import { trustAnchors } from "./index/trust-anchors.ts";
+import type { FetchedBundles } from "./index/trust-anchors.ts";
 import { indexSidecars } from "./index/sidecars.ts";
 import type { SidecarIndex } from "./index/sidecars.ts";
 import { indexVirtualServices } from "./index/virtual-services.ts";
@@ -60,6 +63,8 @@ export interface MeshState {
   readonly trust: readonly { readonly trustDomain: string; readonly roots: readonly string[] }[];
   /** What names of gateways between networks stand for; the same object as long as nothing changed. */
   readonly names?: ResolvedNames;
+  /** What was fetched of SPIFFE bundles; the same object as long as nothing changed. */
+  readonly bundles?: FetchedBundles;
   /** Settings before any MeshConfig object in `configs`, which is applied on top. */
   readonly meshConfig: MeshSettings;
 }
@@ -87,6 +92,8 @@ export interface ConfigIndexes {
   /** What about a proxy's place may matter to its endpoints. */
   readonly vantage: VantageKeys;
   readonly networks: NetworkIndex;
+  /** Who vouches for peers beside the mesh's CA; the same object as long as nothing changed. */
+  readonly trust: ir.TrustAnchors | undefined;
 }
 
 /** An immutable, indexed view of the mesh. */
@@ -108,6 +115,8 @@ export function createSnapshot(state: MeshState, previous?: MeshSnapshot): MeshS
     previous !== undefined &&
     previous.state.meshConfig === state.meshConfig &&
     previous.state.names === state.names &&
+    previous.state.bundles === state.bundles &&
+    sameElements(previous.state.trust, state.trust) &&
     sameElements(rulesOf(previous.state.configs), rulesOf(state.configs)) &&
     sameElements(previous.state.services, state.services);
   const objects = sameConfigs ? previous.objects : objectsByKind(state.configs, previous?.objects);
@@ -162,7 +171,7 @@ function workloadsOf({ configs, workloads }: MeshState): readonly Workload[] {
 function pickIndexes(from: ConfigIndexes): ConfigIndexes {
   const { settings, services, virtualServices, destinationRules, sidecars, gateways } = from;
   const { peerAuthentications, authorizationPolicies, telemetries, rateLimits, envoyFilters, extensions } = from;
-  const { findings, labelKeys, vantage, networks, asksForSpans } = from;
+  const { findings, labelKeys, vantage, networks, trust, asksForSpans } = from;
   const policies = { peerAuthentications, authorizationPolicies, telemetries, rateLimits };
   return {
     settings,
@@ -179,6 +188,7 @@ function pickIndexes(from: ConfigIndexes): ConfigIndexes {
     labelKeys,
     vantage,
     networks,
+    trust,
   };
 }
 
@@ -224,6 +234,10 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
     envoyFilters: kept.envoyFilters(settings, of<EnvoyFilter>("EnvoyFilter")),
     virtualServices,
     networks,
+    trust: sameJsonOr(
+      previous?.trust,
+      trustAnchors(settings, { fetched: state.bundles ?? new Map(), own: state.trust }),
+    ),
     asksForSpans:
       settings.defaultTracingProviders.length > 0 ||
       of<Telemetry>("Telemetry").some(({ spec }) => spec.tracing.length > 0),
@@ -241,6 +255,17 @@ function indexConfigs(state: MeshState, objects: ObjectsByKind, previous: MeshSn
 const placesThatMatter = byPair((settings: MeshSettings, rules: readonly MeshObject<DestinationRule>[]) =>
   byIdentity((services: readonly ServiceRecord[]) => vantageKeys(settings, rules, services)),
 );
+
+function sameJsonOr<Value>(before: Value, after: Value): Value {
+  return JSON.stringify(before) === JSON.stringify(after) ? before : after;
+}
+
+/** Where SPIFFE bundles of the mesh's `caCertificates` are fetched. */
+export function trustBundleUrls({ configs, meshConfig }: Pick<MeshState, "configs" | "meshConfig">): readonly string[] {
+  const objects = configs.filter(({ kind }) => kind === "MeshConfig") as readonly MeshObject<MeshConfig>[];
+  const { caCertificates } = settingsOf(meshConfig, objects);
+  return caCertificates.flatMap(({ source }) => ("url" in source ? [source.url] : []));
+}
 
 function sameOr(before: ReadonlySet<string> | undefined, after: ReadonlySet<string>): ReadonlySet<string> {
   return before?.size === after.size && [...after].every((key) => before.has(key)) ? before : after;

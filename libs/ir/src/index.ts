@@ -110,3 +110,4 @@ export type {
   Tracing,
 } from "./tracing.ts";
 export type { HeaderHandling, PeerDetails, PeerHandling } from "./headers.ts";
+export type { TrustAnchors, TrustDomainRoots } from "./trust.ts";

@@ -5,6 +5,7 @@ import type { Listener } from "./listener.ts";
 import type { NameTable } from "./name-table.ts";
 import type { Patch } from "./patch.ts";
 import type { RouteTable } from "./route.ts";
+import type { TrustAnchors } from "./trust.ts";
 
 /**
  * Everything one proxy is told except endpoints and secrets. Each list is sorted by what its entries are, so equal
@@ -16,6 +17,8 @@ export interface ProxyIr {
   readonly routeTables: readonly RouteTable[];
   /** Absent where nobody beside the proxy answers DNS queries. */
   readonly nameTable?: NameTable;
+  /** For the agent, which serves the proxy what it trusts; absent where the mesh trusts its own CA alone. */
+  readonly trust?: TrustAnchors;
   /** For a gRPC library instead of an Envoy; the other lists are empty then. */
   readonly grpc?: GrpcIr;
   /** Those that listeners place; absent when there are none. */

@@ -3,6 +3,8 @@ import type { FileRegistry, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSetPath } from "@lateen/protos";
 import { NameTableSchema } from "@lateen/protos/istio/networking/nds/v1/name_table_pb.js";
+import { TrustAnchorsSchema } from "@lateen/protos/mesh/identity/v1/trust_anchors_pb.js";
+import { ProxyConfigSchema } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import { readFileSync } from "node:fs";
 
 /** A resource as `libs/xds-build` makes it. */
@@ -38,10 +40,12 @@ export function fromEnvoyJson(json: JsonObject): EncodedResource {
   };
 }
 
+/** Not for Envoy: none of the upstream descriptors has them. */
+const forAgents = [NameTableSchema, TrustAnchorsSchema, ProxyConfigSchema];
+
 function messageType(typeUrl: string) {
   const name = typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
-  // For agents, not for Envoy: none of the upstream descriptors has it.
-  const schema = name === NameTableSchema.typeName ? NameTableSchema : registry().getMessage(name);
+  const schema = forAgents.find(({ typeName }) => typeName === name) ?? registry().getMessage(name);
   if (schema === undefined) throw new Error(`unknown message type ${typeUrl}`);
   return schema;
 }

@@ -16,6 +16,7 @@ import {
 } from "./resources.ts";
 import type { BuiltResource } from "./resources.ts";
 import { encodeRouteTable } from "./routes.ts";
+import { proxyConfigResource, trustResource } from "./trust.ts";
 
 /** Resources, and what of the IR's patches could not be applied to them. */
 export interface BuiltProxy {
@@ -51,6 +52,8 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
   const listener = memo(byChains(hashOf), capacity);
   const table = memo(byPieces(hashOf), capacity);
   const names = remembered<ir.NameTable>(nameTableResource);
+  const trust = remembered<ir.TrustAnchors>(trustResource);
+  const proxyConfig = remembered<ir.TrustAnchors>(proxyConfigResource);
   const extension = remembered<ir.Extension>(extensionResource);
   const grpc = {
     cluster: remembered<ir.GrpcCluster>(grpcClusterResource),
@@ -68,6 +71,7 @@ export function createBuilder(options: BuilderOptions = {}): Builder {
         others: [
           ...(proxy.extensions ?? []).map(extension),
           ...(proxy.nameTable === undefined ? [] : [names(proxy.nameTable)]),
+          ...(proxy.trust === undefined ? [] : [trust(proxy.trust), proxyConfig(proxy.trust)]),
           ...(proxy.grpc?.clusters ?? []).map(grpc.cluster),
           ...(proxy.grpc?.clients ?? []).map(grpc.client),
           ...(proxy.grpc?.servers ?? []).map(grpc.server),

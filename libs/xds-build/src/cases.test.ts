@@ -12,7 +12,12 @@ interface Golden {
 
 const files = { cds: typeUrls.cluster, eds: typeUrls.endpoints, lds: typeUrls.listener, rds: typeUrls.routes } as const;
 /** Only where the proxy has any. */
-const optionalFiles = { ecds: typeUrls.extension, nds: typeUrls.nameTable } as const;
+const optionalFiles = {
+  ecds: typeUrls.extension,
+  nds: typeUrls.nameTable,
+  trust: typeUrls.trustAnchors,
+  pcds: typeUrls.proxyConfig,
+} as const;
 
 for (const scenario of await listCases()) {
   test(`builds ${scenario.name}`, async () => {

@@ -6,6 +6,8 @@ export const typeUrls = {
   routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
+  trustAnchors: "type.googleapis.com/mesh.identity.v1.TrustAnchors",
+  proxyConfig: "type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig",
   extension: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
@@ -17,4 +19,6 @@ export const builtTypes: readonly string[] = [
   typeUrls.routes,
   typeUrls.extension,
   typeUrls.nameTable,
+  typeUrls.trustAnchors,
+  typeUrls.proxyConfig,
 ];

@@ -25,6 +25,7 @@ const shortNames: ReadonlyMap<string, string> = new Map([
   [extensionConfigType, "ECDS"],
   [nameTableType, "NDS"],
   [`${prefix}istio.mesh.v1alpha1.ProxyConfig`, "PCDS"],
+  [`${prefix}mesh.identity.v1.TrustAnchors`, "TDS"],
   [bootstrapPatchesType, "BDS"],
 ]);
 

@@ -47,6 +47,7 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultConfig.fileFlushInterval": "no row yet",
   "MeshConfig.defaultConfig.fileFlushMinSizeKb": "no row yet",
   "MeshConfig.defaultConfig.statsCompression": "no row yet",
+  "MeshConfig.caCertificates.certSigners": "warned of: there is one signer, the mesh's own CA",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
   "IngressClass.parameters.apiGroup": "warned of by name: the controller has no parameters",
   "IngressClass.parameters.kind": "warned of by name: the controller has no parameters",

@@ -26,6 +26,7 @@ import { capturedServiceRows } from "./services-captured.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { tracingRows } from "./tracing.rows.ts";
 import { trafficExtensionRows } from "./traffic-extension.rows.ts";
+import { trustAnchorsRows } from "./trust-anchors.rows.ts";
 import { upstreamTlsRows } from "./upstream-tls.rows.ts";
 import { virtualServiceHttpRows } from "./virtual-service-http.rows.ts";
 import { wasmModulesRows } from "./wasm-modules.rows.ts";
@@ -65,6 +66,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "traffic-extension": trafficExtensionRows,
   "wasm-modules": wasmModulesRows,
   "wasm-plugin": wasmPluginRows,
+  "trust-anchors": trustAnchorsRows,
   "upstream-tls": upstreamTlsRows,
   sidecar: sidecarRows,
   "virtual-service-http": virtualServiceHttpRows,

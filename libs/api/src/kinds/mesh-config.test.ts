@@ -3,7 +3,55 @@ import { test } from "node:test";
 import { decodeSpec, summary } from "../testing/decode-text.ts";
 import type { SpecCase } from "../testing/decode-text.ts";
 
+/** Good for a hundred years. */
+const authority = `
+-----BEGIN CERTIFICATE-----
+MIIBczCCARmgAwIBAgIUN9fGgds6XtrOe0BoDmgiEb6TU3IwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UECgwDb25lMCAXDTI2MTEyMTEzNDcwN1oYDzIxMjYxMDI4MTM0NzA3
+WjAOMQwwCgYDVQQKDANvbmUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATB++Iu
+IWNxA2gE2DbyXnmFCjHVkt58jeL2gfGP9tV7PzdBkr0/7jw9Zq1FSTufCg/5bXq5
+CIUHhUa+WFpYnhMho1MwUTAdBgNVHQ4EFgQURtVPMoiGD0cK9L71Liln9HEzK0sw
+HwYDVR0jBBgwFoAURtVPMoiGD0cK9L71Liln9HEzK0swDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNIADBFAiEAjoxenmzDofz04OGtgn4YQZcu2INN7M0wq/YN
+XG54J7kCIEQeH+fIY5XmUt78SaK644cGlmfEQLVisWZOUraj650Z
+-----END CERTIFICATE-----`;
+const leaf = `
+-----BEGIN CERTIFICATE-----
+MIIBczCCARigAwIBAgIUOXQZRFD8HpudNbWUzFl/FsQSh94wCgYIKoZIzj0EAwIw
+DzENMAsGA1UECgwEbGVhZjAgFw0yNjExMjExMzQ3MDdaGA8yMTI2MTAyODEzNDcw
+N1owDzENMAsGA1UECgwEbGVhZjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPy6
+HNqP/CTFyeZ2wgXw7jB1LW1PPcv44l4DibSOCwOs0qfoEplD49AqKPWV/ZrzS/Hq
+EetkBEQDGekYqtQ9m0ajUDBOMB0GA1UdDgQWBBQswJhR0Z4lVREjVo5SalPsbg2T
+XDAfBgNVHSMEGDAWgBQswJhR0Z4lVREjVo5SalPsbg2TXDAMBgNVHRMBAf8EAjAA
+MAoGCCqGSM49BAMCA0kAMEYCIQC6ayT7V5ebEFO+kbaO1kKtgt+6KxGo9qh6Crah
+j1TpEwIhAInGwjGwhBtiPp8H94ugHc9rdAPOE2npxT8cb0/fO7O6
+-----END CERTIFICATE-----`;
+
 const cases: readonly SpecCase[] = [
+  [
+    "further authorities",
+    `caCertificates:
+    - pem: ${JSON.stringify(authority)}
+      trustDomains: [old.example]
+    - spiffeBundleUrl: https://bundles.example.com/mesh`,
+  ],
+  [
+    "further authorities that are none",
+    `caCertificates:
+    - pem: ${JSON.stringify(leaf)}
+    - pem: ${JSON.stringify(authority.replace("MIIB", "MIIC"))}
+    - pem: text
+      certSigners: [a]
+    - spiffeBundleUrl: http://bundles.example.com
+    - trustDomains: ["a b"]`,
+    "spec.caCertificates[0].pem certificate",
+    "spec.caCertificates[1].pem certificate",
+    "spec.caCertificates[2].pem certificate",
+    "spec.caCertificates[3].spiffeBundleUrl url",
+    "spec.caCertificates[4] required",
+    "spec.caCertificates[4].trustDomains[0] host",
+    "warning spec.caCertificates[2].certSigners no-effect",
+  ],
   ["unknown hosts looked up, under TLS", "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: SIMPLE}}"],
   [
     "TLS for what is passed on as it is",

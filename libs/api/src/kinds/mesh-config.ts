@@ -7,6 +7,7 @@ import type {
 import { ProxyConfigSchema } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import type { Cursor } from "../report.ts";
 import type { NotBuiltField } from "../schema/read-message.ts";
+import { authoritiesProblem } from "../rules/certificates.ts";
 import { checkDistinct } from "../rules/distinct.ts";
 import { checkLabels } from "../rules/labels.ts";
 import { checkFqdn, checkWildcardDomain, isDnsLabel } from "../rules/hosts.ts";
@@ -23,6 +24,7 @@ const built: ReadonlySet<string> = new Set([
   "accessLogEncoding",
   "accessLogFile",
   "accessLogFormat",
+  "caCertificates",
   "connectTimeout",
   "defaultConfig",
   "defaultDestinationRuleExportTo",
@@ -68,7 +70,6 @@ const built: ReadonlySet<string> = new Set([
 /** Why the others do nothing, and what does. */
 const reasons: Readonly<Record<string, string>> = {
   ca: "Istio does not implement it, either: certificates come from the mesh's own CA; give it a signing certificate in the secret cacerts",
-  caCertificates: "only the mesh's own roots are trusted",
   certificates: "Istio does not implement it, either; use credentialName of a Gateway",
   configSources: "objects come from Kubernetes, a folder or the registries that are configured at installation",
   hboneIdleTimeout: "no tunnels of the ambient kind are made",
@@ -226,11 +227,28 @@ export const meshConfig = defineKind({
     if (logs !== "") checkAddress(logs, at.at("defaultConfig", "envoyAccessLogService", "address"));
     for (const [index, selector] of spec.discoverySelectors.entries())
       checkSelector(selector, at.at("discoverySelectors", index));
+    checkCaCertificates(spec, at.at("caCertificates"));
     checkVisibility(spec, at.at("serviceEntryVisibility"));
     for (const [index, { hosts }] of spec.serviceSettings.entries())
       checkHosts(hosts, at.at("serviceSettings", index, "hosts"));
   },
 });
+
+function checkCaCertificates({ caCertificates }: MeshConfig, at: Cursor): void {
+  for (const [index, { certificateData: data, certSigners, trustDomains }] of caCertificates.entries()) {
+    const here = at.at(index);
+    const problem = data.case === "pem" ? authoritiesProblem(data.value) : undefined;
+    if (data.case === undefined) here.error("required", "needs pem or spiffeBundleUrl");
+    else if (problem !== undefined) here.at("pem").error("certificate", problem);
+    else if (data.case === "spiffeBundleUrl" && !/^https:\/\/[^/\s]+(\/\S*)?$/.test(data.value))
+      here.at("spiffeBundleUrl").error("url", `must be an https URL, got ${JSON.stringify(data.value)}`);
+    for (const [which, trustDomain] of trustDomains.entries()) checkFqdn(trustDomain, here.at("trustDomains", which));
+    if (certSigners.length > 0)
+      here
+        .at("certSigners")
+        .warning("no-effect", "has no effect: there is one signer, the mesh's CA; its roots are trusted for all");
+  }
+}
 
 function checkVisibility({ serviceEntryVisibility: visibility }: MeshConfig, at: Cursor): void {
   if (visibility === undefined) return;

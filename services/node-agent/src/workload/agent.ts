@@ -18,7 +18,9 @@ import type { PatchQuestions } from "./bootstrap-patches.ts";
 import { askForPullSecret } from "./pull-secrets.ts";
 import { createRelay } from "./relay.ts";
 import type { RelayOptions } from "./relay.ts";
+import { PeerTrust } from "./peer-trust.ts";
 import { createSds } from "./sds.ts";
+import type { SdsObserver } from "./sds.ts";
 import type { SecretWishes } from "./secrets.ts";
 
 /** The half that knows one workload: its certificate, and the two sockets its Envoy talks to. */
@@ -59,7 +61,8 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
   const { logger, metrics } = options;
   const tls = new TlsSource();
   const pilot = openChannel(options.pilotAddress, securityOf(options, tls), { maxReconnectBackoffMs: 1_000 });
-  const sds = createSds(tls, options.secrets, {
+  const trust = new PeerTrust();
+  const observer: SdsObserver = {
     unknown: (name) => logger.warn({ secret: name }, "envoy asked for a secret that the agent does not serve"),
     refused: (message) => logger.error({ reason: message }, "envoy refused a secret"),
     noKeyProvider: (name, fallback) =>
@@ -69,10 +72,12 @@ export function createWorkloadAgent(options: WorkloadOptions): WorkloadAgent {
             { extension: name },
             "this envoy has no such private key provider and will refuse its certificate; set fallback",
           ),
-  });
+  };
+  const { trustDomain, secrets: wishes, own } = options;
+  const sds = createSds({ source: tls, wishes, trustDomain, trust, observer });
   const relay = createRelay(pilot, {
     identified: () => firstOf(tls),
-    own: options.own,
+    own: { ...own, types: [...own.types, trust.type] },
     extensions: localModules(options, pilot),
     opened: metrics.streamOpened,
     closed: metrics.streamClosed,

@@ -6,6 +6,7 @@ import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { DataSourceSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { hasProvider, keyProviderOf } from "./key-provider.ts";
 import { secretNamed } from "./secrets.ts";
+import type { SecretWishes } from "./secrets.ts";
 
 const cryptomb = { name: "cryptomb", pollDelayMs: 1_500, fallback: true } as const;
 
@@ -40,15 +41,16 @@ test("an Envoy has a provider when it lists it as one", () => {
 });
 
 test("the workload's secret has the key or its provider, never both; more roots follow the mesh's", () => {
+  const nothingElse = { trustDomain: "cluster.local", anchors: { roots: [], trustDomains: new Map() } };
   const source = { current: { certificateChainPem: "CHAIN", privateKeyPem: "KEY", rootsPem: "ROOT\n" } };
-  const certificate = (wishes: Parameters<typeof secretNamed>[2]) => {
-    const { type } = secretNamed("default", source, wishes)?.message ?? {};
+  const certificate = (wishes: SecretWishes) => {
+    const { type } = secretNamed("default", source, { ...nothingElse, ...wishes })?.message ?? {};
     assert.ok(type?.case === "tlsCertificate");
     return [type.value.privateKey !== undefined, type.value.privateKeyProvider?.providerName];
   };
   assert.deepEqual(certificate({ moreRoots: [] }), [true, undefined]);
   assert.deepEqual(certificate({ moreRoots: [], keyProvider: cryptomb }), [false, "cryptomb"]);
-  const { type } = secretNamed("ROOTCA", source, { moreRoots: ["ONE", "TWO"] })?.message ?? {};
+  const { type } = secretNamed("ROOTCA", source, { ...nothingElse, moreRoots: ["ONE", "TWO"] })?.message ?? {};
   assert.ok(type?.case === "validationContext" && type.value.trustedCa?.specifier.case === "inlineBytes");
   assert.equal(Buffer.from(type.value.trustedCa.specifier.value).toString(), "ROOT\nONE\nTWO");
 });

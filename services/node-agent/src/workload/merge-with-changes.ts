@@ -1,21 +1,25 @@
-import type { TlsSource } from "@lateen/rpc";
+/** Tells of its changes; answers how to stop listening. */
+interface Changing {
+  onChange(listener: () => void): () => void;
+}
 
 /**
- * Requests as they come, and `"changed"` after each change of `source`, in one sequence. Ends with the requests; a
+ * Requests as they come, and `"changed"` after each change of a source, in one sequence. Ends with the requests; a
  * reader that is slow gets one "changed" for several.
  */
 export async function* mergeWithChanges<Request>(
   requests: AsyncIterable<Request>,
-  source: TlsSource,
+  sources: readonly Changing[],
   signal: AbortSignal,
 ): AsyncGenerator<Request | "changed"> {
   const iterator = requests[Symbol.asyncIterator]();
   let changed = false;
   let wake = Promise.withResolvers<void>();
-  const stop = source.onChange(() => {
+  const note = (): void => {
     changed = true;
     wake.resolve();
-  });
+  };
+  const stops = sources.map((source) => source.onChange(note));
   try {
     let next = iterator.next();
     while (!signal.aborted) {
@@ -31,6 +35,6 @@ export async function* mergeWithChanges<Request>(
       yield request.value;
     }
   } finally {
-    stop();
+    for (const stop of stops) stop();
   }
 }

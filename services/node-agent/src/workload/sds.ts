@@ -14,6 +14,7 @@ import { SecretDiscoveryService } from "@lateen/protos/envoy/service/secret/v3/s
 import { defineService, RpcCode, RpcError, type RpcService, type TlsSource } from "@lateen/rpc";
 import { mergeWithChanges } from "./merge-with-changes.ts";
 import { hasProvider } from "./key-provider.ts";
+import type { PeerTrust } from "./peer-trust.ts";
 import { isServed, type NamedSecret, secretNamed, type SecretWishes } from "./secrets.ts";
 
 const typeUrl = `type.googleapis.com/${SecretSchema.typeName}`;
@@ -27,18 +28,22 @@ export interface SdsObserver {
   noKeyProvider(name: string, fallback: boolean): void;
 }
 
-interface Serving {
+export interface SdsOptions {
   readonly source: TlsSource;
   readonly wishes: SecretWishes;
+  /** Of the workload itself. */
+  readonly trustDomain: string;
+  /** Whom it trusts besides. */
+  readonly trust: PeerTrust;
   readonly observer: SdsObserver;
 }
 
-/** Serves the workload's secrets to the Envoy beside the agent, again after each rotation. */
-export function createSds(source: TlsSource, wishes: SecretWishes, observer: SdsObserver): RpcService {
-  const serving = { source, wishes, observer };
+/** Serves the workload's secrets to the Envoy beside the agent, again after each rotation and change of trust. */
+export function createSds(serving: SdsOptions): RpcService {
+  const sources = [serving.source, serving.trust];
   return defineService(SecretDiscoveryService, {
-    streamSecrets: (requests, { signal }) => streamSecrets(mergeWithChanges(requests, source, signal), serving),
-    deltaSecrets: (requests, { signal }) => deltaSecrets(mergeWithChanges(requests, source, signal), serving),
+    streamSecrets: (requests, { signal }) => streamSecrets(mergeWithChanges(requests, sources, signal), serving),
+    deltaSecrets: (requests, { signal }) => deltaSecrets(mergeWithChanges(requests, sources, signal), serving),
     fetchSecrets: async () => {
       throw new RpcError(RpcCode.UNIMPLEMENTED, "secrets are streamed; use StreamSecrets or DeltaSecrets");
     },
@@ -48,9 +53,9 @@ export function createSds(source: TlsSource, wishes: SecretWishes, observer: Sds
 /** State of the world: each answer holds every secret asked for. */
 async function* streamSecrets(
   events: AsyncIterable<DiscoveryRequest | "changed">,
-  serving: Serving,
+  serving: SdsOptions,
 ): AsyncIterable<DiscoveryResponse> {
-  const { source, observer } = serving;
+  const { observer } = serving;
   let { wishes } = serving;
   let names: readonly string[] = [];
   let sent = "";
@@ -62,7 +67,7 @@ async function* streamSecrets(
       if (event.responseNonce !== "" && event.responseNonce !== String(nonce)) continue; // an answer overtook it
       names = tellUnknown(event.resourceNames, observer);
     }
-    const secrets = availableOf(names, source, wishes);
+    const secrets = availableOf(names, serving, wishes);
     const version = secrets.map((secret) => `${secret.name}=${secret.version}`).join(",");
     if (secrets.length < names.length || names.length === 0 || version === sent) continue;
     sent = version;
@@ -78,9 +83,9 @@ async function* streamSecrets(
 
 async function* deltaSecrets(
   events: AsyncIterable<DeltaDiscoveryRequest | "changed">,
-  serving: Serving,
+  serving: SdsOptions,
 ): AsyncIterable<DeltaDiscoveryResponse> {
-  const { source, observer } = serving;
+  const { observer } = serving;
   let { wishes } = serving;
   const known = new Map<string, string>(); // name → version that Envoy has, "" for none
   let nonce = 0;
@@ -92,7 +97,7 @@ async function* deltaSecrets(
       for (const name of tellUnknown(event.resourceNamesSubscribe, observer))
         known.set(name, event.initialResourceVersions[name] ?? "");
     }
-    const fresh = availableOf([...known.keys()], source, wishes).filter(
+    const fresh = availableOf([...known.keys()], serving, wishes).filter(
       (secret) => known.get(secret.name) !== secret.version,
     );
     if (fresh.length === 0) continue;
@@ -115,12 +120,17 @@ function tellUnknown(names: readonly string[], observer: SdsObserver): readonly 
   return names.filter(isServed);
 }
 
-function availableOf(names: readonly string[], source: TlsSource, wishes: SecretWishes): readonly NamedSecret[] {
-  return names.flatMap((name) => secretNamed(name, source, wishes) ?? []);
+function availableOf(
+  names: readonly string[],
+  { source, trustDomain, trust }: SdsOptions,
+  wishes: SecretWishes,
+): readonly NamedSecret[] {
+  const parts = { ...wishes, trustDomain, anchors: trust.current };
+  return names.flatMap((name) => secretNamed(name, source, parts) ?? []);
 }
 
 /** Envoy lists its extensions with its first request. Without the one that is asked for it takes no key for it at all. */
-function possibleFor({ extensions }: Node, { wishes, observer }: Serving): SecretWishes {
+function possibleFor({ extensions }: Node, { wishes, observer }: SdsOptions): SecretWishes {
   const { keyProvider, ...others } = wishes;
   if (keyProvider === undefined || hasProvider(extensions, keyProvider)) return wishes;
   observer.noKeyProvider(keyProvider.name, keyProvider.fallback);

@@ -1,4 +1,4 @@
-import { createSnapshot, gatewayNames } from "@lateen/compiler";
+import { createSnapshot, gatewayNames, trustBundleUrls } from "@lateen/compiler";
 import type { MeshSettings, MeshSnapshot } from "@lateen/compiler";
 import { keys } from "@lateen/mesh-store";
 import type { MeshStore, StoreBatch } from "@lateen/mesh-store";
@@ -10,6 +10,7 @@ import { Latest } from "./latest.ts";
 import { MeshMirror } from "./mirror.ts";
 import type { BatchEffect } from "./mirror.ts";
 import { Pacer } from "./pacer.ts";
+import { SpiffeBundles } from "./spiffe-bundles.ts";
 
 /** A snapshot that is served, and when its first change arrived (on the clock of `performance.now`). */
 export interface Publication {
@@ -41,6 +42,7 @@ export class MeshFeed {
   readonly #mirror = new MeshMirror();
   readonly #pacer: Pacer;
   readonly #names: GatewayNames;
+  readonly #bundles: SpiffeBundles;
   #arrivedAtMs: number | undefined;
   #trigger: "config" | "endpoint" = "endpoint";
   #holding: NodeJS.Timeout | undefined;
@@ -50,6 +52,7 @@ export class MeshFeed {
     this.#pacer = new Pacer({ quietMs: options.quietMs ?? 10, maxMs: options.maxMs ?? 100 }, () => this.#publish());
     const onChange = (): void => this.#again();
     this.#names = new GatewayNames({ logger: options.logger, onChange });
+    this.#bundles = new SpiffeBundles({ logger: options.logger, onChange });
   }
 
   /** Resolves when `signal` aborts; rejects when the store's watch ends by itself. */
@@ -60,6 +63,7 @@ export class MeshFeed {
     } finally {
       this.#pacer.stop();
       this.#names.stop();
+      this.#bundles.stop();
       clearTimeout(this.#holding);
     }
   }
@@ -87,10 +91,12 @@ export class MeshFeed {
     const state = this.#mirror.state(meshConfig);
     // Without its gateways a network would seem to be reached directly.
     if (resolveGateways && !this.#names.want(gatewayNames(state))) return;
+    // Without who vouches for them peers would be turned away.
+    if (!this.#bundles.want(trustBundleUrls(state))) return;
     const arrivedAtMs = this.#arrivedAtMs ?? startedAtMs;
     this.#arrivedAtMs = undefined;
     void withSpan("pilot.snapshot", { revision: this.#mirror.revision }, () => {
-      const named = { ...state, names: this.#names.resolved };
+      const named = { ...state, names: this.#names.resolved, bundles: this.#bundles.fetched };
       const snapshot = createSnapshot(named, this.published.current?.snapshot);
       if (this.published.current === undefined)
         logger.info({ [fields.revision]: String(snapshot.revision), [fields.count]: this.#mirror.size }, "mesh loaded");
