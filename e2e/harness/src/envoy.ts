@@ -14,6 +14,8 @@ export interface EnvoyOptions {
   readonly waitUntilLive?: boolean;
   /** Another release than the usual one. */
   readonly version?: string;
+  /** Where it runs; default here. */
+  readonly directory?: string;
   /** Goes before the command: into a network namespace, as another user. */
   readonly prefix?: readonly string[];
 }
@@ -43,6 +45,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
         ...["--concurrency", "1", "--drain-time-s", "2", "--log-level", options.logLevel ?? "warning"],
         ...["--file-flush-interval-msec", "200"],
       ],
+      ...(options.directory !== undefined && { cwd: options.directory }),
     }),
   );
   const admin = await process.until("told its admin address", async () => {

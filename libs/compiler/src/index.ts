@@ -15,7 +15,7 @@ export type { Compiled } from "./proxy.ts";
 export { bootstrapPatchesOf, credentialsOf, pullSecretsOf, sameScopes, scopeKey, scopeOf } from "./scope.ts";
 export type { ProxyScope, ServedPort } from "./scope.ts";
 export { defaultMeshSettings, withMeshConfig } from "./settings.ts";
-export type { GatewayScoping, Installation, MeshSettings, NetworkFilters } from "./settings.ts";
+export type { GatewayScoping, Installation, MeshSettings, NetworkFilters, VariableLookup } from "./settings.ts";
 export { gatewayNames } from "./networks/index-networks.ts";
 export type { ResolvedNames } from "./networks/index-networks.ts";
 export { createSnapshot, trustBundleUrls } from "./snapshot.ts";

@@ -49,6 +49,7 @@ export interface MeshSettings {
   /** Where no rule says anything about spans, tracers of proxies' bootstraps get them. */
   readonly ownTracers: boolean;
   readonly providers: ReadonlyMap<string, ExtensionProvider>;
+  readonly variable: VariableLookup;
   /** For proxies that do not say what they were started with. */
   readonly proxyDefaults?: ProxySettings;
   readonly exportTo: {
@@ -105,6 +106,9 @@ export interface TlsLimits {
 
 const noLimits: TlsLimits = { cipherSuites: [], curves: [] };
 
+/** A variable of the control plane's own environment, by its name: the same answer for as long as it runs. */
+export type VariableLookup = (name: string) => string | undefined;
+
 /** What an installation decides before any MeshConfig is read. */
 export interface Installation {
   readonly rootNamespace?: string;
@@ -113,6 +117,8 @@ export interface Installation {
   readonly dualStack?: boolean;
   readonly networkFilters?: NetworkFilters;
   readonly gateways?: GatewayScoping;
+  /** Default: there are none. */
+  readonly variable?: VariableLookup;
 }
 
 /** Where outliers are detected, requests stay near and fail over by region, zone and subzone. */
@@ -144,6 +150,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     defaultTracingProviders: [],
     ownTracers: true,
     providers: new Map(),
+    variable: installation.variable ?? (() => undefined),
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
     pathNormalization: "normalize",

@@ -4,6 +4,7 @@ import type { NatsStoreOptions, StoreEnvironment } from "@lateen/mesh-store";
 import { loadConfig as load, settings } from "@lateen/runtime";
 import * as z from "zod";
 import { featuresOf, featureVariables } from "./features.ts";
+import type { Features } from "./features.ts";
 
 const environment = z
   .object({
@@ -46,12 +47,12 @@ const environment = z
     ...env,
     CA_ADDR: env.CA_ADDR ?? `lateen-citadel.${env.ROOT_NAMESPACE}.svc:15012`,
     logLevel: env.LOG_LEVEL,
-    features: featuresOf(env),
   }));
 
-export type Config = z.infer<typeof environment> & { readonly nats: NatsStoreOptions };
+export type Config = z.infer<typeof environment> & { readonly nats: NatsStoreOptions; readonly features: Features };
 
 /** Throws ConfigError, naming every bad variable. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  return { ...load(environment, env), nats: natsOptionsFrom(env as StoreEnvironment) };
+  const config = load(environment, env);
+  return { ...config, features: featuresOf(config, env), nats: natsOptionsFrom(env as StoreEnvironment) };
 }

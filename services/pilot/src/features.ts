@@ -1,4 +1,4 @@
-import type { GatewayScoping, NetworkFilters } from "@lateen/compiler";
+import type { GatewayScoping, NetworkFilters, VariableLookup } from "@lateen/compiler";
 import { loadConfig, settings } from "@lateen/runtime";
 import * as z from "zod";
 
@@ -22,10 +22,13 @@ export interface Features {
   readonly gateways: GatewayScoping;
   readonly dualStack: boolean;
   readonly resolveGateways: boolean;
+  /** All of the environment: MeshConfig may name variables, as in `headers[].envName`. */
+  readonly variable: VariableLookup;
 }
 
-export function featuresOf(env: z.infer<typeof variables>): Features {
+export function featuresOf(env: z.infer<typeof variables>, all: NodeJS.ProcessEnv): Features {
   return {
+    variable: (name) => all[name],
     networkFilters: {
       mongo: env.PILOT_ENABLE_MONGO_FILTER,
       mysql: env.PILOT_ENABLE_MYSQL_FILTER,
@@ -42,5 +45,5 @@ export function featuresOf(env: z.infer<typeof variables>): Features {
 
 /** Throws ConfigError, naming every bad variable. */
 export function featuresFrom(env: NodeJS.ProcessEnv): Features {
-  return featuresOf(loadConfig(variables, env));
+  return featuresOf(loadConfig(variables, env), env);
 }

@@ -20,7 +20,7 @@ import {
   TempDir,
   type WorkloadSpec,
 } from "@lateen/e2e-harness";
-import type { FeatureMeshSpec, GatewaySpec, MeshAgent, MeshProxy } from "./feature.ts";
+import type { FeatureMeshSpec, GatewaySpec, MeshAgent, MeshProxy, ProxyPlace } from "./feature.ts";
 
 /** In the folder: the suite's MeshConfig. */
 export const meshFile = "mesh.yaml";
@@ -147,10 +147,11 @@ export class FeatureMesh implements AsyncDisposable {
   }
 
   /** An upstream Envoy with nothing but an ADS bootstrap. */
-  async startProxy(node: NodeIdentity): Promise<MeshProxy & AsyncDisposable> {
+  async startProxy({ directory, ...node }: NodeIdentity & ProxyPlace): Promise<MeshProxy & AsyncDisposable> {
     const xds = { address: "127.0.0.1", port: this.plane.ports.grpc };
     const protocol = this.#spec.protocol ?? "DELTA_GRPC";
-    const envoy = await startEnvoy({ name: node.pod, bootstrap: adsBootstrap({ node, xds, protocol }) });
+    const bootstrap = adsBootstrap({ node, xds, protocol });
+    const envoy = await startEnvoy({ name: node.pod, bootstrap, ...(directory !== undefined && { directory }) });
     return ownedProxy(envoy, node.address);
   }
 

@@ -182,5 +182,10 @@ export interface MeshAgent extends MeshProxy {
 }
 
 export type CapturedSpec = Pick<CapturedPodSpec, "labels" | "mode" | "metadata" | "flags"> & { readonly link?: number };
-export type ProxySpec = Partial<NodeIdentity> & { readonly pod: string };
+export type ProxySpec = Partial<NodeIdentity> & ProxyPlace & { readonly pod: string };
+
+export interface ProxyPlace {
+  /** Where the program runs; default here. */
+  readonly directory?: string;
+}
 export type { MeshWorkload, SampleTls, WorkloadSpec };

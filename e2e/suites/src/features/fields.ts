@@ -68,7 +68,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultConfig.privateKeyProvider.qat": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
     "IN_MESH holds: proxies add no such headers anywhere",
-  "MeshConfig.extensionProviders.datadog.maxTagLength": "built; no row and no case yet",
   "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
     "OTEL_SEMANTIC_CONVENTIONS is warned of by name; the other value is what is done",
   "Ingress.defaultBackend.resource.apiGroup": "a backend that is no Service is told of, and has a row; whatever it is",
@@ -87,21 +86,11 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "MeshConfig.defaultConfig.privateKeyProvider.qat.fallback": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders.mode":
     "IN_MESH holds: proxies add no such headers anywhere",
-  "MeshConfig.extensionProviders.opentelemetry.resourceDetectors.dynatrace":
-    "built; it takes Dynatrace's own files and service",
-  "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService":
-    "built; it takes Dynatrace's own files and service",
   "EnvoyFilter.configPatches.match.waypoint.route.name": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.filter.name": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.filter.subFilter": "refused by name: there are no waypoints yet",
   "MeshConfig.defaultConfig.tracing.customTags.environment.defaultValue":
     "as Telemetry.tracing.customTags, which has a row",
   "MeshConfig.defaultConfig.tracing.customTags.header.defaultValue": "as Telemetry.tracing.customTags, which has a row",
-  "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService.service":
-    "built; it takes Dynatrace's own files and service",
-  "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService.port":
-    "built; it takes Dynatrace's own files and service",
-  "MeshConfig.extensionProviders.opentelemetry.dynatraceSampler.httpService.http":
-    "built; it takes Dynatrace's own files and service",
   "EnvoyFilter.configPatches.match.waypoint.filter.subFilter.name": "refused by name: there are no waypoints yet",
 };

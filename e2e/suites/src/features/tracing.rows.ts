@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
-import { endpointSlice, telemetry } from "@lateen/e2e-harness";
+import type { Feature, FeatureMeshSpec } from "./feature.ts";
+import { zipkinCollector } from "./span-collectors.ts";
+import { everything, located, oneTrace, provider, spansOf, traced } from "./traced.ts";
 import { bootstrapRows } from "./tracing-bootstrap.rows.ts";
-import type { Feature, FeatureContext, FeatureMeshSpec } from "./feature.ts";
-import {
-  type Collector,
-  grpcCollector,
-  httpCollector,
-  otlpGrpcCollector,
-  otlpHttpCollector,
-  type SeenSpan,
-  zipkinCollector,
-} from "./span-collectors.ts";
+import { otherCollectorRows } from "./tracing-collectors.rows.ts";
 
 /** Requests go through two proxies: that of the frontend and that of reviews. */
 export const tracingMesh: FeatureMeshSpec = {
@@ -18,76 +11,8 @@ export const tracingMesh: FeatureMeshSpec = {
     { app: "frontend", mutualTls: false },
     { app: "reviews", mutualTls: false },
   ],
+  env: { LATEEN_ROW_TOKEN: "from pilot" },
 };
-
-const provider = (kind: string, field: string): string => `MeshConfig.extensionProviders.${kind}.${field}`;
-const located = (kind: string): readonly string[] => [provider(kind, "service"), provider(kind, "port")];
-
-interface Told {
-  /** Default zipkin. */
-  readonly kind?: string;
-  /** The collector is spoken to in gRPC. */
-  readonly grpc?: true;
-  /** More of the provider. */
-  readonly more?: (row: FeatureContext) => object;
-  /** Telemetry's, of the mesh; default all requests. */
-  readonly tracing?: readonly object[];
-  /** More of the MeshConfig. */
-  readonly mesh?: object;
-}
-
-const everything = [{ randomSamplingPercentage: 100 }];
-
-/** A mesh whose spans go to a collector of the row's on its port 1. */
-function traced(told: Told = {}): Pick<Feature, "alone" | "meshConfig" | "manifests"> {
-  const { kind = "zipkin", more, tracing = everything } = told;
-  const portName = told.grpc === true ? "grpc" : "http";
-  return {
-    alone: true,
-    meshConfig: (row) => ({
-      defaultProviders: { tracing: ["spans"] },
-      extensionProviders: [
-        {
-          name: "spans",
-          [kind]: { service: row.mesh.host(row.named("spans").name), port: row.ports(2), ...more?.(row) },
-        },
-      ],
-      ...told.mesh,
-    }),
-    manifests: (row) => [
-      ...row.service({ suffix: "spans", port: row.ports(2), portName, to: [] }),
-      endpointSlice(row.named("spans"), {
-        service: row.named("spans").name,
-        portName,
-        address: "127.0.0.1",
-        port: row.ports(1),
-      }),
-      telemetry({ namespace: "istio-system", name: row.slug }, { tracing }),
-    ],
-  };
-}
-
-const spansOf = ({ spans }: Collector, app: string): readonly SeenSpan[] =>
-  spans.filter(({ service }) => service.startsWith(app));
-
-/** Sends until both proxies' spans of one trace came: theirs, in this order. */
-async function oneTrace(
-  row: FeatureContext,
-  collector: Collector,
-  asked: Parameters<FeatureContext["ask"]>[0] = {},
-): Promise<readonly [SeenSpan, SeenSpan]> {
-  let found: readonly [SeenSpan, SeenSpan] | undefined;
-  await row.eventually(async () => {
-    await row.sendMany(6, asked);
-    for (const client of spansOf(collector, "frontend")) {
-      const server = spansOf(collector, "reviews").find((span) => span.trace === client.trace);
-      if (server !== undefined) found = [client, server];
-    }
-    assert.ok(found, `${collector.calls.length} calls, ${collector.spans.length} spans`);
-  });
-  assert.ok(found);
-  return found;
-}
 
 /** Asked so by its client, a request is traced whatever chance says. */
 const forced = {
@@ -274,117 +199,5 @@ const zipkinRows: readonly Feature[] = [
   },
 ];
 
-const otherRows: readonly Feature[] = [
-  {
-    name: "OpenTelemetry over gRPC gets the trace, with metadata and the service's name",
-    fields: [
-      ...located("opentelemetry"),
-      ...[
-        "grpc.initialMetadata.name",
-        "grpc.initialMetadata.value",
-        "grpc.timeout",
-        "resourceDetectors.environment",
-      ].map((field) => provider("opentelemetry", field)),
-    ],
-    ...traced({
-      kind: "opentelemetry",
-      grpc: true,
-      more: () => ({
-        grpc: { timeout: "2s", initialMetadata: [{ name: "x-tenant", value: "blue" }] },
-        resourceDetectors: { environment: {} },
-      }),
-    }),
-    check: async (row) => {
-      await using collector = await otlpGrpcCollector(row.ports(1));
-      const [client, server] = await oneTrace(row, collector);
-      assert.deepEqual([client.kind, server.kind], ["client", "server"]);
-      assert.equal(server.parent, client.id);
-      assert.equal(server.tags["istio.canonical_service"], "reviews");
-      const [call] = collector.calls;
-      assert.deepEqual(
-        [call?.path, call?.headers["x-tenant"]],
-        ["/opentelemetry.proto.collector.trace.v1.TraceService/Export", "blue"],
-      );
-    },
-  },
-  {
-    name: "OpenTelemetry over HTTP gets the trace at its path",
-    fields: ["http.path", "http.timeout", "http.headers.name", "http.headers.value", "maxTagLength"].map((field) =>
-      provider("opentelemetry", field),
-    ),
-    ...traced({
-      kind: "opentelemetry",
-      more: () => ({
-        http: { path: "/v1/traces", timeout: "2s", headers: [{ name: "x-tenant", value: "blue" }] },
-        maxTagLength: 3,
-      }),
-    }),
-    check: async (row) => {
-      await using collector = await otlpHttpCollector(row.ports(1));
-      const [client] = await oneTrace(row, collector, "/long");
-      assert.match(client.tags["http.url"] ?? "", /\/lo$/);
-      const [call] = collector.calls;
-      assert.deepEqual([call?.path, call?.headers["x-tenant"]], ["/v1/traces", "blue"]);
-    },
-  },
-  {
-    name: "a sampler of Dynatrace's is asked how many requests to trace",
-    fields: ["dynatraceSampler.tenant", "dynatraceSampler.clusterId", "dynatraceSampler.rootSpansPerMinute"].map(
-      (field) => provider("opentelemetry", field),
-    ),
-    ...traced({
-      kind: "opentelemetry",
-      more: () => ({
-        http: { path: "/v1/traces" },
-        dynatraceSampler: { tenant: "t", clusterId: 1, rootSpansPerMinute: 1000 },
-      }),
-      tracing: [{ randomSamplingPercentage: 0 }],
-    }),
-    check: async (row) => {
-      await using collector = await httpCollector(row.ports(1));
-      await row.eventually(async () => {
-        await row.sendMany(6);
-        const paths = collector.calls.map(({ path }) => path);
-        assert.ok(paths.includes("/v1/traces"), "the sampler decides, not chance");
-        assert.ok(
-          paths.some((path) => path.startsWith("/api/v2/samplingConfiguration")),
-          paths.join(" "),
-        );
-      });
-    },
-  },
-  {
-    name: "Datadog's agent gets the spans",
-    fields: located("datadog"),
-    ...traced({ kind: "datadog" }),
-    check: async (row) => {
-      await using collector = await httpCollector(row.ports(1));
-      await row.eventually(async () => {
-        await row.sendMany(6);
-        const traces = collector.calls.filter(({ path }) => path.endsWith("/traces"));
-        assert.ok(
-          traces.some(({ body }) => body.includes("istio.canonical_service")),
-          collector.calls.map(({ path }) => path).join(" "),
-        );
-      });
-    },
-  },
-  {
-    name: "SkyWalking gets segments, with its token",
-    fields: [...located("skywalking"), provider("skywalking", "accessToken")],
-    ...traced({ kind: "skywalking", grpc: true, more: () => ({ accessToken: "secret" }) }),
-    check: async (row) => {
-      await using collector = await grpcCollector(row.ports(1), () => []);
-      await row.eventually(async () => {
-        const { headers } = await row.answer();
-        assert.ok(headers["sw8"], "servers learn of the trace by SkyWalking's header");
-        const [call] = collector.calls;
-        assert.equal(call?.headers["authentication"], "secret");
-        assert.equal(call?.path, "/skywalking.v3.TraceSegmentReportService/collect");
-      });
-    },
-  },
-];
-
 /** Who hears of requests, and what: spans. */
-export const tracingRows: readonly Feature[] = [...zipkinRows, ...otherRows, ...bootstrapRows];
+export const tracingRows: readonly Feature[] = [...zipkinRows, ...otherCollectorRows, ...bootstrapRows];

@@ -134,14 +134,6 @@ const standardMetrics =
 const gone = ["lightstep", "stackdriver", "opencensus"];
 const goneOfProxies = ["lightstep", "stackdriver", "openCensusAgent"];
 
-/** Headers whose value the control plane would take from its own environment. */
-const headersOfCollectors = [
-  "zipkin.headers[]",
-  "opentelemetry.http.headers[]",
-  "opentelemetry.grpc.initialMetadata[]",
-  "opentelemetry.dynatraceSampler.httpService.http.headers[]",
-];
-
 const notBuilt: readonly NotBuiltField[] = [
   ...MeshConfigSchema.fields
     .filter((field) => !built.has(field.jsonName))
@@ -165,10 +157,6 @@ const notBuilt: readonly NotBuiltField[] = [
   ...goneOfProxies.map((name) => ({
     path: `defaultConfig.tracing.${name}`,
     reason: "Envoy has no such tracer any more; use a provider of kind opentelemetry, or zipkin here",
-  })),
-  ...headersOfCollectors.map((path) => ({
-    path: `extensionProviders[].${path}.envName`,
-    reason: "the header is left out; write its value",
   })),
   {
     path: "extensionProviders[].opentelemetry.serviceAttributeEnrichment=OTEL_SEMANTIC_CONVENTIONS",

@@ -46,7 +46,6 @@ extensionProviders:
       "tracers told what cannot be",
       "extensionProviders: [{name: a, zipkin: {service: a.b, port: 1, path: x, headers: [{name: x, envName: Y}]}}, {name: b, opentelemetry: {service: a.b, port: 1, http: {path: /}, grpc: {}, serviceAttributeEnrichment: OTEL_SEMANTIC_CONVENTIONS}}, {name: c, opentelemetry: {service: a.b, port: 1, dynatraceSampler: {}}}]",
       "spec.extensionProviders[0].zipkin.path path",
-      "warning spec.extensionProviders[0].zipkin.headers[0].envName not-built",
       "spec.extensionProviders[1].opentelemetry.grpc conflict",
       "warning spec.extensionProviders[1].opentelemetry.serviceAttributeEnrichment not-built",
       "spec.extensionProviders[2].opentelemetry.dynatraceSampler.httpService required",

@@ -94,7 +94,7 @@ function zipkin(context: Context, provider: ZipkinTracer, target: Target): ir.Tr
       ...target,
       path: provider.path === "" ? zipkinPath : provider.path,
       timeoutMs: provider.timeout === undefined ? zipkinTimeoutMs : milliseconds(provider.timeout),
-      headers: headersOf(provider.headers),
+      headers: headersOf(context, provider.headers),
     },
     ...(provider.enable64bitTraceId ? { shortIds: true } : {}),
     ...(provider.traceContextOption === 1 ? { alsoW3c: true } : {}),
@@ -115,9 +115,9 @@ function openTelemetry(
           over: "grpc",
           ...target,
           ...optionalMs("timeoutMs", grpc?.timeout),
-          headers: headersOf(grpc?.initialMetadata),
+          headers: headersOf(context, grpc?.initialMetadata),
         } as const)
-      : httpCollector(target, http.path, http);
+      : httpCollector(context, target, http);
   const detectors = (["environment", "dynatrace"] as const).filter((name) => resourceDetectors?.[name] !== undefined);
   const tracer = { kind: "opentelemetry", collector, detectors } as const;
   if (sampling.case !== "dynatraceSampler") return { tracer };
@@ -125,8 +125,8 @@ function openTelemetry(
   const own = httpService === undefined ? undefined : targetOf(context, httpService);
   const api =
     httpService === undefined
-      ? http && httpCollector(target, "api/v2/samplingConfiguration", http)
-      : own && httpCollector(own, httpService.http?.path ?? "", httpService.http);
+      ? http && { ...httpCollector(context, target, http), path: "/api/v2/samplingConfiguration" }
+      : own && httpCollector(context, own, httpService.http);
   if (api === undefined)
     return unusable(
       httpService === undefined
@@ -139,23 +139,31 @@ function openTelemetry(
 /** Istio's default for calls over HTTP. */
 const httpTimeoutMs = 3_000;
 
-function httpCollector(
-  target: Target,
-  path: string,
-  call: { timeout?: DurationValue | undefined; headers: readonly CollectorHeaderRule[] } | undefined,
-): ir.HttpCollector {
+interface HttpCall {
+  readonly path: string;
+  readonly timeout?: DurationValue | undefined;
+  readonly headers: readonly CollectorHeaderRule[];
+}
+
+function httpCollector(context: Context, target: Target, call: HttpCall | undefined): ir.HttpCollector {
+  const path = call?.path ?? "";
   return {
     over: "http",
     ...target,
     path: path.startsWith("/") ? path : `/${path}`,
     timeoutMs: call?.timeout === undefined ? httpTimeoutMs : milliseconds(call.timeout),
-    headers: headersOf(call?.headers),
+    headers: headersOf(context, call?.headers),
   };
 }
 
-/** Those whose value is written here; one from a variable of the control plane's is warned of when it is read. */
-function headersOf(rules: readonly CollectorHeaderRule[] = []): readonly ir.CollectorHeader[] {
-  return rules.flatMap(({ name, headerValue }) =>
-    headerValue.case === "value" ? [{ name, value: headerValue.value }] : [],
-  );
+/** Values are written here, or in variables of the control plane's. */
+function headersOf(context: Context, rules: readonly CollectorHeaderRule[] = []): readonly ir.CollectorHeader[] {
+  return rules.flatMap(({ name, headerValue }) => {
+    if (headerValue.case !== "envName") return [{ name, value: headerValue.value ?? "" }];
+    const value = context.settings.variable(headerValue.value);
+    if (value !== undefined) return [{ name, value }];
+    const message = `the header "${name}" for a collector of spans is that of the variable ${headerValue.value}, which the control plane does not have; it is left out`;
+    context.findings.warn(proxyRef(context), "variable-missing", message);
+    return [];
+  });
 }
