@@ -57,6 +57,8 @@ export { NatsServer } from "./nats.ts";
 export { namespacesMissing, NetworkNamespace, linkOf } from "./network-namespace.ts";
 export type { Inside, Link } from "./network-namespace.ts";
 export { FakeResolver } from "./fake-resolver.ts";
+export { Injector } from "./injector.ts";
+export type { ClusterSettings, InjectedContainer, InjectedPod } from "./injector.ts";
 export type { AgentWorkload } from "./node-agent.ts";
 export { Sidecar, startSidecars } from "./node-agent.ts";
 export type { MeshAccess, SidecarOptions } from "./node-agent.ts";

@@ -68,8 +68,9 @@ export class Sidecar<Workload extends AgentWorkload = MeshWorkload> implements A
   static async start<Workload extends AgentWorkload>(options: SidecarOptions<Workload>): Promise<Sidecar<Workload>> {
     await using cleanup = new AsyncDisposableStack();
     const directory = cleanup.use(await TempDir.create());
-    const ports = await freePorts(4);
-    const env = { ...options.program?.env, ...(await environment(options, directory, ports)) };
+    const free = await freePorts(4);
+    const env = { ...options.program?.env, ...(await environment(options, directory, free)) };
+    const ports = [...free.slice(0, 2), Number(env["ENVOY_STATUS_PORT"])];
     const name = `node agent of ${options.workload.pod}`;
     const { entry = mainOf("node-agent"), flags = [] } = options.program ?? {};
     const args = [...flags, entry, "proxy", options.type ?? "sidecar"];

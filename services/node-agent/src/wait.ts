@@ -9,7 +9,8 @@ const patienceMs = 60_000;
  * it to keep the application from starting before.
  */
 export async function waitForProxy(env: NodeJS.ProcessEnv = process.env, timeoutMs = patienceMs): Promise<number> {
-  const url = `http://localhost:${env["ENVOY_STATUS_PORT"] ?? 15_021}/healthz/ready`;
+  const host = env["STATUS_HOST"] ?? "0.0.0.0";
+  const url = `http://${host === "0.0.0.0" ? "localhost" : host}:${env["ENVOY_STATUS_PORT"] ?? 15_021}/healthz/ready`;
   for (const endMs = performance.now() + timeoutMs; performance.now() < endMs; await sleep(pauseMs)) {
     const { status } = await ask(url, { timeoutMs: pauseMs, statusOnly: true }).catch(() => ({ status: 0 }));
     if (status === 200) return 0;

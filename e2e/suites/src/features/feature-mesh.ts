@@ -6,6 +6,7 @@ import {
   eventually,
   freePort,
   gateway,
+  Injector,
   type LateenUp,
   LoopbackBlock,
   LoopbackMesh,
@@ -47,6 +48,7 @@ export class FeatureMesh implements AsyncDisposable {
   readonly #gateways = new Map<string, MeshProxy>();
   readonly #markAddress: string;
   #plane: LateenUp | undefined;
+  #injector: Promise<Injector> | undefined;
   #marks = 0;
 
   private constructor(
@@ -128,6 +130,12 @@ export class FeatureMesh implements AsyncDisposable {
     const workload = { ...node, serviceAccount: name };
     const running = await Sidecar.start({ workload, access: this.plane.access, type: "router" });
     return ownedProxy(running, node.address);
+  }
+
+  /** Started when the first row asks for it. */
+  injector(): Promise<Injector> {
+    this.#injector ??= Injector.start(this.plane.access).then((injector) => this.#owned.use(injector));
+    return this.#injector;
   }
 
   async startAgent(

@@ -8,6 +8,7 @@ import {
   gateway,
   type HttpAnswer,
   type HttpRequest,
+  type InjectedPod,
   type LateenUp,
   type Link,
   linkOf,
@@ -23,6 +24,7 @@ import {
   virtualService,
 } from "@lateen/e2e-harness";
 import { CapturedPod } from "./captured-pod.ts";
+import { proxyOf } from "./injected-proxy.ts";
 import type {
   AgentSpec,
   Asked,
@@ -31,6 +33,7 @@ import type {
   FeatureContext,
   MeshAgent,
   MeshProxy,
+  PodToInject,
   ProxySpec,
   ServiceSpec,
 } from "./feature.ts";
@@ -123,6 +126,11 @@ export class FeatureRow implements FeatureContext {
     return this.#mesh.plane.state;
   }
 
+  get pilot(): FeatureContext["pilot"] {
+    const { ports, access } = this.#mesh.plane;
+    return { plaintext: `127.0.0.1:${ports.grpc}`, secure: access.xds };
+  }
+
   async rewrite(manifests: readonly object[]): Promise<void> {
     await this.#mesh.folder.replace(this.file, this.objects(manifests));
   }
@@ -194,6 +202,27 @@ export class FeatureRow implements FeatureContext {
       agentEnv: { PROXY_CONFIG: JSON.stringify({ terminationDrainDuration: "0s", ...config }), ...env },
     };
     return this.#mesh.startAgent(workload, type);
+  }
+
+  async injectPod({ pod, labels, annotations, ...more }: PodToInject): Promise<InjectedPod> {
+    const injector = await this.#mesh.injector();
+    await injector.settle(more);
+    const metadata = { name: pod, namespace: more.namespace ?? this.namespace, labels, annotations };
+    const spec = { serviceAccountName: pod, containers: [{ name: "app", image: "example/app:1" }] };
+    return await injector.inject({ metadata, spec });
+  }
+
+  async startInjected(pod: PodToInject): Promise<MeshAgent & { readonly injected: InjectedPod } & AsyncDisposable> {
+    const injected = await this.injectPod(pod);
+    const address = this.#mesh.addresses.address();
+    const namespace = pod.namespace ?? this.namespace;
+    const { type, env } = proxyOf(injected, { pod: pod.pod, namespace, address });
+    const workload = {
+      ...{ pod: pod.pod, namespace, serviceAccount: pod.pod, address, labels: pod.labels ?? {} },
+      agentEnv: { ...env, ...pod.env },
+    };
+    const running = await this.#mesh.startAgent(workload, type);
+    return Object.assign(running, { injected });
   }
 
   podLink(index: number): Link {

@@ -1,7 +1,9 @@
 import type {
+  ClusterSettings,
   Envoy,
   HttpAnswer,
   HttpRequest,
+  InjectedPod,
   Link,
   LoopbackMesh,
   MeshWorkload,
@@ -116,6 +118,10 @@ export interface FeatureContext {
 
   /** One more workload behind a node agent, ready, for the time of the check. */
   startAgent(agent: AgentSpec): Promise<MeshAgent & AsyncDisposable>;
+  /** A pod as a real injector gives it back. */
+  injectPod(pod: PodToInject): Promise<InjectedPod>;
+  /** The same, and its agent and Envoy started as its container says: ready, for the time of the check. */
+  startInjected(pod: PodToInject): Promise<MeshAgent & { readonly injected: InjectedPod } & AsyncDisposable>;
 
   /** As the program beside `from` sends: into its own proxy. Any status is an answer. */
   ask(asked?: Asked | string): Promise<HttpAnswer>;
@@ -134,6 +140,8 @@ export interface FeatureContext {
   fileWith(name: string, content: string): string;
   /** Where the plane keeps its CA. */
   readonly state: string;
+  /** `host:port` of pilot. */
+  readonly pilot: { readonly plaintext: string; readonly secure: string };
   /** Other manifests in place of the row's, for the rest of the check. */
   rewrite(manifests: readonly object[]): Promise<void>;
   /** Addresses of a captured pod of the row's own, before it runs: for manifests. */
@@ -171,6 +179,17 @@ export interface AgentSpec {
   /** Its ProxyConfig, as an injector would write it. */
   readonly config?: object;
   /** More settings of the agent. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What is injected, and what the injector finds in its cluster. */
+export interface PodToInject extends ClusterSettings {
+  readonly pod: string;
+  /** Default the mesh's. */
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Settings of the machine that this proxy is run on, over the container's: addresses and files. */
   readonly env?: Readonly<Record<string, string>>;
 }
 

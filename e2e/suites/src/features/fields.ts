@@ -1,52 +1,11 @@
 /** Istio's fields that no row of the feature table shows, and why. `inventory.test.ts` keeps it true. */
 export const notYetShown: Readonly<Record<string, string>> = {
-  "ProxyConfig.selector": "read when a pod is injected: services/injector/test",
-  "ProxyConfig.concurrency": "read when a pod is injected: services/injector/test",
-  "ProxyConfig.environmentVariables": "read when a pod is injected: services/injector/test",
-  "ProxyConfig.image": "read when a pod is injected: services/injector/test",
   "WasmPlugin.verificationKey": "warned of: Istio does not implement it, either",
-  "MeshConfig.enablePrometheusMerge":
-    "services/injector/test/settings-of-pods.test.ts, services/node-agent/src/merged-metrics.test.ts",
   "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
   "IngressClass.parameters": "warned of by name: the controller has no parameters",
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
-  "ProxyConfig.image.imageType": "services/injector/test/settings-of-pods.test.ts",
   "TrafficExtension.wasm.verificationKey": "warned of: Istio does not implement it, either",
-  "MeshConfig.defaultConfig.configPath": "no row yet",
-  "MeshConfig.defaultConfig.binaryPath": "no row yet",
-  "MeshConfig.defaultConfig.serviceCluster":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.drainDuration":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.discoveryAddress":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.zipkinAddress":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.envoyMetricsServiceAddress": "no row yet",
-  "MeshConfig.defaultConfig.controlPlaneAuthPolicy": "no row yet",
-  "MeshConfig.defaultConfig.customConfigFile": "no row yet",
-  "MeshConfig.defaultConfig.concurrency":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.interceptionMode":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.proxyMetadata":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.runtimeValues":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.extraStatTags":
-    "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
-  "MeshConfig.defaultConfig.terminationDrainDuration":
-    "read when a pod is injected or its agent starts: services/injector/test, services/node-agent",
-  "MeshConfig.defaultConfig.meshId": "no row yet",
-  "MeshConfig.defaultConfig.readinessProbe": "no row yet",
-  "MeshConfig.defaultConfig.holdApplicationUntilProxyStarts": "no row yet",
-  "MeshConfig.defaultConfig.caCertificatesPem": "no row yet",
-  "MeshConfig.defaultConfig.image": "no row yet",
-  "MeshConfig.defaultConfig.privateKeyProvider": "no row yet",
-  "MeshConfig.defaultConfig.fileFlushInterval": "no row yet",
-  "MeshConfig.defaultConfig.fileFlushMinSizeKb": "no row yet",
-  "MeshConfig.defaultConfig.statsCompression": "no row yet",
   "MeshConfig.caCertificates.certSigners": "warned of: there is one signer, the mesh's own CA",
   "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
   "IngressClass.parameters.apiGroup": "warned of by name: the controller has no parameters",
@@ -60,12 +19,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "Sidecar.ingress.port.name": "a name only: nothing follows from it",
   "Sidecar.ingress.port.targetPort": "has no effect, in Istio neither: warned of",
   "EnvoyFilter.configPatches.match.waypoint": "refused by name: there are no waypoints yet",
-  "MeshConfig.defaultConfig.tracing.datadog":
-    "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
-  "MeshConfig.defaultConfig.tracing.tlsSettings":
-    "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
-  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb": "no row yet",
-  "MeshConfig.defaultConfig.privateKeyProvider.qat": "no row yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
     "IN_MESH holds: proxies add no such headers anywhere",
   "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
@@ -78,12 +31,10 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "EnvoyFilter.configPatches.match.waypoint.portNumber": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.route": "refused by name: there are no waypoints yet",
   "EnvoyFilter.configPatches.match.waypoint.filter": "refused by name: there are no waypoints yet",
-  "MeshConfig.defaultConfig.tracing.datadog.address":
-    "of the agent's bootstrap, which Envoy judges: services/node-agent/test/bootstrap.test.ts",
-  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb.pollDelay": "no row yet",
-  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb.fallback": "no row yet",
-  "MeshConfig.defaultConfig.privateKeyProvider.qat.pollDelay": "no row yet",
-  "MeshConfig.defaultConfig.privateKeyProvider.qat.fallback": "no row yet",
+  "MeshConfig.defaultConfig.privateKeyProvider.cryptomb.pollDelay":
+    "upstream's Envoy has no such provider: services/node-agent/src/workload/key-provider.test.ts",
+  "MeshConfig.defaultConfig.privateKeyProvider.qat.pollDelay":
+    "upstream's Envoy has no such provider: services/node-agent/src/workload/key-provider.test.ts",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders.mode":
     "IN_MESH holds: proxies add no such headers anywhere",
   "EnvoyFilter.configPatches.match.waypoint.route.name": "refused by name: there are no waypoints yet",

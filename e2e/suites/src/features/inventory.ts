@@ -8,6 +8,8 @@ import { dnsRows } from "./dns.rows.ts";
 import { dynamicDnsRows } from "./dynamic-dns.rows.ts";
 import { proxyConfigRows } from "./proxy-config.rows.ts";
 import { proxiesRows } from "./proxies.rows.ts";
+import { injectedBootstrapRows } from "./injected-bootstrap.rows.ts";
+import { injectedPodRows } from "./injected-pods.rows.ts";
 import { dualStackRows } from "./dual-stack.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
@@ -60,6 +62,8 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "mesh-tls": meshTlsRows,
   networks: networkRows,
   "outlier-detection": outlierDetectionRows,
+  "injected-bootstrap": injectedBootstrapRows,
+  "injected-pods": injectedPodRows,
   proxies: proxiesRows,
   "proxy-config": proxyConfigRows,
   tracing: tracingRows,

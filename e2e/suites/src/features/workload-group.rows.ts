@@ -50,7 +50,7 @@ export const workloadGroupRows: readonly Feature[] = [
   {
     name: "a registered workload gets traffic while its probe says it is well",
     service: false,
-    fields: ["WorkloadGroup.probe.exec.command"],
+    fields: ["WorkloadGroup.probe.exec.command", "MeshConfig.defaultConfig.readinessProbe.exec.command"],
     manifests: (row) => [
       groupOf(row, "checked", {
         metadata: { labels: { group: "checked" } },
