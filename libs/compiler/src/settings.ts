@@ -50,6 +50,8 @@ export interface MeshSettings {
   readonly ownTracers: boolean;
   readonly providers: ReadonlyMap<string, ExtensionProvider>;
   readonly variable: VariableLookup;
+  /** Some tracer names services by OpenTelemetry's conventions. */
+  readonly conventionalServices: boolean;
   /** For proxies that do not say what they were started with. */
   readonly proxyDefaults?: ProxySettings;
   readonly exportTo: {
@@ -151,6 +153,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     ownTracers: true,
     providers: new Map(),
     variable: installation.variable ?? (() => undefined),
+    conventionalServices: false,
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
     pathNormalization: "normalize",
@@ -193,6 +196,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     defaultTracingProviders: config.defaultProviders?.tracing ?? base.defaultTracingProviders,
     ownTracers: config.enableTracing,
     ...(config.defaultConfig === undefined ? {} : { proxyDefaults: config.defaultConfig }),
+    conventionalServices: base.conventionalServices || config.extensionProviders.some(isConventional),
     providers: new Map([
       ...base.providers,
       ...config.extensionProviders.map((provider) => [provider.name, provider] as const),
@@ -220,6 +224,11 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
       ? {}
       : { keepalive: config.tcpKeepalive }),
   };
+}
+
+/** `serviceAttributeEnrichment: OTEL_SEMANTIC_CONVENTIONS` */
+export function isConventional({ provider }: ExtensionProvider): boolean {
+  return provider.case === "opentelemetry" && provider.value.serviceAttributeEnrichment === 1;
 }
 
 function outboundPolicyOf(

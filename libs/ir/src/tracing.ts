@@ -32,6 +32,8 @@ export type SpanTag =
 export interface TracedWorkload {
   /** What spans are grouped by: the service that made them. */
   readonly service: string;
+  /** The same by OpenTelemetry's conventions, where a tracer wants it so. */
+  readonly conventionalService?: string;
   readonly canonicalService: string;
   readonly canonicalRevision: string;
   readonly meshId: string;
@@ -55,6 +57,8 @@ export type Tracer =
       readonly kind: "opentelemetry";
       readonly collector: GrpcCollector | HttpCollector;
       readonly detectors: readonly ("environment" | "dynatrace")[];
+      /** Spans are of the service that OpenTelemetry's conventions make of the workload. */
+      readonly conventional?: true;
       readonly sampler?: DynatraceSampler;
     };
 

@@ -47,7 +47,7 @@ export function tracing(wanted: ir.Tracing | undefined): Init<typeof HttpConnect
         : {
             provider: {
               name: `envoy.tracers.${tracer.kind}`,
-              configType: { case: "typedConfig", value: config(tracer, wanted.workload?.service ?? "") },
+              configType: { case: "typedConfig", value: config(tracer, serviceOf(wanted)) },
             },
           }),
     },
@@ -67,6 +67,11 @@ export function clustersOfTracing({ tracer }: ir.Tracing): readonly ir.ClusterRe
   if (tracer.kind === "datadog" || tracer.kind === "skywalking") return [tracer.cluster];
   const sampler = tracer.kind === "opentelemetry" && tracer.sampler !== undefined ? [tracer.sampler.api.cluster] : [];
   return [tracer.collector.cluster, ...sampler];
+}
+
+function serviceOf({ tracer, workload }: ir.Tracing): string {
+  const conventional = tracer?.kind === "opentelemetry" && tracer.conventional === true;
+  return (conventional ? workload?.conventionalService : workload?.service) ?? "";
 }
 
 function config(tracer: ir.Tracer, service: string): Any {

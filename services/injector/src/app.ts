@@ -48,6 +48,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
       settings: { ...settings, nativeSidecars: facts.nativeSidecars },
       defaultProxyConfig: facts.defaultProxyConfig,
       prometheusMerge: facts.prometheusMerge,
+      conventionalServices: facts.conventionalServices,
       capturePorts: facts.capturePorts,
       proxyConfigs: proxyConfigs.current,
     }),

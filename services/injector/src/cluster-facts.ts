@@ -23,6 +23,8 @@ export interface ClusterFacts extends Component {
   readonly defaultProxyConfig: Fields;
   /** `enablePrometheusMerge` of the mesh configuration. */
   readonly prometheusMerge: boolean;
+  /** A tracer of the mesh configuration names services by OpenTelemetry's conventions. */
+  readonly conventionalServices: boolean;
   /** `proxyListenPort` and `proxyInboundListenPort` of the mesh configuration. */
   readonly capturePorts: CapturePorts;
   readonly nativeSidecars: boolean;
@@ -88,6 +90,9 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
     get prometheusMerge() {
       return mesh.prometheusMerge;
     },
+    get conventionalServices() {
+      return mesh.conventionalServices;
+    },
     get capturePorts() {
       return mesh.capturePorts;
     },
@@ -100,9 +105,12 @@ export function createClusterFacts(options: ClusterFactsOptions): ClusterFacts {
   };
 }
 
-type MeshFacts = Pick<ClusterFacts, "defaultProxyConfig" | "prometheusMerge" | "capturePorts">;
+type MeshFacts = Pick<ClusterFacts, "defaultProxyConfig" | "prometheusMerge" | "conventionalServices" | "capturePorts">;
 
-const unwritten: MeshFacts = { defaultProxyConfig: {}, prometheusMerge: true, capturePorts: defaultCapture };
+const unwritten: MeshFacts = {
+  ...{ defaultProxyConfig: {}, prometheusMerge: true, conventionalServices: false },
+  capturePorts: defaultCapture,
+};
 
 /** What counts here of the mesh configuration, or why there is none. */
 function readMesh(object: KubeObject): MeshFacts | string {
@@ -114,6 +122,7 @@ function readMesh(object: KubeObject): MeshFacts | string {
       return {
         defaultProxyConfig: config,
         prometheusMerge: mesh["enablePrometheusMerge"] !== false,
+        conventionalServices: followsConventions(mesh["extensionProviders"]),
         capturePorts: {
           outbound: portOr(mesh["proxyListenPort"], defaultCapture.outbound),
           inbound: portOr(mesh["proxyInboundListenPort"], defaultCapture.inbound),
@@ -123,6 +132,16 @@ function readMesh(object: KubeObject): MeshFacts | string {
   } catch (error) {
     return `data.mesh is no YAML: ${String(error)}`;
   }
+}
+
+/** As text or as the enumeration's number, as protobuf's JSON form allows. */
+function followsConventions(providers: unknown): boolean {
+  if (!Array.isArray(providers)) return false;
+  return providers.some((provider: unknown) => {
+    const tracer = isObject(provider) ? provider["opentelemetry"] : undefined;
+    const chosen = isObject(tracer) ? tracer["serviceAttributeEnrichment"] : undefined;
+    return chosen === "OTEL_SEMANTIC_CONVENTIONS" || chosen === 1;
+  });
 }
 
 /** What is no port is told of where the mesh configuration is judged. */

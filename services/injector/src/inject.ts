@@ -13,6 +13,7 @@ import { proxyContainer, proxyVolumes } from "./proxy-container.ts";
 import { interceptionOf, mergeProxySettings, statusPortOf } from "./proxy-settings.ts";
 import type { ProxyConfigs, ProxySettings } from "./proxy-settings.ts";
 import { selectPod } from "./selection.ts";
+import { serviceAttributes } from "./service-attributes.ts";
 import type { SkipReason } from "./selection.ts";
 import { workloadOf } from "./workload.ts";
 import type { WorkloadIdentity } from "./workload.ts";
@@ -42,6 +43,8 @@ export interface InjectionContext {
   readonly defaultProxyConfig: ProxySettings;
   /** `enablePrometheusMerge` of the mesh configuration; default true. */
   readonly prometheusMerge?: boolean;
+  /** A tracer names services by OpenTelemetry's conventions; default false. */
+  readonly conventionalServices?: boolean;
   /** Default 15001 and 15006. */
   readonly capturePorts?: CapturePorts;
   /** Objects of kind ProxyConfig. */
@@ -75,6 +78,7 @@ export function injectPod(pod: Pod, context: InjectionContext): InjectionResult 
   const inputs = {
     image,
     application: scraped.application,
+    attributes: context.conventionalServices === true ? serviceAttributes(pod, context.namespace) : undefined,
     pod: { ...pod, spec: { ...pod.spec, containers: apps } },
     settings: context.settings,
     asked,

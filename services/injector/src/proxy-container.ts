@@ -7,6 +7,8 @@ export interface ProxyInputs {
   readonly image: string;
   /** What the pod told Prometheus of its application. */
   readonly application: string | undefined;
+  /** OpenTelemetry's attributes of the service; absent where nobody wants them. */
+  readonly attributes: string | undefined;
   readonly pod: Pod;
   readonly settings: InjectorSettings;
   readonly asked: PodSettings;
@@ -99,7 +101,7 @@ function logArgs({ logLevel, componentLogLevel }: PodSettings): string[] {
 }
 
 function proxyEnv(inputs: ProxyInputs): EnvVar[] {
-  const { pod, settings, asked, interception, workload, proxyConfig, probes, application } = inputs;
+  const { pod, settings, asked, interception, workload, proxyConfig, probes, application, attributes } = inputs;
   const network = pod.metadata.labels?.["topology.istio.io/network"] ?? settings.network;
   const plain: Readonly<Record<string, string | undefined>> = {
     CA_ADDR: settings.caAddress,
@@ -115,10 +117,11 @@ function proxyEnv(inputs: ProxyInputs): EnvVar[] {
     ISTIO_META_APP_CONTAINERS: pod.spec.containers.map(({ name }) => name).join(","),
     ISTIO_KUBE_APP_PROBERS: Object.keys(probes).length === 0 ? undefined : JSON.stringify(probes),
     ISTIO_PROMETHEUS_ANNOTATIONS: application,
+    OTEL_RESOURCE_ATTRIBUTES: attributes,
     ...proxyMetadata(proxyConfig),
   };
   const given = Object.entries(plain).flatMap(([name, value]) => (value ? [{ name, value }] : []));
-  return [...downwardEnv, cpuLimit, ...given];
+  return [...downwardEnv, ...(attributes === undefined ? [] : [podUid]), cpuLimit, ...given];
 }
 
 function textOr(fallback: string, value: unknown): string {
@@ -141,6 +144,12 @@ const downwardEnv: readonly EnvVar[] = (
     ["ISTIO_META_NODE_NAME", "spec.nodeName"],
   ] as const
 ).map(([name, fieldPath]) => ({ name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } }));
+
+/** What `serviceAttributes` refers to. */
+const podUid: EnvVar = {
+  name: "POD_UID",
+  valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.uid" } },
+};
 
 /** `proxyMetadata` of a ProxyConfig becomes environment, as in Istio. */
 function proxyMetadata(proxyConfig: Readonly<Record<string, unknown>>): Record<string, string> {

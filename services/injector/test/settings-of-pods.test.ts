@@ -70,6 +70,25 @@ test("the kind of image is chosen by the mesh, a ProxyConfig or the pod", () => 
   assert.equal(image({ config: debug, annotations: { "sidecar.istio.io/proxyImage": "mine:1" } }), "mine:1");
 });
 
+test("a proxy knows OpenTelemetry's attributes of its service, where the mesh has a tracer that wants them", () => {
+  const more = { conventionalServices: true };
+  const named = (name: string): string => `resource.opentelemetry.io/service.${name}`;
+  const attributes = (asked: Asked): unknown => inject(asked).env["OTEL_RESOURCE_ATTRIBUTES"];
+  assert.equal(attributes({}), undefined);
+  assert.equal(attributes({ more }), "service.namespace=demo,service.instance.id=$(POD_UID)");
+  assert.ok("POD_UID" in inject({ more }).env);
+  const annotations = {
+    ...{ [named("name")]: "cart", [named("namespace")]: "shop", [named("version")]: "2" },
+    [named("instance.id")]: "a=b",
+  };
+  assert.equal(
+    attributes({ more, annotations }),
+    "service.name=cart,service.namespace=shop,service.version=2,service.instance.id=$(POD_UID)",
+  );
+  const own = { proxyMetadata: { OTEL_RESOURCE_ATTRIBUTES: "a=1" } };
+  assert.equal(attributes({ more, config: own }), "a=1");
+});
+
 const agents = {
   "prometheus.io/scrape": "true",
   "prometheus.io/port": "15020",

@@ -21,8 +21,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "EnvoyFilter.configPatches.match.waypoint": "refused by name: there are no waypoints yet",
   "MeshConfig.defaultConfig.proxyHeaders.metadataExchangeHeaders":
     "IN_MESH holds: proxies add no such headers anywhere",
-  "MeshConfig.extensionProviders.opentelemetry.serviceAttributeEnrichment":
-    "OTEL_SEMANTIC_CONVENTIONS is warned of by name; the other value is what is done",
   "Ingress.defaultBackend.resource.apiGroup": "a backend that is no Service is told of, and has a row; whatever it is",
   "Ingress.defaultBackend.resource.kind": "a backend that is no Service is told of, and has a row; whatever it is",
   "Ingress.defaultBackend.resource.name": "a backend that is no Service is told of, and has a row; whatever it is",

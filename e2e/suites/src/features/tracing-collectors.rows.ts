@@ -153,6 +153,30 @@ export const otherCollectorRows: readonly Feature[] = [
     },
   },
   {
+    name: "spans are of the service that OpenTelemetry's conventions make of a workload",
+    fields: [provider("opentelemetry", "serviceAttributeEnrichment")],
+    ...traced({
+      kind: "opentelemetry",
+      grpc: true,
+      more: () => ({ serviceAttributeEnrichment: "OTEL_SEMANTIC_CONVENTIONS" }),
+    }),
+    check: async (row) => {
+      await using collector = await otlpGrpcCollector(row.ports(1));
+      const labels = { app: "other", "app.kubernetes.io/name": "cart" };
+      const env = { OTEL_RESOURCE_ATTRIBUTES: "service.instance.id=uid-1" }; // as the injector writes it
+      await using agent = await row.startAgent({ pod: "conventional-1", labels, env });
+      await row.eventually(async () => {
+        for (let n = 0; n < 3; n++) await through(row, agent);
+        const span = collector.spans.find(({ service }) => service === "cart");
+        assert.equal(
+          span?.tags["service.instance.id"],
+          "uid-1",
+          collector.spans.map(({ service }) => service).join(" "),
+        );
+      });
+    },
+  },
+  {
     name: "headers of collectors have values from pilot's own environment",
     fields: [provider("zipkin", "headers.envName")],
     ...traced({

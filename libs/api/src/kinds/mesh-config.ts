@@ -158,10 +158,6 @@ const notBuilt: readonly NotBuiltField[] = [
     path: `defaultConfig.tracing.${name}`,
     reason: "Envoy has no such tracer any more; use a provider of kind opentelemetry, or zipkin here",
   })),
-  {
-    path: "extensionProviders[].opentelemetry.serviceAttributeEnrichment=OTEL_SEMANTIC_CONVENTIONS",
-    reason: "spans have Istio's service attributes; set OTEL_RESOURCE_ATTRIBUTES and resourceDetectors.environment",
-  },
 ];
 
 /** Mesh-wide settings: ConfigMap `istio`, key `mesh`, in the root namespace. It has no CRD, in Istio neither. */

@@ -47,7 +47,6 @@ extensionProviders:
       "extensionProviders: [{name: a, zipkin: {service: a.b, port: 1, path: x, headers: [{name: x, envName: Y}]}}, {name: b, opentelemetry: {service: a.b, port: 1, http: {path: /}, grpc: {}, serviceAttributeEnrichment: OTEL_SEMANTIC_CONVENTIONS}}, {name: c, opentelemetry: {service: a.b, port: 1, dynatraceSampler: {}}}]",
       "spec.extensionProviders[0].zipkin.path path",
       "spec.extensionProviders[1].opentelemetry.grpc conflict",
-      "warning spec.extensionProviders[1].opentelemetry.serviceAttributeEnrichment not-built",
       "spec.extensionProviders[2].opentelemetry.dynatraceSampler.httpService required",
       "spec.extensionProviders[2].opentelemetry.dynatraceSampler.tenant required",
     ],

@@ -13,7 +13,7 @@ interface Known {
 
 /** Who a proxy's spans are of. Nothing where none can be asked for, so that workloads are not told apart by it. */
 export function tracedWorkload(
-  { asksForSpans }: MeshSnapshot,
+  { asksForSpans, settings }: MeshSnapshot,
   node: ProxyNode,
   { labels, workload, ownTracer }: Known,
 ): { readonly traced?: TracedWorkload } {
@@ -22,6 +22,7 @@ export function tracedWorkload(
   return {
     traced: {
       service: node.serviceCluster || `${canonicalService}.${node.namespace}`,
+      ...(settings.conventionalServices ? { conventionalService: conventionalService(node, labels) } : {}),
       canonicalService,
       canonicalRevision: labels[canonicalRevision] || workload?.canonicalRevision || "latest",
       meshId: node.metadata["MESH_ID"] || "unknown",
@@ -29,4 +30,12 @@ export function tracedWorkload(
       clusterId: node.cluster || "unknown",
     },
   };
+}
+
+/**
+ * As far as a node tells; the pod's annotation for it comes by the proxy's environment, which wins.
+ * https://opentelemetry.io/docs/specs/semconv/non-normative/k8s-attributes/#service-attributes
+ */
+function conventionalService({ metadata, name }: ProxyNode, labels: Labels): string {
+  return labels["app.kubernetes.io/name"] || metadata["WORKLOAD_NAME"] || name || "unknown_service";
 }

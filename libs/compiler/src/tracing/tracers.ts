@@ -118,8 +118,11 @@ function openTelemetry(
           headers: headersOf(context, grpc?.initialMetadata),
         } as const)
       : httpCollector(context, target, http);
-  const detectors = (["environment", "dynatrace"] as const).filter((name) => resourceDetectors?.[name] !== undefined);
-  const tracer = { kind: "opentelemetry", collector, detectors } as const;
+  const conventional = provider.serviceAttributeEnrichment === 1;
+  const detectors = (["environment", "dynatrace"] as const).filter(
+    (name) => resourceDetectors?.[name] !== undefined || (conventional && name === "environment"),
+  );
+  const tracer = { kind: "opentelemetry", collector, detectors, ...(conventional ? { conventional } : {}) } as const;
   if (sampling.case !== "dynatraceSampler") return { tracer };
   const { tenant, clusterId, rootSpansPerMinute, httpService } = sampling.value;
   const own = httpService === undefined ? undefined : targetOf(context, httpService);
