@@ -7,7 +7,6 @@ export const notYetShown: Readonly<Record<string, string>> = {
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",
   "TrafficExtension.wasm.verificationKey": "warned of: Istio does not implement it, either",
   "MeshConfig.caCertificates.certSigners": "warned of: there is one signer, the mesh's own CA",
-  "MeshConfig.extensionProviders.name": "what rules refer to: in every row of tracing",
   "IngressClass.parameters.apiGroup": "warned of by name: the controller has no parameters",
   "IngressClass.parameters.kind": "warned of by name: the controller has no parameters",
   "IngressClass.parameters.name": "warned of by name: the controller has no parameters",

@@ -123,7 +123,7 @@ const zipkinRows: readonly Feature[] = [
   },
   {
     name: "a rule names another provider than the mesh's",
-    fields: ["Telemetry.tracing.providers.name"],
+    fields: ["Telemetry.tracing.providers.name", "MeshConfig.extensionProviders.name"],
     ...traced({
       tracing: [{ randomSamplingPercentage: 100, providers: [{ name: "spans" }] }],
       mesh: { defaultProviders: {} },
