@@ -1,7 +1,9 @@
 import type * as ir from "@lateen/ir";
 import type { ProxyNode } from "@lateen/model";
 import type { Context } from "./context.ts";
-import { headerHandling, headerWishesOf } from "./header-wishes.ts";
+import { connectionWishesOf, withConnectionWishes } from "./connection-wishes.ts";
+import type { ConnectionWishes } from "./connection-wishes.ts";
+import { headerHandling, headerWishesOf, withHeaderWishes } from "./header-wishes.ts";
 import type { HeaderWishes } from "./header-wishes.ts";
 import type { ProxySettings } from "./istio.ts";
 import { tracingWishesOf } from "./tracing/wishes.ts";
@@ -22,11 +24,12 @@ export interface ProxyWishes {
   readonly accessLogService?: true;
   readonly tracing?: TracingWishes;
   readonly headers?: HeaderWishes;
+  readonly connections?: ConnectionWishes;
 }
 
 /** What cannot be read is as if it was not said, as in Istio. */
 export function wishesOf(
-  { metadata, agent }: ProxyNode,
+  { type, metadata, agent }: ProxyNode,
   config: ProxySettings | undefined,
 ): { readonly wishes?: ProxyWishes } {
   const port = metadata["HTTP_PROXY_PORT"] ?? "";
@@ -40,6 +43,7 @@ export function wishesOf(
     ...(agent && config?.envoyAccessLogService?.address ? { accessLogService: true } : {}),
     ...tracingWishesOf(config),
     ...headerWishesOf(config),
+    ...connectionWishesOf(type, config),
   };
   return Object.keys(wishes).length === 0 ? {} : { wishes };
 }
@@ -66,18 +70,24 @@ function goDurationMs(text: string): number {
 
 type HttpConnection = Pick<
   ir.HttpHandler,
-  "pathNormalization" | "acceptHttp10" | "idleTimeoutMs" | "headers" | "trustedProxies"
+  "pathNormalization" | "acceptHttp10" | "idleTimeoutMs" | "headers" | "trustedProxies" | "connections"
 >;
 
 /** How requests are read, wherever this proxy reads them. */
 export function httpConnection({ settings, scope }: Context, role: ir.HttpHandler["role"]): HttpConnection {
-  const { acceptHttp10, idleTimeoutMs } = scope.wishes ?? {};
+  const { acceptHttp10, idleTimeoutMs, connections } = scope.wishes ?? {};
   return {
     ...(settings.pathNormalization === "normalize" ? {} : { pathNormalization: settings.pathNormalization }),
     ...headerHandling(scope.wishes?.headers, role),
     ...(acceptHttp10 ? { acceptHttp10 } : {}),
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    ...(connections?.http === undefined ? {} : { connections: connections.http }),
   };
+}
+
+/** `part` as its proxy wishes it, in what concerns more than connection managers: itself where that is nothing. */
+export function withWishes(part: ir.ProxyIr, wishes: ProxyWishes | undefined): ir.ProxyIr {
+  return withConnectionWishes(withHeaderWishes(part, wishes?.headers), wishes?.connections);
 }
 
 export function tcpConnection({ scope }: Context): Pick<ir.TcpHandler, "idleTimeoutMs"> {

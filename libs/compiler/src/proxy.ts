@@ -6,7 +6,7 @@ import { builtInClusters, inboundClusters } from "./clusters/special.ts";
 import { clustersBeside, createContext, indexClusters } from "./context.ts";
 import type { Context } from "./context.ts";
 import { Findings } from "./findings.ts";
-import { withHeaderWishes } from "./header-wishes.ts";
+import { withWishes } from "./proxy-wishes.ts";
 import { extendedPart, extensionsOf } from "./extensions.ts";
 import { compileGrpc } from "./grpc/compile-grpc.ts";
 import { inOrder } from "./in-order.ts";
@@ -113,7 +113,7 @@ const inboundPart = rememberedStep((context, scope: ProxyScope): ir.ProxyIr => {
   const clusters = inboundClusters(context);
   const known = clustersBeside(indexClusters(clusters), context.clusters);
   const listeners = inboundListeners(createParts({ ...context, clusters: known }));
-  return inOrder(withHeaderWishes({ clusters, listeners, routeTables: [] }, scope.wishes?.headers));
+  return inOrder(withWishes({ clusters, listeners, routeTables: [] }, scope.wishes));
 });
 
 function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Findings): ir.ProxyIr {
@@ -121,5 +121,5 @@ function compileRouter(snapshot: MeshSnapshot, scope: ProxyScope, findings: Find
   const groups = serverGroups(base);
   const clusters = [...outboundClusters(base), ...autoPassthroughClusters(base, groups), ...builtInClusters(base)];
   const output = gatewayOutput(createParts({ ...base, clusters: indexClusters(clusters) }), groups);
-  return withHeaderWishes({ clusters, ...output }, scope.wishes?.headers);
+  return withWishes({ clusters, ...output }, scope.wishes);
 }

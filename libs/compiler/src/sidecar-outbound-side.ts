@@ -6,7 +6,7 @@ import { outboundClusters } from "./clusters/outbound.ts";
 import { builtInClusters } from "./clusters/special.ts";
 import { behind, createContext, indexClusters } from "./context.ts";
 import type { Context, KnownClusters } from "./context.ts";
-import { withHeaderWishes } from "./header-wishes.ts";
+import { withWishes } from "./proxy-wishes.ts";
 import { inOrder } from "./in-order.ts";
 import { Findings } from "./findings.ts";
 import { compileInputs } from "./inputs.ts";
@@ -101,7 +101,7 @@ function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
   const refs = new Map(listeners.flatMap(discoveredTables).map((ref) => [JSON.stringify(ref), ref]));
   const routeTables = [...refs.values()].flatMap((ref) => tableOf(context, ref));
   const names = scope.dnsCapture ? { nameTable: nameTable(context) } : {};
-  const calls = withHeaderWishes({ clusters: [], listeners, routeTables, ...names }, scope.wishes?.headers);
+  const calls = withWishes({ clusters: [], listeners, routeTables, ...names }, scope.wishes);
   return { parts: [callable, inOrder(calls)], clusters, findings: findings.list() };
 }
 
@@ -109,7 +109,7 @@ function compileSide(snapshot: MeshSnapshot, scope: ProxyScope): OutboundSide {
 const callablePart = rememberedStep(
   (context, _services: VisibleServices): ir.ProxyIr => {
     const clusters = [...outboundClusters(context), ...builtIn(context, context.settings, "")];
-    const part = withHeaderWishes({ clusters, listeners: [], routeTables: [] }, context.scope.wishes?.headers);
+    const part = withWishes({ clusters, listeners: [], routeTables: [] }, context.scope.wishes);
     return shared(inOrder(part));
   },
   { whole: ["policies", "endpoints"] },

@@ -10,6 +10,8 @@ export interface Cluster {
   readonly betweenLocalities?: { readonly by: "weight" } | { readonly by: "zone"; readonly minimumSize: number };
   /** A limit that is absent is infinite. */
   readonly limits: ConnectionLimits;
+  /** Bytes of a connection that are held; absent: as many as Envoy likes. */
+  readonly bufferLimitBytes?: number;
   readonly keepalive?: Keepalive;
   readonly outlierDetection?: OutlierDetection;
   readonly http: UpstreamHttp;

@@ -46,6 +46,7 @@ export type {
   ClientVerification,
   DownstreamTls,
   FilterChain,
+  HttpConnections,
   HttpHandler,
   Listener,
   ServerCertificate,

@@ -22,6 +22,8 @@ export interface Listener {
   readonly transparent?: boolean;
   /** Each worker gets the same share of connections. */
   readonly exactBalance?: true;
+  /** Bytes of a connection that are held; absent: as many as Envoy likes. */
+  readonly bufferLimitBytes?: number;
   /** In order. */
   readonly inspectors: readonly ("proxy-protocol" | "original-destination" | "original-source" | "tls" | "http")[];
   /** Destination ports on which an inspector must not wait for bytes: the server may speak first. */
@@ -109,6 +111,27 @@ export type ClientVerification =
     };
 
 /** Filters and their order follow from these fields: `libs/xds-build/src/http-filters.ts`. */
+/** What holds of connections and of the requests on them. What is absent is as usual, and 0 ms is no limit. */
+export interface HttpConnections {
+  readonly idleTimeoutMs?: number;
+  readonly maxDurationMs?: number;
+  /** How long a client may use a connection that it was told to leave. */
+  readonly drainTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly requestHeadersTimeoutMs?: number;
+  readonly streamIdleTimeoutMs?: number;
+  readonly maxStreamMs?: number;
+  /** Of HTTP/2, as the next two. */
+  readonly maxStreams?: number;
+  readonly streamWindow?: number;
+  readonly connectionWindow?: number;
+  /** What becomes of headers whose names have underscores. */
+  readonly underscores?: "allow" | "reject" | "drop";
+  /** Counts before the mesh's normalization of paths, as does the next. */
+  readonly mergeSlashes?: boolean;
+  readonly escapedSlashes?: "keep" | "reject" | "redirect" | "forward";
+}
+
 export interface HttpHandler {
   readonly kind: "http";
   readonly role: "inbound" | "outbound" | "gateway";
@@ -137,6 +160,8 @@ export interface HttpHandler {
   readonly acceptHttp10?: true;
   /** Ends a connection on which nothing happens. */
   readonly idleTimeoutMs?: number;
+  /** What holds of connections and requests; absent: as usual. */
+  readonly connections?: HttpConnections;
   /** Where the hosts of requests are looked up on the way to clusters of the same cache. */
   readonly lookups?: readonly DnsCache[];
 }

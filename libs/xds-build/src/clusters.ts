@@ -37,6 +37,7 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     connectTimeout: duration(cluster.connectTimeoutMs),
     circuitBreakers: circuitBreakers(cluster.limits),
     commonLbConfig: commonBalancing(cluster),
+    ...(cluster.bufferLimitBytes === undefined ? {} : { perConnectionBufferLimitBytes: cluster.bufferLimitBytes }),
     ...discovery(cluster),
     ...balancing(cluster),
     ...portOverride(cluster),

@@ -10,6 +10,7 @@ import {
 import { buildAccessLog } from "./access-logs.ts";
 import { byContent } from "./by-content.ts";
 import { identity, keptCase, ownHeaders } from "./headers.ts";
+import { httpConnections } from "./http-connections.ts";
 import { httpFilters } from "./http-filters.ts";
 import { duration, overAds, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
@@ -33,9 +34,7 @@ export const httpManager = byContent((handler: ir.HttpHandler, statName: string)
     streamIdleTimeout: duration(0),
     ...pathNormalization(handler.pathNormalization),
     ...http1(handler),
-    ...(handler.idleTimeoutMs === undefined
-      ? {}
-      : { commonHttpProtocolOptions: { idleTimeout: duration(handler.idleTimeoutMs) } }),
+    ...httpConnections(handler),
     ...upgrades,
     ...identity(handler),
     ...ownHeaders(handler.headers),

@@ -37,6 +37,7 @@ export function buildListener(listener: ir.Listener): Listener {
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),
     ...(listener.transparent ? { transparent: true } : {}),
     ...(listener.exactBalance ? exactBalance : {}),
+    ...(listener.bufferLimitBytes === undefined ? {} : { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
     listenerFilters: listener.inspectors.map((name) => inspector(listener, name)),
     ...(listener.inspectors.length === 0
       ? {}

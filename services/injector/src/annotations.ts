@@ -93,6 +93,11 @@ export function readAnnotations(pod: Pod): ReadAnnotations {
     warnings.push(
       `${annotationField("proxy.istio.io/config")}.${name} is not built in Lateen and has no effect; remove it`,
     );
+  const connections = settings.proxyConfig["connectionSettings"] as Readonly<Record<string, unknown>> | undefined;
+  if (connections?.["listenerConnectionLimit"] !== undefined)
+    warnings.push(
+      `${annotationField("proxy.istio.io/config")}.connectionSettings.listenerConnectionLimit is not built in Lateen; use globalDownstreamConnectionLimit`,
+    );
   return { settings, problems, warnings };
 }
 

@@ -14,6 +14,7 @@ import { dualStackRows } from "./dual-stack.rows.ts";
 import { serviceEntryRows } from "./service-entry.rows.ts";
 import { serviceRows } from "./services.rows.ts";
 import { connectionRouteRows } from "./connection-routes.rows.ts";
+import { connectionSettingsRows } from "./connection-settings.rows.ts";
 import { gatewayRows } from "./gateway.rows.ts";
 import { connectionPoolRows } from "./connection-pools.rows.ts";
 import { destinationRuleRows } from "./destination-rule.rows.ts";
@@ -48,6 +49,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   "workload-group-probes": workloadGroupProbeRows,
   "envoy-filter": envoyFilterRows,
   "envoy-filter-inbound": envoyFilterInboundRows,
+  "connection-settings": connectionSettingsRows,
   "connection-routes": connectionRouteRows,
   "access-logs": accessLogRows,
   "external-authorizers": externalAuthorizerRows,

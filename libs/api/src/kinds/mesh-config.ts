@@ -81,6 +81,7 @@ const reasons: Readonly<Record<string, string>> = {
 const builtForProxies: ReadonlySet<string> = new Set([
   "binaryPath",
   "caCertificatesPem",
+  "connectionSettings",
   "configPath",
   "controlPlaneAuthPolicy",
   "customConfigFile",
@@ -154,6 +155,11 @@ const notBuilt: readonly NotBuiltField[] = [
     path: `extensionProviders[].${name}`,
     reason: "Envoy has no such tracer any more; send spans by opentelemetry, to a collector that passes them on",
   })),
+  {
+    path: "defaultConfig.connectionSettings.listenerConnectionLimit",
+    reason:
+      "Envoy takes it as a runtime flag of each listener's name; use globalDownstreamConnectionLimit, or runtimeValues",
+  },
   ...goneOfProxies.map((name) => ({
     path: `defaultConfig.tracing.${name}`,
     reason: "Envoy has no such tracer any more; use a provider of kind opentelemetry, or zipkin here",

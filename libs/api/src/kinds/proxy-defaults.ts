@@ -13,6 +13,37 @@ export function checkProxyDefaults(config: ProxyConfig | undefined, at: Cursor):
     if (!pem.includes("-----BEGIN CERTIFICATE-----"))
       at.at("caCertificatesPem", index).error("value", "must be the text of certificates: PEM, with BEGIN CERTIFICATE");
   checkDuration(config.fileFlushInterval, at.at("fileFlushInterval"));
+  if (config.connectionSettings !== undefined) checkConnections(config.connectionSettings, at.at("connectionSettings"));
+}
+
+const limits = [
+  "listenerPerConnectionBufferLimitBytes",
+  "clusterPerConnectionBufferLimitBytes",
+  "httpMaxConcurrentStreams",
+  "globalDownstreamConnectionLimit",
+] as const;
+const windows = ["http2InitialStreamWindowSize", "http2InitialConnectionWindowSize"] as const;
+const times = [
+  "httpIdleTimeout",
+  "httpMaxConnectionDuration",
+  "httpDrainTimeout",
+  "httpRequestTimeout",
+  "httpRequestHeadersTimeout",
+  "httpStreamIdleTimeout",
+  "httpMaxStreamDuration",
+] as const;
+
+/** Envoy refuses a listener whose numbers it cannot take. */
+function checkConnections(settings: NonNullable<ProxyConfig["connectionSettings"]>, at: Cursor): void {
+  for (const field of limits) {
+    const value = settings[field];
+    if (value !== undefined && value < 1) at.at(field).error("range", `must be 1 or more, got ${value}`);
+  }
+  for (const field of windows) {
+    const value = settings[field];
+    if (value !== undefined && value < 65_535) at.at(field).error("range", `must be 65535 or more, got ${value}`);
+  }
+  for (const field of times) checkDuration(settings[field], at.at(field), 0);
 }
 
 /** Any that a registry may have: it is the end of an image's tag. */
