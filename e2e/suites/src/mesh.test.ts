@@ -196,7 +196,7 @@ suite("a mesh of three sidecars", () => {
       path: "/stats/prometheus",
     });
     assert.match(metrics.body, /^envoy_cluster_upstream_rq/m);
-    assert.match(metrics.body, /^process_resident_memory_bytes/m);
+    assert.match(metrics.body, /^istio_agent_process_resident_memory_bytes/m);
   });
 
   test("Envoy refused nothing", async () => {
