@@ -73,6 +73,8 @@ export interface MeshSettings {
   readonly dualStack: boolean;
   /** Hosts, possibly wildcards: whether callers stay in their own cluster. The most specific counts. */
   readonly clusterLocal: ReadonlyMap<string, boolean>;
+  /** Off: a server whose rule names no authority is believed whatever it shows, and names are looked at where a rule has some. */
+  readonly verifyServers: boolean;
   /** Who vouches for peers beside the mesh's CA. */
   readonly caCertificates: readonly CaCertificates[];
   /** Under every DestinationRule, part by part. */
@@ -117,6 +119,7 @@ export interface Installation {
   readonly trustDomain?: string;
   readonly domain?: string;
   readonly dualStack?: boolean;
+  readonly verifyServers?: boolean;
   readonly networkFilters?: NetworkFilters;
   readonly gateways?: GatewayScoping;
   /** Default: there are none. */
@@ -163,6 +166,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     zoneAware: undefined,
     clusterLocal: inOwnCluster(domain, `istiod.${rootNamespace}.svc`),
     dualStack: installation.dualStack ?? false,
+    verifyServers: installation.verifyServers ?? true,
     caCertificates: [],
     defaultPolicy: {},
     networkFilters: installation.networkFilters ?? { mongo: true, mysql: false, redis: false },

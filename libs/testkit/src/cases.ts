@@ -23,7 +23,7 @@ export interface CaseProxy {
   readonly metadata: unknown;
   readonly extensions?: readonly string[];
   /** What the installation decides, where it is not the default. */
-  readonly installation?: { readonly dualStack?: boolean };
+  readonly installation?: { readonly dualStack?: boolean; readonly verifyServers?: boolean };
   /** `region/zone/subzone` of its xDS node. */
   readonly locality?: string;
   /** `1.40`; a proxy that does not say gets nothing that the oldest release does not know. */

@@ -9,6 +9,8 @@ export const featureVariables = {
   PILOT_ENABLE_REDIS_FILTER: settings.flag(false),
   PILOT_SCOPE_GATEWAY_TO_NAMESPACE: settings.flag(false),
   PILOT_ENABLE_STRICT_GATEWAY_MERGING: settings.flag(true),
+  /** Off: servers are verified only where a rule names who vouches for them. */
+  VERIFY_CERTIFICATE_AT_CLIENT: settings.flag(true),
   /** Services and workloads are met at an address of each family. */
   ISTIO_DUAL_STACK: settings.flag(false),
   /** Gateways between networks are looked up where they are names. */
@@ -21,6 +23,7 @@ export interface Features {
   readonly networkFilters: NetworkFilters;
   readonly gateways: GatewayScoping;
   readonly dualStack: boolean;
+  readonly verifyServers: boolean;
   readonly resolveGateways: boolean;
   /** All of the environment: MeshConfig may name variables, as in `headers[].envName`. */
   readonly variable: VariableLookup;
@@ -39,6 +42,7 @@ export function featuresOf(env: z.infer<typeof variables>, all: NodeJS.ProcessEn
       managedOwnNamespaceOnly: env.PILOT_ENABLE_STRICT_GATEWAY_MERGING,
     },
     dualStack: env.ISTIO_DUAL_STACK,
+    verifyServers: env.VERIFY_CERTIFICATE_AT_CLIENT,
     resolveGateways: env.RESOLVE_HOSTNAME_GATEWAYS,
   };
 }

@@ -1,7 +1,7 @@
 /** Istio's fields that no row of the feature table shows, and why. `inventory.test.ts` keeps it true. */
 export const notYetShown: Readonly<Record<string, string>> = {
   "WasmPlugin.verificationKey": "warned of: Istio does not implement it, either",
-  "MeshConfig.verifyCertificateAtClient": "false is warned of: servers' certificates are always verified",
+  "MeshConfig.verifyCertificateAtClient": "false is warned of: Istio does not implement it, either",
   "IngressClass.parameters": "warned of by name: the controller has no parameters",
   "Gateway.servers.defaultEndpoint": "warned about by name: Istio does not implement it, either",
   "EnvoyFilter.targetRefs.namespace": "refused, as in Istio: what is meant is in the object's own namespace",

@@ -188,7 +188,7 @@ export const meshConfig = defineKind({
     if (spec.verifyCertificateAtClient === false)
       at.at("verifyCertificateAtClient").warning(
         "not-built",
-        "has no effect: servers' certificates are always verified; where one cannot be, set tls.insecureSkipVerify in its DestinationRule",
+        "Istio does not implement it, either: servers' certificates are verified unless pilot's VERIFY_CERTIFICATE_AT_CLIENT is false; for one server set tls.insecureSkipVerify in its DestinationRule",
       );
     if (spec.meshMTLS !== undefined && spec.meshMTLS.ecdhCurves.length > 0)
       at.at("meshMTLS", "ecdhCurves").warning(

@@ -107,7 +107,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     limits: limits(context, asked, owner),
     ...keepaliveOf(connectionPool, settings),
     ...outlierDetectionOf(asked.outlierDetection),
-    http: { ...http, ...followsHost(tls, discovery) },
+    http: { ...http, ...followsHost(tls, discovery, settings) },
     ...proxyProtocol(context, asked, owner),
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
     ...(policy === undefined ? {} : { rule: formatRef(policy.origin) }),

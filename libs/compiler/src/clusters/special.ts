@@ -52,7 +52,7 @@ function anyHostCluster(context: Context): ir.Cluster {
   return {
     ...plainCluster(context, { kind: "any-host" }, discovery),
     balancing: { kind: "by-cluster" },
-    http: { protocol: "downstream", ...followsHost(tls, discovery) },
+    http: { protocol: "downstream", ...followsHost(tls, discovery, context.settings) },
     tls,
   };
 }

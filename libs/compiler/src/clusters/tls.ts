@@ -7,7 +7,7 @@ import type { DestinationPolicy } from "../index/destination-rules.ts";
 import type { ServiceRecord } from "../index/service-record.ts";
 import { tlsModes } from "../istio-names.ts";
 import type { ClientTls } from "../istio.ts";
-import type { TlsLimits } from "../settings.ts";
+import type { MeshSettings, TlsLimits } from "../settings.ts";
 
 export const tlsSocket = "envoy.transport_sockets.tls";
 
@@ -169,6 +169,7 @@ function trustOf(
       ...(settings.caCrl === "" ? {} : { revocationList: settings.caCrl }),
     };
   }
+  if (settings.caCertificates === "" && !context.settings.verifyServers) return { kind: "unverified" };
   if (context.scope.agent) return { kind: "system" };
   context.findings.warn(
     owner,
@@ -185,12 +186,15 @@ function trustOf(
 export function followsHost(
   tls: ir.UpstreamTls,
   { kind }: ir.Discovery,
+  { verifyServers }: Pick<MeshSettings, "verifyServers">,
 ): { readonly autoSni?: true; readonly autoSanValidation?: true } {
   if (tls.mode === "none") return kind === "by-request" ? { autoSni: true, autoSanValidation: true } : {};
   if (tls.sni !== "") return {};
   if (tls.mode === "workload-identity") return { autoSni: true };
   return {
     autoSni: true,
-    ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" ? { autoSanValidation: true } : {}),
+    ...(tls.acceptedNames.length === 0 && tls.trust.kind !== "unverified" && verifyServers
+      ? { autoSanValidation: true }
+      : {}),
   };
 }
