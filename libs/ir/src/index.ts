@@ -46,6 +46,7 @@ export type {
   ClientVerification,
   DownstreamTls,
   FilterChain,
+  ForeignSecret,
   HttpConnections,
   HttpHandler,
   Listener,

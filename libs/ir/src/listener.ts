@@ -87,9 +87,19 @@ export type DownstreamTls =
 
 export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
 
+/** Asked for by name of a service of the user's own. */
+export interface ForeignSecret {
+  readonly kind: "foreign-secret";
+  readonly name: string;
+  readonly from: ClusterRef;
+  /** What the service is called when it is asked. */
+  readonly authority: string;
+}
+
 export type ServerCertificate =
   /** Asked for by name over the xDS stream; the key never passes through here. */
   | { readonly kind: "secret"; readonly name: string }
+  | ForeignSecret
   | { readonly kind: "files"; readonly certificate: string; readonly privateKey: string }
   /** The proxy's own, from its agent. */
   | { readonly kind: "workload-identity" };
@@ -100,6 +110,7 @@ export type ClientVerification =
       readonly mode: "required" | "optional";
       readonly trust:
         | { readonly kind: "secret"; readonly name: string }
+        | ForeignSecret
         | { readonly kind: "file"; readonly path: string; readonly revocationList?: string }
         /** The mesh's own roots, from the proxy's agent. */
         | { readonly kind: "mesh" };

@@ -136,6 +136,7 @@ function usesOfListener(listener: ir.Listener): readonly Use[] {
   const usedBy = listenerName(listener.ref);
   const uses = [
     ...namedBy(usedBy, clustersOfLogs(listener.accessLogs ?? [])),
+    ...namedBy(usedBy, listener.chains.flatMap(clustersOfSecrets)),
     ...handlersOf(listener).flatMap((handler): readonly Use[] => [
       ...namedBy(usedBy, clustersOfHandler(handler)),
       ...(handler.kind === "http" && handler.routes.from === "discovery"
@@ -145,6 +146,12 @@ function usesOfListener(listener: ir.Listener): readonly Use[] {
   ];
   listenersUses.set(listener, uses);
   return uses;
+}
+
+function clustersOfSecrets({ tls }: ir.FilterChain): readonly ir.ClusterRef[] {
+  if (tls?.mode !== "certificate") return [];
+  const trust = tls.client.mode === "none" ? [] : [tls.client.trust];
+  return [...tls.certificates, ...trust].flatMap((one) => (one.kind === "foreign-secret" ? [one.from] : []));
 }
 
 function namedBy(usedBy: string, clusters: readonly ir.ClusterRef[]): readonly Use[] {

@@ -3,9 +3,8 @@ import type * as ir from "@lateen/ir";
 import {
   ApiConfigSource_ApiType,
   ApiVersion,
-  ConfigSourceSchema,
+  type ConfigSourceSchema,
 } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
-import type { ConfigSource } from "@lateen/protos/envoy/config/core/v3/config_source_pb.js";
 import { TransportSocketSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
 import { ProxyProtocolConfig_Version } from "@lateen/protos/envoy/config/core/v3/proxy_protocol_pb.js";
@@ -30,7 +29,7 @@ import { byContent } from "./by-content.ts";
 import { stringMatcher } from "./matchers.ts";
 import { duration, overAds, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
-import { secretName, sniName } from "./naming.ts";
+import { clusterName, secretName, sniName } from "./naming.ts";
 
 type Context = Init<typeof CommonTlsContextSchema>;
 
@@ -45,23 +44,37 @@ const rootSecret = "ROOTCA";
 const systemRootsSecret = "file-root:system";
 
 function fromAgent(name: string): SdsSecretConfig {
-  return create(SdsSecretConfigSchema, { name, sdsConfig: agentSource() });
+  const patience = { initialFetchTimeout: duration(agentFetchTimeoutMs) };
+  return create(SdsSecretConfigSchema, {
+    name,
+    sdsConfig: { ...sourceBehind({ clusterName: agentCluster }), ...patience },
+  });
 }
 
-function agentSource(): ConfigSource {
-  return create(ConfigSourceSchema, {
+/** As long as Envoy waits by itself: other listeners do not wait for a service of the user's for ever. */
+function fromService({ name, from, authority }: ir.ForeignSecret): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, {
+    name,
+    sdsConfig: sourceBehind({ clusterName: clusterName(from), authority }),
+  });
+}
+
+function sourceBehind(service: {
+  readonly clusterName: string;
+  readonly authority?: string;
+}): Init<typeof ConfigSourceSchema> {
+  return {
     resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout: duration(agentFetchTimeoutMs),
     configSourceSpecifier: {
       case: "apiConfigSource",
       value: {
         apiType: ApiConfigSource_ApiType.GRPC,
         transportApiVersion: ApiVersion.V3,
         setNodeOnFirstMessageOnly: true,
-        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: agentCluster } } }],
+        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: service } }],
       },
     },
-  });
+  };
 }
 
 function fromControlPlane(credential: string): SdsSecretConfig {
@@ -286,9 +299,11 @@ function serverCertificates(
   const secrets = certificates.flatMap((certificate) =>
     certificate.kind === "secret"
       ? [fromControlPlane(certificate.name)]
-      : certificate.kind === "workload-identity"
-        ? [fromAgent(workloadSecret)]
-        : [],
+      : certificate.kind === "foreign-secret"
+        ? [fromService(certificate)]
+        : certificate.kind === "workload-identity"
+          ? [fromAgent(workloadSecret)]
+          : [],
   );
   if (secrets.length > 0) return { tlsCertificateSdsSecretConfigs: secrets };
   return {
@@ -314,7 +329,12 @@ function clientTrust(client: ir.ClientVerification): Pick<Context, "validationCo
     const value = { ...checks, trustedCa, ...revoked(trust.revocationList) };
     return { validationContextType: { case: "validationContext", value } };
   }
-  const secret = trust.kind === "secret" ? fromControlPlane(trust.name) : fromAgent(rootSecret);
+  const secret =
+    trust.kind === "secret"
+      ? fromControlPlane(trust.name)
+      : trust.kind === "foreign-secret"
+        ? fromService(trust)
+        : fromAgent(rootSecret);
   return {
     validationContextType: {
       case: "combinedValidationContext",

@@ -100,7 +100,7 @@ function missingCredentials(gateway: MeshObject<Gateway>, world: World): Finding
 
 /** In the namespaces of the gateway's pods, unless the name says which. */
 function secretsOf(name: string, namespaces: readonly string[]): readonly string[] {
-  if (name.startsWith("builtin:")) return [];
+  if (name.startsWith("builtin:") || name.startsWith("sds:")) return [];
   const path = name.replace(/^kubernetes(-gateway)?:\/\//, "");
   return path.includes("/") ? [path] : namespaces.map((namespace) => `${namespace}/${path}`);
 }

@@ -126,8 +126,6 @@ const reasonsForProxies: Readonly<Record<string, string>> = {
   statNameLength: "it has no effect in Istio either: names are not cut",
 };
 
-const providers = ["sds"];
-
 const standardMetrics =
   "Istio's standard metrics are counted by the policy service, and Envoy's own are on each proxy's /stats/prometheus, whatever is named here";
 
@@ -147,10 +145,6 @@ const notBuilt: readonly NotBuiltField[] = [
     })),
   { path: "extensionProviders[].prometheus", reason: standardMetrics },
   { path: "defaultProviders.metrics", reason: standardMetrics },
-  ...providers.map((name) => ({
-    path: `extensionProviders[].${name}`,
-    reason: "this kind of provider cannot be used yet",
-  })),
   ...gone.map((name) => ({
     path: `extensionProviders[].${name}`,
     reason: "Envoy has no such tracer any more; send spans by opentelemetry, to a collector that passes them on",
@@ -297,6 +291,8 @@ function checkProviders(spec: MeshConfig, at: Cursor): void {
     else checkProviderService(provider.provider, here);
     checkAuthorizer(provider, here);
     checkTracer(provider, here);
+    if (provider.provider.case === "sds" && provider.provider.value.name === "")
+      here.at("sds", "name").error("required", "is required: credentialName of a Gateway is sds:// and this name");
   }
   const names = spec.extensionProviders.map((provider) => provider.name);
   checkDistinct(names, "provider", (index) => at.at(index, "name"));

@@ -86,10 +86,10 @@ function credentials(tls: ServerTLSSettings, at: Cursor): readonly (readonly [st
   ];
 }
 
-/** `name`, `kubernetes://[namespace/]name`, `kubernetes-gateway://namespace/name` or `builtin://`. */
+/** `name`, `kubernetes://[namespace/]name`, `kubernetes-gateway://namespace/name`, `sds://provider` or `builtin://`. */
 function checkCredential(name: string, at: Cursor): void {
   const scheme = /^([a-z-]+):\/\//.exec(name)?.[1];
-  if (scheme === undefined || ["kubernetes", "kubernetes-gateway", "builtin"].includes(scheme)) return;
+  if (scheme === undefined || ["kubernetes", "kubernetes-gateway", "sds", "builtin"].includes(scheme)) return;
   if (scheme === "configmap") at.error("not-built", "a ConfigMap is not read for certificates; put them into a Secret");
   else at.error("credential", `${JSON.stringify(name)} is not a credential; write the name of a Secret`);
 }

@@ -3,6 +3,7 @@ import { cipherSuites, ecdhCurves } from "@lateen/model";
 import type { Context } from "../context.ts";
 import { serverTlsModes, tlsVersions } from "../istio-names.ts";
 import type { ServerTls } from "../istio.ts";
+import { providerCluster } from "../providers.ts";
 import type { TlsLimits } from "../settings.ts";
 import type { PlacedServer } from "./gateway-servers.ts";
 
@@ -16,7 +17,16 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
   const { tls } = server;
   if (tls === undefined) return undefined;
   const mode = serverTlsModes[tls.mode] ?? "simple";
-  const certificates = mode === "istio-mutual" ? [] : certificatesOf(tls);
+  const missing = mode === "istio-mutual" ? [] : unknownProviders(context, tls);
+  if (missing.length > 0) {
+    context.findings.warn(
+      gateway.origin,
+      "no-secret-provider",
+      `${path}.tls takes secrets from ${missing.join(", ")}: no provider of kind sds has this name and a service that this proxy knows; it gets no listener. Add it to meshConfig.extensionProviders`,
+    );
+    return undefined;
+  }
+  const certificates = mode === "istio-mutual" ? [] : certificatesOf(context, tls);
   const needsAgent = mode === "istio-mutual" || certificates.some(({ kind }) => kind === "workload-identity");
   if (needsAgent && !context.scope.agent) {
     context.findings.warn(
@@ -40,16 +50,12 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
 
 /** TLS that a sidecar ends with files of its own. */
 export function sidecarTls(context: Context, tls: ServerTls): ir.DownstreamTls {
-  return ownTls(context, tls, certificatesOf(tls));
+  return ownTls(context, tls, certificatesOf(context, tls));
 }
 
-function ownTls(
-  { settings }: Context,
-  tls: ServerTls,
-  certificates: readonly ir.ServerCertificate[],
-): ir.DownstreamTls {
-  const client = clientVerification(tls, serverTlsModes[tls.mode] ?? "simple");
-  return { mode: "certificate", certificates, alpn, client, ...parametersOf(tls, settings.otherTls) };
+function ownTls(context: Context, tls: ServerTls, certificates: readonly ir.ServerCertificate[]): ir.DownstreamTls {
+  const client = clientVerification(context, tls, serverTlsModes[tls.mode] ?? "simple");
+  return { mode: "certificate", certificates, alpn, client, ...parametersOf(tls, context.settings.otherTls) };
 }
 
 function identityTls(tls: ServerTls): ir.DownstreamTls {
@@ -86,11 +92,39 @@ function known(names: readonly string[], all: readonly string[]): readonly strin
   return [...new Set(names.filter((name) => all.includes(name)))];
 }
 
-function certificatesOf(tls: ServerTls): readonly ir.ServerCertificate[] {
-  const names = tls.credentialName === "" ? tls.credentialNames : [tls.credentialName];
+/** Names what a provider of kind `sds` has. */
+const foreign = "sds://";
+const authorities = "-cacert";
+
+function credentialsOf(tls: ServerTls): readonly string[] {
+  return tls.credentialName === "" ? tls.credentialNames : [tls.credentialName];
+}
+
+function unknownProviders(context: Context, tls: ServerTls): readonly string[] {
+  const names = [...credentialsOf(tls), tls.caCertCredentialName].filter((name) => name.startsWith(foreign));
+  return names.filter((name) => foreignSecret(context, name) === undefined);
+}
+
+/** By its full name, as in Istio; the provider of `sds://a-cacert` is `a`. Undefined: there is no such provider. */
+function foreignSecret(context: Context, name: string): ir.ForeignSecret | undefined {
+  if (!name.startsWith(foreign)) return undefined;
+  const own = name.slice(foreign.length);
+  const plain = own.endsWith(authorities) ? own.slice(0, -authorities.length) : own;
+  for (const { provider } of context.settings.providers.values()) {
+    if (provider.case !== "sds" || (provider.value.name !== own && provider.value.name !== plain)) continue;
+    const from = providerCluster(context, provider.value);
+    if (from !== undefined) return { kind: "foreign-secret", name, from, authority: from.host };
+  }
+  return undefined;
+}
+
+function certificatesOf(context: Context, tls: ServerTls): readonly ir.ServerCertificate[] {
+  const names = credentialsOf(tls);
   if (names.length > 0)
     return names.map((name) =>
-      name.startsWith(ownCertificate) ? { kind: "workload-identity" } : { kind: "secret", name },
+      name.startsWith(ownCertificate)
+        ? { kind: "workload-identity" }
+        : (foreignSecret(context, name) ?? { kind: "secret", name }),
     );
   const files = tls.tlsCertificates.length > 0 ? tls.tlsCertificates : [tls];
   return files
@@ -98,11 +132,11 @@ function certificatesOf(tls: ServerTls): readonly ir.ServerCertificate[] {
     .map((file) => ({ kind: "files", certificate: file.serverCertificate, privateKey: file.privateKey }));
 }
 
-function clientVerification(tls: ServerTls, mode: string): ir.ClientVerification {
+function clientVerification(context: Context, tls: ServerTls, mode: string): ir.ClientVerification {
   if (mode !== "mutual" && mode !== "optional-mutual") return { mode: "none" };
   return {
     mode: mode === "mutual" ? "required" : "optional",
-    trust: trustOf(tls),
+    trust: trustOf(context, tls),
     ...(tls.insecureSkipVerify ? { acceptsUntrusted: true } : {}),
     acceptedNames: [...tls.subjectAltNames].sort(),
     spkiHashes: [...tls.verifyCertificateSpki].sort(),
@@ -111,11 +145,13 @@ function clientVerification(tls: ServerTls, mode: string): ir.ClientVerification
 }
 
 /** A credential for authorities comes first, then a file, then the Secret of the certificate. */
-function trustOf(tls: ServerTls): Exclude<ir.ClientVerification, { mode: "none" }>["trust"] {
+function trustOf(context: Context, tls: ServerTls): Exclude<ir.ClientVerification, { mode: "none" }>["trust"] {
   const file =
     tls.caCertificates || (tls.tlsCertificates.find((pair) => pair.caCertificates !== "")?.caCertificates ?? "");
   if (file !== "" && tls.caCertCredentialName === "")
     return { kind: "file", path: file, ...(tls.caCrl === "" ? {} : { revocationList: tls.caCrl }) };
   const credential = tls.caCertCredentialName || tls.credentialName || (tls.credentialNames[0] ?? "");
-  return credential.startsWith(ownCertificate) ? { kind: "mesh" } : { kind: "secret", name: `${credential}-cacert` };
+  if (credential.startsWith(ownCertificate)) return { kind: "mesh" };
+  const name = `${credential}${authorities}`;
+  return foreignSecret(context, name) ?? { kind: "secret", name };
 }
