@@ -80,6 +80,7 @@ export class Injector implements AsyncDisposable {
           TOKEN_FILE: folder.join("token"),
           DISCOVERY_ADDRESS: access.xds,
           PROXY_IMAGE: "localhost/lateen/proxy:dev",
+          PROXY_IMAGE_TYPES: "debug,distroless",
         },
       }),
     );

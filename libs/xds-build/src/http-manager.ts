@@ -22,7 +22,14 @@ type Fields = Init<typeof HttpConnectionManagerSchema>;
 
 const upgrades = { upgradeConfigs: [{ upgradeType: "websocket" }] };
 
-export const httpManager = byContent((handler: ir.HttpHandler, statName: string): Filter => {
+/** Handlers that discover their routes are alike in many listeners; those with routes of their own are not. */
+export function httpManager(handler: ir.HttpHandler, statName: string): Filter {
+  return handler.routes.from === "inline" ? buildManager(handler, statName) : sharedManager(handler, statName);
+}
+
+const sharedManager = byContent(buildManager);
+
+function buildManager(handler: ir.HttpHandler, statName: string): Filter {
   const config = typed(HttpConnectionManagerSchema, {
     statPrefix: statPrefix(handler, statName),
     codecType: HttpConnectionManager_CodecType.AUTO,
@@ -43,7 +50,7 @@ export const httpManager = byContent((handler: ir.HttpHandler, statName: string)
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: config },
   });
-});
+}
 
 function pathNormalization(how: ir.HttpHandler["pathNormalization"]): Fields {
   const { KEEP_UNCHANGED, UNESCAPE_AND_FORWARD } = HttpConnectionManager_PathWithEscapedSlashesAction;

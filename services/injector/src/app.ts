@@ -24,6 +24,7 @@ export async function createApp(config: Config, { logger, registry }: AppContext
   const identity = createServingIdentity({ caAddress, rootFile, tokenFile, trustDomain, logger });
   const settings: InjectorSettings = {
     proxyImage: config.PROXY_IMAGE,
+    imageTypes: config.PROXY_IMAGE_TYPES,
     imagePullPolicy: config.PROXY_IMAGE_PULL_POLICY,
     imagePullSecrets: config.PROXY_IMAGE_PULL_SECRETS,
     resources: config.PROXY_RESOURCES,

@@ -28,6 +28,8 @@ const environment = z
     /** What proxies are told, where the mesh configuration names no discoveryAddress. */
     DISCOVERY_ADDRESS: z.string().optional(),
     PROXY_IMAGE: z.string("the image of the proxy container, e.g. localhost/lateen/proxy:dev"),
+    /** Kinds of it beside the default that the registry has, e.g. `debug,distroless`: `<image>:<tag>-<kind>`. */
+    PROXY_IMAGE_TYPES: settings.list(),
     PROXY_IMAGE_PULL_POLICY: z
       .enum(["Always", "IfNotPresent", "Never"], { error: "must be Always, IfNotPresent or Never" })
       .default("IfNotPresent"),

@@ -15,7 +15,7 @@ export interface ImageChoice {
 export function proxyImage({ settings, asked, proxyConfig }: ImageChoice): string {
   if (asked.proxyImage !== undefined) return asked.proxyImage;
   const type = imageTypeOf(asked, proxyConfig);
-  return type === undefined ? settings.proxyImage : withType(settings.proxyImage, type);
+  return type === undefined || !exists(settings, type) ? settings.proxyImage : withType(settings.proxyImage, type);
 }
 
 /** What a user should know of the image that was chosen. */
@@ -26,9 +26,15 @@ export function imageWarnings({ settings, asked, proxyConfig }: ImageChoice): re
     return [
       `image type ${type}: the proxy's image is named by its digest (${settings.proxyImage}), so there is one kind`,
     ];
+  if (exists(settings, type)) return [];
   return [
-    `image type ${type}: ${withType(settings.proxyImage, type)} has to be in your registry; Lateen publishes the default image alone`,
+    `image type ${type}: the pod gets ${settings.proxyImage}, as this installation has no images of that kind; publish ${withType(settings.proxyImage, type)} and name the kind in the chart's proxy.imageTypes`,
   ];
+}
+
+/** A pod with an image that is nowhere would not start: only kinds that the installation is said to have. */
+function exists({ imageTypes }: InjectorSettings, type: string): boolean {
+  return type === "default" || imageTypes.includes(type);
 }
 
 function imageTypeOf(asked: PodSettings, { image }: ProxySettings): string | undefined {

@@ -21,6 +21,8 @@ import type { WorkloadIdentity } from "./workload.ts";
 /** What every injected pod gets alike. */
 export interface InjectorSettings {
   readonly proxyImage: string;
+  /** Kinds of that image that there are beside the default: ends of its tag. */
+  readonly imageTypes: readonly string[];
   readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
   readonly caAddress: string;
   readonly discoveryAddress: string;

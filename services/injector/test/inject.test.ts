@@ -28,6 +28,7 @@ const context: InjectionContext = {
     resources: defaultResources,
     nativeSidecars: false,
     imagePullSecrets: [],
+    imageTypes: [],
   },
   defaultProxyConfig: { concurrency: 2 },
 };

@@ -17,6 +17,7 @@ const settings: InjectorSettings = {
   proxyImage: "lateen/proxy:test",
   imagePullPolicy: "IfNotPresent",
   imagePullSecrets: [],
+  imageTypes: [],
   resources: defaultResources,
   caAddress: "ca:15012",
   discoveryAddress: "pilot:15012",

@@ -25,7 +25,7 @@ export const proxyConfig = defineKind({
     if (type !== "" && type !== "default")
       at.at("image", "imageType").warning(
         "own-image",
-        `takes images that end in -${type} from your registry: Lateen publishes the default one alone`,
+        `takes images that end in -${type} from your registry, if the chart's proxy.imageTypes names them: Lateen publishes the default one alone`,
       );
   },
 });

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { packResource } from "@lateen/xds-build";
 import type { BuiltResource } from "@lateen/xds-build";
@@ -34,10 +34,7 @@ export function packed(typeUrl: string, name: string, value: Uint8Array): Resour
 /** Its version is a hash of all of it, or of what stands for that. */
 function asResource(name: string, bytes: Uint8Array, digest?: string): Resource {
   const any = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const version = createHash("sha256")
-    .update(digest ?? any)
-    .digest("base64url");
-  return { name, version: version.slice(0, 16), any };
+  return { name, version: hash("sha256", digest ?? any, "base64url").slice(0, 16), any };
 }
 
 /** The message in a resource's Any. */

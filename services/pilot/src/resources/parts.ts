@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { compileEndpoints, endpointQueries, endpointsKey, sameEndpoints } from "@lateen/compiler";
 import type { MeshSnapshot, ProxyScope } from "@lateen/compiler";
 import type * as ir from "@lateen/ir";
@@ -53,7 +53,7 @@ export class ResourceParts {
   constructor(capacity: number) {
     this.#builder = createBuilder({
       capacity,
-      hashOf: (text) => createHash("sha1").update(text).digest("base64"),
+      hashOf: (text) => hash("sha1", text, "base64"),
     });
   }
 
