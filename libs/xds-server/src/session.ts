@@ -81,6 +81,8 @@ export class ProxySession {
   readonly #delta: boolean;
   readonly #noncePrefix: string;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Types that nothing is known of the order of come first. */
+  #inOrder: readonly Subscription[] = [];
   readonly #onDemand = new Map<string, OnDemandResources>();
   readonly #acknowledged = new Map<string, bigint>();
   readonly #goneHosts: GoneHosts;
@@ -212,6 +214,8 @@ export class ProxySession {
     if (known !== undefined) return known;
     const subscription = new Subscription(typeUrl, this.#context.diffs);
     this.#subscriptions.set(typeUrl, subscription);
+    const placeOf = (each: Subscription): number => pushOrder.indexOf(each.typeUrl);
+    this.#inOrder = [...this.#subscriptions.values()].sort((left, right) => placeOf(left) - placeOf(right));
     if (!this.#context.onDemandTypes.has(typeUrl)) {
       // A new proxy lacks nothing but the present; one that comes back may have any older state.
       const before = (this.#set?.revision ?? 1n) - 1n;
@@ -221,10 +225,9 @@ export class ProxySession {
   }
 
   #nextUpdate(nowMs: number): Push | undefined {
-    for (const typeUrl of this.#typesInOrder()) {
-      const subscription = this.#subscriptions.get(typeUrl);
-      if (subscription === undefined || this.#mustWait(typeUrl, nowMs)) continue;
-      const push = this.#trySend(subscription, { removals: !removalOrder.includes(typeUrl) }, nowMs);
+    for (const subscription of this.#inOrder) {
+      if (this.#mustWait(subscription.typeUrl, nowMs)) continue;
+      const push = this.#trySend(subscription, { removals: !removalOrder.includes(subscription.typeUrl) }, nowMs);
       if (push !== undefined) return push;
     }
     return undefined;
@@ -241,11 +244,6 @@ export class ProxySession {
     return undefined;
   }
 
-  #typesInOrder(): string[] {
-    const others = [...this.#subscriptions.keys()].filter((typeUrl) => !pushOrder.includes(typeUrl));
-    return [...others, ...pushOrder];
-  }
-
   /** A proxy that never answers must not lose its routes for ever, so the wait is bounded. */
   #mustWait(typeUrl: string, nowMs: number): boolean {
     return (waitsFor.get(typeUrl) ?? []).some((first) => {
@@ -256,7 +254,7 @@ export class ProxySession {
 
   #trySend(subscription: Subscription, { removals }: { removals: boolean }, nowMs: number): Push | undefined {
     const goal = this.#goal(subscription.typeUrl);
-    if (goal === undefined) return undefined;
+    if (goal === undefined || subscription.inSync(goal)) return undefined;
     subscription.release(goal);
     const options: PlanOptions = { removals, absent: this.#absent(subscription.typeUrl) };
     const { sentAtMs } = subscription;
