@@ -51,6 +51,11 @@ subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simpl
     "spec.trafficPolicy.tls.privateKey required",
   ],
   [
+    "secrets of a service",
+    "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, credentialName: 'sds://vault'}}",
+    "spec.trafficPolicy.tls.credentialName not-built",
+  ],
+  [
     "ISTIO_MUTUAL with files",
     "host: a\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL, caCertificates: /a}}",
     "spec.trafficPolicy.tls.caCertificates conflict",

@@ -78,6 +78,11 @@ export function checkClientTls(tls: ClientTLSSettings | undefined, at: Cursor): 
   if (!tls) return;
   const files = (["clientCertificate", "privateKey", "caCertificates"] as const).filter((field) => tls[field] !== "");
   checkNoEmptyStrings(tls.subjectAltNames, at.at("subjectAltNames"));
+  if (tls.credentialName.startsWith("sds://"))
+    at.at("credentialName").error(
+      "not-built",
+      "is asked of a provider of kind sds by servers of Gateways only; write the name of a Secret",
+    );
   if (tls.caCrl !== "" && tls.caCertificates === "")
     at.at("caCrl").error(
       "required",
