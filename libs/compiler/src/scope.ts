@@ -299,9 +299,8 @@ function servedPorts(
 ): readonly ServedPort[] {
   const served: ServedPort[] = [];
   for (const service of snapshot.services.byNamespace.get(node.namespace) ?? []) {
-    const records = (snapshot.endpoints.groups.get(service.key)?.records ?? []).filter((record) =>
-      node.addresses.includes(record.address),
-    );
+    const byAddress = recordsByAddress(snapshot.endpoints.groups.get(service.key)?.records ?? noRecords);
+    const records = node.addresses.flatMap((address) => byAddress.get(address) ?? []);
     const selector = service.workloadSelector ?? service.selector;
     if (records.length === 0 && (isEmptyRecord(selector) || !selects(selector, labels))) continue;
     for (const port of service.ports) {
@@ -313,6 +312,12 @@ function servedPorts(
     (left, right) => left.targetPort - right.targetPort || compareText(left.host, right.host) || left.port - right.port,
   );
 }
+
+const noRecords: readonly EndpointRecord[] = [];
+
+const recordsByAddress = byIdentity((records: readonly EndpointRecord[]) =>
+  Map.groupBy(records, ({ address }) => address),
+);
 
 function targetOf(
   port: RecordPort,

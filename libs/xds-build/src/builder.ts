@@ -100,9 +100,19 @@ function byContent<Node>(build: (node: Node) => BuiltResource, hashOf: HashOf): 
   return (node) => ({ key: hashOf(JSON.stringify(node)), build: () => build(node) });
 }
 
-/** Most chains of a proxy's listener are in the listeners of others, too: the very same objects. */
+/**
+ * By what its chains are. The listener for what comes in to a workload is hardly ever another's: there, chains are only
+ * equal to themselves, which needs no look at them.
+ */
 function byChains(hashOf: HashOf): (listener: ir.Listener) => Candidate {
   const digests = new WeakMap<ir.FilterChain, string>();
+  const numbers = new WeakMap<ir.FilterChain, number>();
+  let last = 0;
+  const numberOf = (chain: ir.FilterChain): number => {
+    const number = numbers.get(chain) ?? ++last;
+    numbers.set(chain, number);
+    return number;
+  };
   const digestOf = (chain: ir.FilterChain): string => {
     const digest = digests.get(chain) ?? hashOf(JSON.stringify(chain));
     digests.set(chain, digest);
@@ -110,7 +120,8 @@ function byChains(hashOf: HashOf): (listener: ir.Listener) => Candidate {
   };
   return (listener) => {
     const { chains, ...rest } = listener;
-    const key = hashOf(JSON.stringify({ ...rest, chains: chains.map(digestOf) }));
+    const known = listener.ref.kind === "virtual-inbound" ? chains.map(numberOf) : chains.map(digestOf);
+    const key = hashOf(JSON.stringify({ ...rest, chains: known }));
     return { key, build: () => listenerResource(listener) };
   };
 }

@@ -134,18 +134,33 @@ function usesOfListener(listener: ir.Listener): readonly Use[] {
   const known = listenersUses.get(listener);
   if (known !== undefined) return known;
   const usedBy = listenerName(listener.ref);
+  const { chains, fallback } = listener;
   const uses = [
     ...namedBy(usedBy, clustersOfLogs(listener.accessLogs ?? [])),
-    ...namedBy(usedBy, listener.chains.flatMap(clustersOfSecrets)),
-    ...handlersOf(listener).flatMap((handler): readonly Use[] => [
-      ...namedBy(usedBy, clustersOfHandler(handler)),
-      ...(handler.kind === "http" && handler.routes.from === "discovery"
-        ? [{ kind: "route table" as const, name: routeTableName(handler.routes.ref), usedBy }]
-        : []),
-    ]),
+    ...[...chains, ...(fallback === undefined ? [] : [fallback])].flatMap((chain) =>
+      namesInChain(chain).map(({ kind, name }) => ({ kind, name, usedBy })),
+    ),
   ];
   listenersUses.set(listener, uses);
   return uses;
+}
+
+const chainsNames = new WeakMap<ir.FilterChain, readonly Omit<Use, "usedBy">[]>();
+
+/** Looked for once: many chains are in the listeners of all workloads. */
+function namesInChain(chain: ir.FilterChain): readonly Omit<Use, "usedBy">[] {
+  const known = chainsNames.get(chain);
+  if (known !== undefined) return known;
+  const { handler } = chain;
+  const clusters = new Set([...clustersOfSecrets(chain), ...clustersOfHandler(handler)].map(clusterName));
+  const names = [
+    ...[...clusters].map((name) => ({ kind: "cluster" as const, name })),
+    ...(handler.kind === "http" && handler.routes.from === "discovery"
+      ? [{ kind: "route table" as const, name: routeTableName(handler.routes.ref) }]
+      : []),
+  ];
+  chainsNames.set(chain, names);
+  return names;
 }
 
 function clustersOfSecrets({ tls }: ir.FilterChain): readonly ir.ClusterRef[] {
@@ -168,10 +183,6 @@ function grpcUses({ grpc }: ir.ProxyIr): readonly Use[] {
     usedBy: target,
   }));
   return [...byTables, ...byClients];
-}
-
-function handlersOf({ chains, fallback }: ir.Listener): readonly (ir.HttpHandler | ir.TcpHandler)[] {
-  return [...chains, ...(fallback === undefined ? [] : [fallback])].map((chain) => chain.handler);
 }
 
 function clustersOfTable(table: ir.RouteTable): readonly ir.ClusterRef[] {

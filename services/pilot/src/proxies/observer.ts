@@ -3,6 +3,7 @@ import { fields } from "@lateen/runtime";
 import type { Logger } from "@lateen/runtime";
 import { shortTypeName } from "@lateen/xds-server";
 import type { ConnectedProxy, XdsObserver } from "@lateen/xds-server";
+import { memo } from "../memo.ts";
 import type { PilotMetrics } from "../metrics.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { Registrations } from "./registrations.ts";
@@ -19,7 +20,8 @@ export interface ObserverOptions {
 
 /** Turns what happens on streams into logs, metrics and progress. */
 export function xdsObserver({ logger, metrics, progress, rejections, registrations }: ObserverOptions): XdsObserver {
-  const type = (typeUrl: string): string => shortTypeName(typeUrl).toLowerCase();
+  const labels = new Map<string, { readonly type: string }>();
+  const of = (typeUrl: string) => memo(labels, typeUrl, () => ({ type: shortTypeName(typeUrl).toLowerCase() }));
   return {
     connected(proxy) {
       registrations.connected(proxy);
@@ -42,15 +44,15 @@ export function xdsObserver({ logger, metrics, progress, rejections, registratio
       metrics.admittedSeconds.observe(waitedMs / 1_000);
     },
     pushed(_proxy, { typeUrl, bytes, encodeMs }) {
-      metrics.pushes.inc({ type: type(typeUrl) });
-      metrics.pushSeconds.observe({ type: type(typeUrl) }, encodeMs / 1_000);
-      metrics.configBytes.observe({ type: type(typeUrl) }, bytes);
+      metrics.pushes.inc(of(typeUrl));
+      metrics.pushSeconds.observe(of(typeUrl), encodeMs / 1_000);
+      metrics.configBytes.observe(of(typeUrl), bytes);
     },
     acknowledged(_proxy, typeUrl, elapsedMs) {
-      metrics.acknowledgeSeconds.observe({ type: type(typeUrl) }, elapsedMs / 1_000);
+      metrics.acknowledgeSeconds.observe(of(typeUrl), elapsedMs / 1_000);
     },
     rejected(proxy, report) {
-      metrics.rejects.inc({ type: type(report.typeUrl) });
+      metrics.rejects.inc(of(report.typeUrl));
       rejections.add(proxy, report);
       const origins = [...new Set(report.resources.flatMap(({ origin }) => origin?.split(",") ?? []))];
       const resources = report.resources.slice(0, 10).map(({ name }) => name);
