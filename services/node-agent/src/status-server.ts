@@ -85,8 +85,8 @@ function routesOf({ admin, metrics, health, stop, ...options }: StatusOptions): 
     },
     "GET /metrics": async () => ({ type: registry.contentType, body: await registry.metrics() }),
     "GET /healthz": () => ({ body: { alive: true } }),
-    "GET /readyz": () => {
-      const checks = health.run();
+    "GET /readyz": async () => {
+      const checks = [...health.run(), { name: "envoy", ...(await admin.readiness()) }];
       return { status: checks.every((check) => check.ready) ? 200 : 503, body: { checks } };
     },
     "GET /version": () => ({ body: { service: "node-agent", version: version(), node: process.version } }),

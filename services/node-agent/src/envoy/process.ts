@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Component, HealthCheck, Logger } from "@lateen/runtime";
+import type { Component, Logger } from "@lateen/runtime";
 import type { FlushConfig } from "../proxy-config.ts";
 import type { EnvoyAdmin } from "./admin.ts";
 import { adoptEnvoy, type RunningEnvoy, startEnvoy } from "./running.ts";
@@ -48,21 +48,11 @@ const pollMs = 100;
  * Runs Envoy until the signal aborts: starts it again when it dies, drains it at the end. Rejects when it cannot be
  * started, or dies again and again before it was ready once. Leaves no process behind.
  */
-export function createEnvoy(options: EnvoyOptions): Component & { readonly checks: readonly HealthCheck[] } {
-  const state = { ready: false, detail: "envoy is not started" };
-  return {
-    name: "envoy",
-    checks: [{ name: "envoy", check: () => (state.ready ? { ready: true } : { ready: false, detail: state.detail }) }],
-    run: (signal) => keepRunning(options, state, signal),
-  };
+export function createEnvoy(options: EnvoyOptions): Component {
+  return { name: "envoy", checks: [], run: (signal) => keepRunning(options, signal) };
 }
 
-interface State {
-  ready: boolean;
-  detail: string;
-}
-
-async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSignal): Promise<void> {
+async function keepRunning(options: EnvoyOptions, signal: AbortSignal): Promise<void> {
   const { logger } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const file = options.ownFile ?? join(options.directory, bootstrapFile);
@@ -77,13 +67,11 @@ async function keepRunning(options: EnvoyOptions, state: State, signal: AbortSig
     if (envoy === undefined) return;
     options.onStarted?.(starts);
     const startedAt = performance.now();
-    const wasReady = await supervise(envoy, options, state, signal);
+    const wasReady = await supervise(envoy, options, signal);
     const reason = await envoy.exited;
     const soon = !wasReady && performance.now() - startedAt < soonMs;
     if (!adopted && !signal.aborted) await options.patches?.ended({ soon, reason });
     envoy = undefined;
-    state.ready = false;
-    state.detail = "envoy has ended";
     if (signal.aborted) return;
     failures = wasReady ? 1 : failures + 1;
     if (failures >= attemptsUntilReady)
@@ -106,15 +94,10 @@ async function startPatched(
 }
 
 /** Resolves when the process is gone: true if it had been ready. */
-async function supervise(
-  envoy: RunningEnvoy,
-  options: EnvoyOptions,
-  state: State,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function supervise(envoy: RunningEnvoy, options: EnvoyOptions, signal: AbortSignal): Promise<boolean> {
   const ended = new AbortController();
   const exited = envoy.exited.then(() => ended.abort());
-  const polled = pollReadiness(options.admin, state, ended.signal);
+  const wasReady = becomesReady(options.admin, ended.signal);
   const stopped = once(signal, "abort", { signal: ended.signal }).then(
     () => stop(envoy, options, ended.signal),
     () => undefined, // it ended first
@@ -122,19 +105,16 @@ async function supervise(
   if (signal.aborted) await stop(envoy, options, ended.signal);
   await exited;
   await stopped;
-  return polled;
+  return wasReady;
 }
 
-async function pollReadiness(admin: EnvoyAdmin, state: State, ended: AbortSignal): Promise<boolean> {
-  let wasReady = false;
+/** True as soon as it is ready, false when it ended before. */
+async function becomesReady(admin: EnvoyAdmin, ended: AbortSignal): Promise<boolean> {
   while (!ended.aborted) {
-    const { ready, detail } = await admin.readiness();
-    state.ready = ready && !ended.aborted;
-    state.detail = detail ?? "";
-    wasReady ||= ready;
-    await sleep(wasReady ? 10 * pollMs : pollMs, undefined, { signal: ended }).catch(() => undefined);
+    if ((await admin.readiness()).ready) return true;
+    await sleep(pollMs, undefined, { signal: ended }).catch(() => undefined);
   }
-  return wasReady;
+  return false;
 }
 
 /** Drain, then SIGTERM, then SIGKILL. */
