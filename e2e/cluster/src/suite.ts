@@ -1,3 +1,5 @@
+import { NotHere } from "@lateen/e2e-istio";
+
 /** One thing that must hold. What `run` answers is shown behind its name: the figures it saw. */
 export interface Check<W> {
   readonly name: string;
@@ -20,9 +22,13 @@ export interface SuiteOptions<W> {
   readonly signal: AbortSignal;
 }
 
-/** Runs the checks in order. After a vital one that failed the rest is not run, and counts as failed by name. */
+/**
+ * Runs the checks in order. After a vital one that failed the rest is not run, and counts as failed by name. One whose
+ * means cannot be had here (`NotHere`) says so and counts not at all.
+ */
 export async function runSuite<W>({ checks, world, print, explain, signal }: SuiteOptions<W>): Promise<SuiteResult> {
   let passed = 0;
+  let skipped = 0;
   let stopped = "";
   for (const check of checks) {
     if (signal.aborted) stopped ||= "the suite was asked to stop";
@@ -37,10 +43,15 @@ export async function runSuite<W>({ checks, world, print, explain, signal }: Sui
       passed += 1;
       print(`ok       ${check.name} (${took()})${detail === "" ? "" : `: ${detail}`}`);
     } catch (error) {
+      if (error instanceof NotHere) {
+        skipped += 1;
+        print(`skipped  ${check.name}: ${error.message}`);
+        continue;
+      }
       print(`FAILED   ${check.name} (${took()}): ${error instanceof Error ? error.message : String(error)}`);
       await explain(world).catch((cause: unknown) => print(`         cannot say more: ${String(cause)}`));
       if (check.vital) stopped = `"${check.name}" failed`;
     }
   }
-  return { passed, failed: checks.length - passed };
+  return { passed, failed: checks.length - passed - skipped };
 }

@@ -21,6 +21,7 @@ test("routes, hides faults, and closes when told", async () => {
   });
   const stop = await server.start(new AbortController().signal);
   assert.deepEqual(await (await fetch(`${address}/ok`)).json(), { ok: true });
+  assert.equal((await fetch(`${address}//ok`)).status, 200, "as istioctl writes paths");
   const bad = await fetch(`${address}/bad`);
   assert.equal(bad.status, 500);
   assert.doesNotMatch(await bad.text(), /inner detail/);

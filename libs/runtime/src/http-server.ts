@@ -45,7 +45,13 @@ export function httpServer(options: HttpServerOptions): Server {
 }
 
 function createApp(options: HttpServerOptions): FastifyInstance {
-  const settings = { logger: false, forceCloseConnections: true, bodyLimit: options.bodyLimit ?? 1_048_576 } as const;
+  const settings = {
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: options.bodyLimit ?? 1_048_576,
+    // istioctl asks for //version: https://github.com/istio/istio/blob/eed52ebb66ad/pkg/kube/client.go#L1069
+    routerOptions: { ignoreDuplicateSlashes: true },
+  } as const;
   const tls = options.tls;
   if (tls === undefined) return fastify(settings);
   const app = fastify({ ...settings, https: contextOf(tls) });

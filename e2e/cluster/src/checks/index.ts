@@ -3,11 +3,17 @@ import type { World } from "../world.ts";
 import { callersAreSeen, worksUncaptured } from "./capture.ts";
 import { mortals, storeIsRebuilt, survivesCrash } from "./failures.ts";
 import { ingressComesIn, ingressTerminatesTls } from "./ingress.ts";
+import {
+  istioctlDescribes,
+  istioctlFindsNoDifference,
+  istioctlReadsProxies,
+  istioctlSeesTheFleet,
+} from "./istioctl.ts";
 import { chartRenders, imagesAreThere, installs } from "./install.ts";
 import { kubernetesIngressIsServed } from "./kubernetes-ingress.ts";
 import { restartsUnderLoad, samplesRollUnderLoad, uninstallLeavesNothing } from "./lifecycle.ts";
 import { prometheusFindsAll, requestsAreCounted } from "./metrics.ts";
-import { istioctlFindsItsWay, statusOfTheFleet } from "./operators.ts";
+import { statusOfTheFleet } from "./operators.ts";
 import { allowsByIdentity, deniedIsDenied, rateLimitBites, strictRefusesPlaintext } from "./policy.ts";
 import { pilotRestartsUnderLoad, upgradesUnderLoad } from "./replicas.ts";
 import { answersByMutualTls, samplesAreInjected } from "./samples.ts";
@@ -39,7 +45,10 @@ export const checks: readonly Check<World>[] = [
   { name: "a real Prometheus scrapes every service", run: prometheusFindsAll },
   { name: "it has the requests, with their labels", run: requestsAreCounted },
   { name: "lateen proxy-status asks the pilots of the cluster", run: statusOfTheFleet },
-  { name: "istioctl finds its way", run: istioctlFindsItsWay },
+  { name: "Istio's istioctl: proxy-status and version", run: istioctlSeesTheFleet },
+  { name: "Istio's istioctl: proxy-status POD finds no difference", run: istioctlFindsNoDifference },
+  { name: "Istio's istioctl: proxy-config", run: istioctlReadsProxies },
+  { name: "Istio's istioctl: describe and internal-debug", run: istioctlDescribes },
   { name: "kubectl apply of an invalid object is refused", run: invalidIsRefused },
   { name: "fields that are not built are warned of", run: notBuiltIsWarnedOf },
   ...mortals.map((component) => ({

@@ -1,0 +1,41 @@
+/** A way in which Lateen differs from istiod on purpose. */
+export interface Deliberate {
+  /** Of `Difference.where`: type, resource and path. */
+  readonly where: RegExp;
+  /** Only in these cases; without it in all. */
+  readonly cases?: readonly string[];
+  /** For the reader: what is better so, or why it makes no difference. */
+  readonly why: string;
+}
+
+/** Each must still occur: one that does not is to be taken out. */
+export const deliberate: readonly Deliberate[] = [
+  {
+    where: /\[istio\.(metadata_exchange|alpn|stats)\]|^cds \S+ filters$/,
+    why: "These filters are only in Istio's own build of Envoy; a proxy is sent what its binary has (node.extensions).",
+  },
+  {
+    where:
+      /http_filters\[envoy\.filters\.http\.set_filter_state\]|typed_per_filter_config\.envoy\.filters\.http\.set_filter_state/,
+    why: "Does with a filter of every Envoy what istio.alpn does in Istio's.",
+  },
+  {
+    where: /alpn_protocols/,
+    why: "Without istio.metadata_exchange there is no istio-peer-exchange to be agreed on.",
+  },
+  {
+    where: /match_(typed_)?subject_alt_names$/,
+    why: "Envoy deprecates match_subject_alt_names; the typed form says the same of URIs.",
+  },
+  {
+    where: /typed_config\.(tracing|request_id_extension)$|\.decorator$/,
+    why: "Where nothing traces, istiod still configures sampling, and Envoy tells callers its decorator in a header.",
+  },
+  {
+    where: /^lds \S+ (continue_on_listener_filters_timeout|listener_filters_timeout)$/,
+    why: "No listener filter is there to be waited for.",
+  },
+];
+
+/** Cases with objects that istiod refuses, and why Lateen takes them. */
+export const refusedByIstiod: Readonly<Record<string, string>> = {};

@@ -1,0 +1,78 @@
+import { isObject, type Json, type JsonObject } from "./json.ts";
+
+/** One place where two answers are not the same. `undefined`: it is not there. */
+export interface Difference {
+  /** `lds 0.0.0.0_9080 filter_chains[…].filters[envoy.filters.network.tcp_proxy].typed_config.cluster` */
+  readonly where: string;
+  readonly istio: Json | undefined;
+  readonly ours: Json | undefined;
+}
+
+/** Of two lists of resources of one type (`cds`, …), paired by their names. */
+export function differencesOf(type: string, istio: readonly Json[], ours: readonly Json[]): readonly Difference[] {
+  const theirs = byKey(istio.map((resource) => normal(resource)));
+  const own = byKey(ours.map((resource) => normal(resource)));
+  return [...new Set([...theirs.keys(), ...own.keys()])].flatMap((name) =>
+    compare(`${type} ${name} `, theirs.get(name), own.get(name)),
+  );
+}
+
+/** The order of these says nothing. */
+const sets = new Set(["domains", "application_protocols", "response_codes", "resource_names"]);
+
+/** The same for all ways to write the same: durations, the order of what is a set, the type of the whole resource. */
+function normal(value: Json, key = "", top = true): Json {
+  if (typeof value === "string") return /^\d+(\.\d+)?s$/.test(value) ? `${Number(value.slice(0, -1))}s` : value;
+  if (Array.isArray(value)) {
+    const items = (value as readonly Json[]).map((item) => normal(item, "", false));
+    return sets.has(key) ? items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+  }
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).filter(([name, item]) => item !== undefined && !(top && name === "@type"));
+  return Object.fromEntries(
+    entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, normal(item as Json, name, false)]),
+  );
+}
+
+function byKey(resources: readonly Json[]): ReadonlyMap<string, Json> {
+  return new Map(resources.map((resource, index) => [keyOf(resource) ?? String(index), resource]));
+}
+
+/** What tells one item of a list from the others: its name, for a filter chain what it matches. */
+function keyOf(item: Json | undefined): string | undefined {
+  if (!isObject(item)) return undefined;
+  if (item["filters"] !== undefined) return JSON.stringify(item["filter_chain_match"] ?? {}).replaceAll('"', "");
+  const name = item["name"] ?? item["cluster_name"];
+  return typeof name === "string" ? name : undefined;
+}
+
+function compare(where: string, istio: Json | undefined, ours: Json | undefined): readonly Difference[] {
+  if (JSON.stringify(istio) === JSON.stringify(ours)) return [];
+  if (isObject(istio) && isObject(ours)) return compareObjects(where, istio, ours);
+  if (Array.isArray(istio) && Array.isArray(ours)) return compareLists(where, istio as Json[], ours as Json[]);
+  return [{ where, istio, ours }];
+}
+
+function compareObjects(where: string, istio: JsonObject, ours: JsonObject): readonly Difference[] {
+  const separator = where.endsWith(" ") ? "" : ".";
+  return [...new Set([...Object.keys(istio), ...Object.keys(ours)])].flatMap((key) =>
+    compare(`${where}${separator}${key}`, istio[key], ours[key]),
+  );
+}
+
+/** By keys where all items have one, and their order counts: the first item that is elsewhere is a difference, too. */
+function compareLists(where: string, istio: readonly Json[], ours: readonly Json[]): readonly Difference[] {
+  const theirs = byKey(istio);
+  const own = byKey(ours);
+  if (theirs.size < istio.length || own.size < ours.length)
+    return Array.from({ length: Math.max(istio.length, ours.length) }, (_, index) =>
+      compare(`${where}[${index}]`, istio[index], ours[index]),
+    ).flat();
+  const common = [...theirs.keys()].filter((key) => own.has(key));
+  const order = [...own.keys()].filter((key) => theirs.has(key));
+  const found = [...new Set([...theirs.keys(), ...own.keys()])].flatMap((key) =>
+    compare(`${where}[${key}]`, theirs.get(key), own.get(key)),
+  );
+  const unordered = /virtual_hosts$|filter_chains$/.test(where) || common.join("\n") === order.join("\n");
+  return unordered ? found : [...found, { where: `${where} (order)`, istio: common, ours: order }];
+}

@@ -1,0 +1,1 @@
+export { istioctl, NotHere } from "./programs.ts";
