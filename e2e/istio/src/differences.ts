@@ -28,14 +28,32 @@ function normal(value: Json, key = "", top = true): Json {
     return sets.has(key) ? items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (!isObject(value)) return value;
+  const only = onlyOne(value);
+  if (only !== undefined) return normal(only, key, top);
   const entries = Object.entries(value).filter(([name, item]) => item !== undefined && !(top && name === "@type"));
   return Object.fromEntries(
     entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, normal(item as Json, name, false)]),
   );
 }
 
+/** Of a rule of RBAC that is "all of" or "one of" a single one: that one. */
+function onlyOne(value: JsonObject): Json | undefined {
+  const [[key, several] = ["", undefined], ...more] = Object.entries(value);
+  if (more.length > 0 || !isObject(several)) return undefined;
+  const list = several[/^(and|or)_rules$/.test(key) ? "rules" : /^(and|or)_ids$/.test(key) ? "ids" : ""];
+  return Array.isArray(list) && list.length === 1 ? (list[0] as Json) : undefined;
+}
+
+/** Those of the same key, as two filters of a chain may be, are told apart by their order. */
 function byKey(resources: readonly Json[]): ReadonlyMap<string, Json> {
-  return new Map(resources.map((resource, index) => [keyOf(resource) ?? String(index), resource]));
+  const found = new Map<string, Json>();
+  for (const [index, resource] of resources.entries()) {
+    const key = keyOf(resource) ?? String(index);
+    let again = 1;
+    while (found.has(again === 1 ? key : `${key}#${again}`)) again += 1;
+    found.set(again === 1 ? key : `${key}#${again}`, resource);
+  }
+  return found;
 }
 
 /** What tells one item of a list from the others: its name, for a filter chain what it matches. */
@@ -62,12 +80,12 @@ function compareObjects(where: string, istio: JsonObject, ours: JsonObject): rea
 
 /** By keys where all items have one, and their order counts: the first item that is elsewhere is a difference, too. */
 function compareLists(where: string, istio: readonly Json[], ours: readonly Json[]): readonly Difference[] {
-  const theirs = byKey(istio);
-  const own = byKey(ours);
-  if (theirs.size < istio.length || own.size < ours.length)
+  if ([...istio, ...ours].some((item) => keyOf(item) === undefined))
     return Array.from({ length: Math.max(istio.length, ours.length) }, (_, index) =>
       compare(`${where}[${index}]`, istio[index], ours[index]),
     ).flat();
+  const theirs = byKey(istio);
+  const own = byKey(ours);
   const common = [...theirs.keys()].filter((key) => own.has(key));
   const order = [...own.keys()].filter((key) => theirs.has(key));
   const found = [...new Set([...theirs.keys(), ...own.keys()])].flatMap((key) =>
