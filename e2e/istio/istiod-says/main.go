@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/test/xds"
 	clusterid "istio.io/istio/pkg/cluster"
 	"istio.io/istio/pkg/config/mesh"
@@ -66,7 +67,18 @@ func main() {
 }
 
 func ask(t test.Failer, s scenario) (map[string][]json.RawMessage, error) {
-	opts := xds.FakeOptions{KubernetesObjectString: s.Kubernetes, ConfigString: s.Istio, DisableSecretAuthorization: true}
+	configs, _, err := crd.ParseInputs(s.Istio)
+	if err != nil {
+		return nil, err
+	}
+	// As when read from Kubernetes: short host names are resolved by it.
+	for i := range configs {
+		configs[i].Domain = "cluster.local"
+		if configs[i].Namespace == "" {
+			configs[i].Namespace = "default"
+		}
+	}
+	opts := xds.FakeOptions{KubernetesObjectString: s.Kubernetes, Configs: configs, DisableSecretAuthorization: true}
 	if len(s.Clusters) > 0 {
 		opts.KubernetesObjectString = ""
 		opts.KubernetesObjectStringByCluster = map[clusterid.ID]string{"Kubernetes": s.Kubernetes}

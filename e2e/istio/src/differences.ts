@@ -67,7 +67,12 @@ function keyOf(item: Json | undefined): string | undefined {
 function compare(where: string, istio: Json | undefined, ours: Json | undefined): readonly Difference[] {
   if (JSON.stringify(istio) === JSON.stringify(ours)) return [];
   if (isObject(istio) && isObject(ours)) return compareObjects(where, istio, ours);
-  if (Array.isArray(istio) && Array.isArray(ours)) return compareLists(where, istio as Json[], ours as Json[]);
+  if (Array.isArray(istio) && Array.isArray(ours))
+    return (sets.has(where.replace(/^.*[. ]/, "")) ? compareSets : compareLists)(
+      where,
+      istio as Json[],
+      ours as Json[],
+    );
   return [{ where, istio, ours }];
 }
 
@@ -76,6 +81,16 @@ function compareObjects(where: string, istio: JsonObject, ours: JsonObject): rea
   return [...new Set([...Object.keys(istio), ...Object.keys(ours)])].flatMap((key) =>
     compare(`${where}${separator}${key}`, istio[key], ours[key]),
   );
+}
+
+function compareSets(where: string, istio: readonly Json[], ours: readonly Json[]): readonly Difference[] {
+  const of = (item: Json): string => `${where}[${JSON.stringify(item)}]`;
+  const missing = istio.filter((item) => !ours.includes(item));
+  const added = ours.filter((item) => !istio.includes(item));
+  return [
+    ...missing.map((item) => ({ where: of(item), istio: item, ours: undefined })),
+    ...added.map((item) => ({ where: of(item), istio: undefined, ours: item })),
+  ];
 }
 
 /** By keys where all items have one, and their order counts: the first item that is elsewhere is a difference, too. */
