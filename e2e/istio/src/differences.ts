@@ -10,8 +10,8 @@ export interface Difference {
 
 /** Of two lists of resources of one type (`cds`, …), paired by their names. */
 export function differencesOf(type: string, istio: readonly Json[], ours: readonly Json[]): readonly Difference[] {
-  const theirs = byKey(istio.map((resource) => normal(resource)));
-  const own = byKey(ours.map((resource) => normal(resource)));
+  const theirs = byName(istio.map((resource) => normal(resource)));
+  const own = byName(ours.map((resource) => normal(resource)));
   return [...new Set([...theirs.keys(), ...own.keys()])].flatMap((name) =>
     compare(`${type} ${name} `, theirs.get(name), own.get(name)),
   );
@@ -44,6 +44,10 @@ function onlyOne(value: JsonObject): Json | undefined {
   return Array.isArray(list) && list.length === 1 ? (list[0] as Json) : undefined;
 }
 
+function byName(resources: readonly Json[]): ReadonlyMap<string, Json> {
+  return new Map(resources.map((resource, index) => [nameOf(resource) ?? String(index), resource]));
+}
+
 /** Those of the same key, as two filters of a chain may be, are told apart by their order. */
 function byKey(resources: readonly Json[]): ReadonlyMap<string, Json> {
   const found = new Map<string, Json>();
@@ -56,11 +60,21 @@ function byKey(resources: readonly Json[]): ReadonlyMap<string, Json> {
   return found;
 }
 
-/** What tells one item of a list from the others: its name, for a filter chain what it matches. */
+/** What tells one item of a list from the others: its name, for a filter chain what it matches, for endpoints where they are. */
 function keyOf(item: Json | undefined): string | undefined {
   if (!isObject(item)) return undefined;
-  if (item["filters"] !== undefined) return JSON.stringify(item["filter_chain_match"] ?? {}).replaceAll('"', "");
-  const name = item["name"] ?? item["cluster_name"];
+  if (item["filters"] !== undefined) return written(item["filter_chain_match"]);
+  if (item["lb_endpoints"] !== undefined) return `${written(item["priority"] ?? 0)} ${written(item["locality"])}`;
+  if (isObject(item["endpoint"])) return written(item["endpoint"]["address"]);
+  return nameOf(item);
+}
+
+function written(value: Json | undefined): string {
+  return JSON.stringify(value ?? {}).replaceAll('"', "");
+}
+
+function nameOf(item: Json): string | undefined {
+  const name = isObject(item) ? (item["name"] ?? item["cluster_name"]) : undefined;
   return typeof name === "string" ? name : undefined;
 }
 
@@ -106,6 +120,6 @@ function compareLists(where: string, istio: readonly Json[], ours: readonly Json
   const found = [...new Set([...theirs.keys(), ...own.keys()])].flatMap((key) =>
     compare(`${where}[${key}]`, theirs.get(key), own.get(key)),
   );
-  const unordered = /virtual_hosts$|filter_chains$/.test(where) || common.join("\n") === order.join("\n");
+  const unordered = /virtual_hosts$|filter_chains$|endpoints$/.test(where) || common.join("\n") === order.join("\n");
   return unordered ? found : [...found, { where: `${where} (order)`, istio: common, ours: order }];
 }
