@@ -69,10 +69,11 @@ async function nodeOf(scenario: Case): Promise<object> {
   const [region = "", zone = "", sub_zone = ""] = (locality ?? "").split("/");
   const [, address = "", pod = ""] = id.split("~");
   const defaults = { ISTIO_VERSION: "1.32.0", CLUSTER_ID: localCluster, INSTANCE_IPS: address, PROXY_CONFIG: {} };
+  const ownPorts = { ENVOY_STATUS_PORT: 15021, ENVOY_PROMETHEUS_PORT: 15090 };
   return {
     id,
     cluster: pod,
-    metadata: { ...defaults, ...(metadata as object) },
+    metadata: { ...defaults, ...ownPorts, ...(metadata as object) },
     ...(region !== "" && { locality: { region, zone, sub_zone } }),
   };
 }

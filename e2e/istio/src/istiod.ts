@@ -11,9 +11,15 @@ export interface IstiodAnswer {
   readonly resources?: Readonly<Record<string, readonly Json[]>>;
 }
 
+/** What Istio can do and does only where an operator asks for it. */
+const switches = { ISTIO_DUAL_STACK: "true", ENABLE_TLS_ON_SIDECAR_INGRESS: "true" };
+
 /** Asks Istio's control plane about each mesh, in one process of `program` (see `istiodSays`). */
 export async function askIstiod(program: string, inputs: readonly IstioInput[]): Promise<readonly IstiodAnswer[]> {
-  const child = spawn(program, { stdio: ["pipe", "pipe", "pipe"], signal: AbortSignal.timeout(300_000) });
+  const child = spawn(program, {
+    ...{ stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...switches } },
+    signal: AbortSignal.timeout(300_000),
+  });
   const exited = new Promise<number | null>((done, fail) => child.once("error", fail).once("close", done));
   child.stdin.end(JSON.stringify(inputs));
   const [output, log, code] = await Promise.all([buffer(child.stdout), buffer(child.stderr), exited]);

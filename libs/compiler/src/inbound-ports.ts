@@ -1,4 +1,5 @@
 import type * as ir from "@lateen/ir";
+import { formatRef } from "@lateen/model";
 import { proxyRef } from "./context.ts";
 import type { Context } from "./context.ts";
 import { captureModes, protocolOf } from "./istio-names.ts";
@@ -12,6 +13,10 @@ export interface InboundPort {
   readonly number: number;
   /** Gives it a protocol and names. */
   readonly service: ServedPort;
+  /** What names of routes and traces say of it, where a Sidecar lists it: not the service's. */
+  readonly called?: Pick<ServedPort, "host" | "port">;
+  /** The Sidecar that lists it, as `Sidecar/namespace/name`. */
+  readonly rule?: string;
   /** Services it stands for. */
   readonly services: readonly ServedPort[];
   /** A socket of its own at this address; absent: it is captured. */
@@ -79,6 +84,8 @@ function ingressPort(
     number,
     service: { ...(known ?? nameless), protocol: protocolAt(listener) },
     services,
+    called: nameless,
+    ...(sidecar === undefined ? {} : { rule: formatRef(sidecar.origin) }),
     ...(captured ? {} : { bind: listener.bind || context.scope.bind }),
     ...endpointOf(context, listener, captured),
     ...(listener.tls === undefined ? {} : { tls: listener.tls }),

@@ -102,6 +102,15 @@ export function inboundTcp(
   return inbound.protocol === "redis" ? handler : { ...handler, ...networkProtocol(context, inbound.protocol) };
 }
 
+/** For connections to a capturing port itself, which would go round in circles: closed, and nobody is told. */
+export const deadEnd: ir.TcpHandler = {
+  kind: "tcp",
+  targets: [{ cluster: { kind: "black-hole" }, weight: 1 }],
+  externalAuthorization: [],
+  authorization: [],
+  accessLogs: [],
+};
+
 /** Accepts and closes. */
 export function refusingTcp(context: Context): ir.TcpHandler {
   return tcp(context, none, { cluster: { kind: "black-hole" }, role: "inbound", tags: {} });

@@ -40,6 +40,7 @@ export function waysInByTls(
   return [...inside, { handler, tls, match: { transport: "tls" } }];
 }
 
+/** Where nothing looks for TLS, Envoy takes all bytes for plain ones. */
 const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode, readonly WayIn[]>>>> = {
   http: {
     strict: [secure("http")],
@@ -49,7 +50,7 @@ const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode,
   tcp: {
     strict: [secure("tcp")],
     permissive: [secure("tcp", meshAlpn), open("tcp", { transport: "raw" }), open("tcp", { transport: "tls" })],
-    disable: [open("tcp", {})],
+    disable: [open("tcp", { transport: "raw" })],
   },
   sniff: {
     strict: [secure("http", httpAlpn), secure("tcp")],
@@ -61,17 +62,13 @@ const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode,
       open("tcp", { transport: "tls" }),
     ],
     // Envoy does not turn back: plain bytes that are not HTTP need a chain beside the plain one that is for HTTP.
-    disable: [
-      open("http", { transport: "raw", applicationProtocols: plainHttp }),
-      open("tcp", { transport: "raw" }),
-      open("tcp", { transport: "tls" }),
-    ],
+    disable: [open("http", { transport: "raw", applicationProtocols: plainHttp }), open("tcp", { transport: "raw" })],
   },
 };
 
 /** What has to look at the first bytes for these matches to work. */
 export function inspectorsFor(chains: readonly ir.FilterChain[]): readonly ("tls" | "http")[] {
-  const tls = chains.some((chain) => chain.match.transport !== undefined || chain.match.serverNames !== undefined);
+  const tls = chains.some((chain) => chain.match.transport === "tls" || chain.match.serverNames !== undefined);
   const http = chains.some((chain) =>
     chain.match.applicationProtocols?.some((protocol) => plainHttp.includes(protocol)),
   );

@@ -84,8 +84,7 @@ function tlsChains(parts: ListenerParts, to: ConnectionsTo, { site, rules }: Rul
 function tlsMatch(names: readonly string[], ranges: readonly Cidr[]): ir.ChainMatch {
   return {
     ...(ranges.length === 0 ? {} : { destinationRanges: ranges }),
-    transport: "tls",
-    ...(names.includes("*") ? {} : { serverNames: names }),
+    ...(names.includes("*") ? { transport: "tls" } : { serverNames: names }),
   };
 }
 

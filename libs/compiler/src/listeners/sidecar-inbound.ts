@@ -12,7 +12,7 @@ import type { ServedPort } from "../scope.ts";
 import type { MeshSettings } from "../settings.ts";
 import { sidecarTls } from "./gateway-tls.ts";
 import { alsoWildcard } from "./sidecar-outbound.ts";
-import { createParts, inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
+import { createParts, deadEnd, inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { servingTls } from "./mesh-tls.ts";
 import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
@@ -29,10 +29,7 @@ export function inboundListeners(parts: ListenerParts): readonly ir.Listener[] {
 function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir.Listener {
   const { context } = parts;
   const { settings, scope } = context;
-  const chains = [
-    ...unservedChains(parts, ports),
-    ...ports.flatMap((port) => portChains(parts, port, { bind: scope.bind, matchPort: true })),
-  ];
+  const chains = [...unservedChains(parts, ports), ...ports.flatMap((port) => portChains(parts, port, scope.bind))];
   return {
     ref: { kind: "virtual-inbound" },
     bind: scope.bind,
@@ -45,7 +42,7 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
     inspectors: [
       "original-destination",
       ...(scope.interception === "tproxy" ? ["original-source" as const] : []),
-      ...["tls" as const, "http" as const],
+      ...inspectorsFor(chains),
     ],
     ...uninspected(chains),
     inspectionTimeoutMs: settings.protocolDetectionTimeoutMs,
@@ -54,12 +51,11 @@ function virtualInbound(parts: ListenerParts, ports: readonly InboundPort[]): ir
   };
 }
 
-/** Nothing may be sent to the capturing port itself: it would go round in circles. */
-function blackHoleChain(context: Context, port: number): ir.FilterChain {
+function blackHoleChain(port: number): ir.FilterChain {
   return {
     name: { kind: "fixed", name: "virtualInbound-blackhole" },
     match: { destinationPort: port },
-    handler: refusingTcp(context),
+    handler: deadEnd,
   };
 }
 
@@ -83,23 +79,21 @@ const unserved = { protocol: "sniff", cluster: { kind: "inbound-passthrough" } }
 
 /** The same objects for all workloads under the same rules: what is made of them needs to be made once. */
 const commonChains = rememberedStep((context, settings: MeshSettings, mode): readonly ir.FilterChain[] => [
-  blackHoleChain(context, settings.inboundPort),
+  blackHoleChain(settings.inboundPort),
   ...chainsOf(createParts(context), { ...unserved, mode: mode as PeerMode }),
 ]);
 
-function portChains(
-  parts: ListenerParts,
-  port: InboundPort,
-  where: { readonly bind: string; readonly matchPort: boolean },
-): readonly ir.FilterChain[] {
+function portChains(parts: ListenerParts, port: InboundPort, bind: string): readonly ir.FilterChain[] {
   const { protocol } = port.service;
   return chainsOf(parts, {
     mode: peerModeAt(parts.context.scope.peerModes, port.number),
     protocol: isHttp(protocol) ? "http" : protocol === "auto" ? "sniff" : "tcp",
     cluster: { kind: "inbound", port: port.number },
     service: port.service,
-    name: { kind: "address", bind: where.bind, port: port.number },
-    ...(where.matchPort ? { destinationPort: port.number } : {}),
+    ...(port.called === undefined ? {} : { called: port.called }),
+    ...(port.rule === undefined ? {} : { rule: port.rule }),
+    name: { kind: "address", bind, port: port.number },
+    destinationPort: port.number,
     ...(port.tls === undefined ? {} : { tls: sidecarTls(parts.context, port.tls) }),
   });
 }
@@ -109,6 +103,8 @@ interface ChainPlan {
   readonly protocol: "http" | "tcp" | "sniff";
   readonly cluster: ir.ClusterRef;
   readonly service?: ServedPort;
+  readonly called?: InboundPort["called"];
+  readonly rule?: string;
   readonly name?: ir.ChainName;
   readonly destinationPort?: number;
   /** For callers outside the mesh. */
@@ -146,7 +142,7 @@ function chainOf(
   way: ReturnType<typeof waysIn>[number],
   port: ir.ChainMatch,
 ): ir.FilterChain {
-  const { service, cluster } = plan;
+  const { service, cluster, called = service, rule } = plan;
   const tags: Record<string, string> =
     service === undefined
       ? {}
@@ -159,6 +155,7 @@ function chainOf(
   return {
     name: plan.name ?? { kind: "fixed", name: fixed },
     match: { ...port, ...way.match },
+    ...(rule === undefined ? {} : { rule }),
     ...(way.tls === undefined ? {} : { tls: servingTls(parts.context, way.tls) }),
     handler:
       way.handler === "tcp"
@@ -166,9 +163,9 @@ function chainOf(
         : inboundHttp(parts, {
             cluster,
             tags,
-            port: service?.port ?? 0,
-            host: service?.host ?? "",
-            grpc: service?.protocol === "grpc",
+            port: called?.port ?? 0,
+            host: called?.host ?? "",
+            grpc: service?.protocol === "grpc" || service?.protocol === "grpc-web",
             grpcWeb: service?.protocol === "grpc-web",
             identified: way.tls?.mode === "workload-identity",
           }),
@@ -198,7 +195,7 @@ function boundListener(parts: ListenerParts, port: InboundPort, bind: string): r
     );
     return [];
   }
-  const chains = portChains(parts, port, { bind, matchPort: false });
+  const chains = portChains(parts, port, bind);
   return [
     {
       ref: { kind: "address", bind, port: port.number },

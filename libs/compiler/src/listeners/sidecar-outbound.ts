@@ -12,7 +12,7 @@ import { unknownCluster } from "../outbound-policy.ts";
 import type { EgressView } from "../view/caller-view.ts";
 import { claim, distinct } from "./chain-matches.ts";
 import { egressListener, httpProxyListener, sharesPort } from "./egress-listeners.ts";
-import { outboundHttp, outboundTcp } from "./handlers.ts";
+import { deadEnd, outboundHttp, outboundTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { inspectorsFor, plainHttpMatch } from "./inbound-chains.ts";
 import { connectionChains } from "./service-connections.ts";
@@ -81,32 +81,38 @@ function addEgress(
 
 function addPort(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
   const { context } = parts;
-  const intercepted = context.scope.interception !== "none";
-  if (isReserved(parts, port.number)) {
-    context.findings.warn(
-      service.origin,
-      "reserved-port",
-      `port ${port.number} of "${service.host}" is one of the proxy's own; calls to it do not pass through a listener`,
-    );
-    return;
-  }
-  if (isHttp(port.protocol)) shared(plan, port.number).http = true;
-  else if (intercepted) addCaptured(parts, plan, service, port);
+  if (isHttp(port.protocol)) {
+    const here = shared(parts, plan, { service, port });
+    if (here !== undefined) here.http = true;
+  } else if (context.scope.interception !== "none") addCaptured(parts, plan, service, port);
   else addBound(parts, plan, service, port);
 }
 
 /** Without capture only an agent's Envoy has listeners of its own. */
-function isReserved({ context: { scope, settings } }: ListenerParts, port: number): boolean {
+function isReserved({ scope, settings }: Context, port: number): boolean {
   if (scope.interception === "none") return scope.agent && reservedPorts.has(port);
   return port === settings.outboundPort || port === settings.inboundPort || reservedPorts.has(port);
 }
 
-function shared(plan: Plan, port: number): SharedPort {
-  const known = plan.shared.get(port);
-  if (known !== undefined) return known;
-  const created: SharedPort = { http: false, chains: [], taken: new Map() };
-  plan.shared.set(port, created);
-  return created;
+/** All addresses of the port, unless the proxy itself listens there. */
+function shared({ context }: ListenerParts, plan: Plan, { service, port }: Served): SharedPort | undefined {
+  const { number } = port;
+  if (isReserved(context, number)) {
+    context.findings.warn(
+      service.origin,
+      "reserved-port",
+      `port ${number} of "${service.host}" is one of the proxy's own; calls to it do not pass through a listener`,
+    );
+    return undefined;
+  }
+  const here = plan.shared.get(number) ?? { http: false, chains: [], taken: new Map<string, ObjectRef>() };
+  plan.shared.set(number, here);
+  return here;
+}
+
+interface Served {
+  readonly service: ServiceRecord;
+  readonly port: RecordPort;
 }
 
 /** TCP, TLS and undeclared ports: by virtual address where there is one, else by range, server name or endpoint. */
@@ -116,7 +122,8 @@ function addCaptured(parts: ListenerParts, plan: Plan, service: ServiceRecord, p
     addOwn(parts, plan, { service, port, address, others });
   const ranges = service.addresses.filter((address) => !isIp(address)).flatMap((address) => parseCidr(address) ?? []);
   if (service.headless || (addresses.length > 0 && ranges.length === 0)) return;
-  const here = shared(plan, port.number);
+  const here = shared(parts, plan, { service, port });
+  if (here === undefined) return;
   const undeclared = port.protocol === "auto";
   if (undeclared) here.http = true;
   const { chains, rest } = connectionChains(parts, { service, port, ranges, byName: true });
@@ -157,8 +164,10 @@ function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port
   const loopback = service.addresses.filter((address) => isIp(address) && isLoopback(address));
   for (const [address = "", ...others] of placesOf(service, loopback))
     addOwn(parts, plan, { service, port, address, others });
-  if (port.protocol === "auto") shared(plan, port.number).http = true;
-  else if (loopback.length === 0) {
+  if (port.protocol === "auto") {
+    const here = shared(parts, plan, { service, port });
+    if (here !== undefined) here.http = true;
+  } else if (loopback.length === 0) {
     parts.context.findings.info(
       service.origin,
       "not-reachable-without-capture",
@@ -167,9 +176,7 @@ function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port
   }
 }
 
-interface Place {
-  readonly service: ServiceRecord;
-  readonly port: RecordPort;
+interface Place extends Served {
   readonly address: string;
   /** Of the other address family. */
   readonly others: readonly string[];
@@ -222,9 +229,7 @@ function rulesBehind(chains: readonly ir.FilterChain[]): readonly string[] {
   return [...new Set(chains.flatMap((chain) => chain.rule ?? []))].sort();
 }
 
-interface Rest {
-  readonly service: ServiceRecord;
-  readonly port: RecordPort;
+interface Rest extends Served {
   readonly rest: ir.FilterChain;
 }
 
@@ -297,7 +302,7 @@ function virtualOutbound(parts: ListenerParts): ir.Listener {
       {
         name: { kind: "fixed", name: "virtualOutbound-blackhole" },
         match: { destinationPort: settings.outboundPort },
-        handler: outboundTcp(parts, { kind: "black-hole" }),
+        handler: deadEnd,
       },
       passthroughChain(parts, { kind: "fixed", name: "virtualOutbound-catchall-tcp" }),
     ],
