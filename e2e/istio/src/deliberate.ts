@@ -35,6 +35,39 @@ export const deliberate: readonly Deliberate[] = [
     where: /^lds \S+ (continue_on_listener_filters_timeout|listener_filters_timeout)$/,
     why: "No listener filter is there to be waited for.",
   },
+  {
+    where: /max_grpc_timeout$|route\.max_stream_duration$/,
+    why: "A gRPC client keeps its own deadline and cancels; Envoy deprecates max_grpc_timeout and says 0 is no limit.",
+  },
+  {
+    where: /strip_trailing_host_dot$/,
+    why: "So that names with a trailing dot are matched without two more domains a host, as istiod writes them.",
+  },
+  {
+    where: /default_filter_chain\.filter_chain_match$|typed_config\.http_protocol_options$/,
+    why: "Empty, which is what its absence means.",
+  },
+  {
+    where:
+      /^lds \S+ (filter_chains\[\S*transport_protocol:raw_buffer\S*\]|default_filter_chain)\.transport_socket_connect_timeout$/,
+    why: "Plaintext has no handshake that could take long.",
+  },
+  {
+    where: /http_filters\[envoy\.filters\.http\.(fault|cors)\]$/,
+    why: "Only routes of callers and gateways have faults and CORS; inbound these filters do nothing for each request.",
+  },
+  {
+    where: /^cds \S+ common_lb_config$/,
+    why: "Empty, which is what its absence means.",
+  },
+  {
+    where: /^cds BlackHoleCluster circuit_breakers$/,
+    why: "No connection is ever made there.",
+  },
+  {
+    where: /^cds InboundPassthroughCluster alt_stat_name$/,
+    why: "istiod counts what comes in and what goes out by one name.",
+  },
 ];
 
 /** Cases with objects that istiod refuses, and why Lateen takes them. */

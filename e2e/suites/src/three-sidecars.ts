@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   ConfigFolder,
   eventually,
@@ -96,7 +97,7 @@ export class ThreeSidecars implements AsyncDisposable {
   async during(manifests: readonly object[], live: () => Promise<boolean>, run: () => Promise<void>): Promise<void> {
     await this.folder.write("case.yaml", manifests);
     try {
-      await eventually(live, { what: "the change is live" });
+      await eventually(() => steadily(live), { what: "the change is live" });
       await run();
     } finally {
       await this.folder.remove("case.yaml");
@@ -106,12 +107,21 @@ export class ThreeSidecars implements AsyncDisposable {
 
   /** Waits until a handful of answers have this status: both proxies of reviews take requests in turn. */
   async everyAnswerIs(status: number, request: () => Promise<HttpAnswer>): Promise<void> {
-    await eventually(() => areAll(status, request), { what: `every answer is ${status}` });
+    await eventually(() => steadily(() => areAll(status, request)), { what: `every answer is ${status}` });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
   }
+}
+
+/** Whether it holds for longer than Envoy keeps connections of a listener that was replaced: a second. */
+async function steadily(holds: () => Promise<boolean>): Promise<boolean> {
+  for (let round = 0; round < 6; round += 1) {
+    if (!(await holds())) return false;
+    await sleep(220);
+  }
+  return true;
 }
 
 /** Whether a handful of answers all have this status. */

@@ -77,7 +77,10 @@ function ingressPort(
   const [known] = services;
   const namespace = context.scope.namespace;
   const name = sidecar?.meta.name ?? "";
-  const nameless = { targetPort: number, port: number, host: `${name}.${namespace}`, name, namespace };
+  const nameless = {
+    ...{ targetPort: number, port: number, portName: listener.port?.name ?? "" },
+    ...{ host: `${name}.${namespace}`, name, namespace, platform: false },
+  };
   const captured = context.scope.interception !== "none" && captureModes[listener.captureMode] !== "none";
   const pool = listener.connectionPool ?? sidecar?.spec.inboundConnectionPool;
   return {

@@ -32,6 +32,10 @@ export interface ServedPort {
   readonly host: string;
   readonly name: string;
   readonly namespace: string;
+  /** The service's name for it. */
+  readonly portName: string;
+  /** Declared by a platform's registry. */
+  readonly platform: boolean;
 }
 
 /**
@@ -331,6 +335,10 @@ function targetOf(
   return port.targetPort || (port.targetPortName === "" ? port.number : containerPorts[port.targetPortName]);
 }
 
-function servedPort({ host, name, namespace }: ServiceRecord, port: RecordPort, targetPort: number): ServedPort {
-  return { targetPort, port: port.number, protocol: port.protocol, host, name, namespace };
+function servedPort(service: ServiceRecord, port: RecordPort, targetPort: number): ServedPort {
+  const { host, name, namespace, platform } = service;
+  return {
+    ...{ targetPort, port: port.number, protocol: port.protocol, portName: port.name },
+    ...{ host, name, namespace, platform },
+  };
 }

@@ -65,6 +65,8 @@ export interface MeshSettings {
   /** Of mutual TLS inside the mesh, and of all other TLS. */
   readonly meshTls: TlsLimits;
   readonly otherTls: TlsLimits;
+  /** Patterns of what statistics call clusters; empty: by their names. */
+  readonly statNames: { readonly inbound: string; readonly outbound: string };
   readonly keepalive?: NonNullable<ConnectionPool["tcp"]>["tcpKeepalive"];
   readonly upgradeToHttp2: boolean;
   readonly locality: LocalityChoice;
@@ -157,6 +159,7 @@ export function defaultMeshSettings(installation: Installation = {}): MeshSettin
     providers: new Map(),
     variable: installation.variable ?? (() => undefined),
     conventionalServices: false,
+    statNames: { inbound: "", outbound: "" },
     exportTo: { services: [], virtualServices: [], destinationRules: [] },
     upgradeToHttp2: false,
     pathNormalization: "normalize",
@@ -185,6 +188,7 @@ export function withMeshConfig(base: MeshSettings, config: MeshConfig): MeshSett
     outboundPort: config.proxyListenPort || base.outboundPort,
     inboundPort: config.proxyInboundListenPort || base.inboundPort,
     httpProxyPort: config.proxyHttpPort || base.httpProxyPort,
+    statNames: { inbound: config.inboundClusterStatName, outbound: config.outboundClusterStatName },
     connectTimeoutMs: duration(config.connectTimeout, base.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, base.protocolDetectionTimeoutMs),
     dnsRefreshMs: duration(config.dnsRefreshRate, base.dnsRefreshMs),

@@ -23,6 +23,10 @@ export interface Cluster {
   /** The DestinationRule that shaped it, as `Kind/namespace/name`. */
   readonly rule?: string;
   readonly subset?: string;
+  /** What statistics call it; absent: its own name. */
+  readonly statName?: string;
+  /** Outside the mesh: telemetry does not wait for word of the peer. */
+  readonly external?: true;
   readonly origin?: string;
 }
 

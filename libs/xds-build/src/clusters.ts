@@ -22,10 +22,13 @@ import { fixedEndpoints } from "./endpoints.ts";
 import { lookupCluster, lookupFamilies } from "./lookups.ts";
 import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
-import { clusterName, configPath } from "./naming.ts";
+import { clusterName, configPath, delimited } from "./naming.ts";
 import { plaintextSocket, proxyProtocolSocket, upstreamSocket } from "./transport.ts";
 
 type Fields = Init<typeof ClusterSchema>;
+
+/** A workload's own addresses stay known: to forget one closes its connections. 292 years are the most that Envoy takes. */
+const forEverMs = 9_223_372_035_000;
 
 const unlimited = 4_294_967_295;
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -34,6 +37,7 @@ const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 export function buildCluster(cluster: ir.Cluster): Cluster {
   return create(ClusterSchema, {
     name: clusterName(cluster.ref),
+    altStatName: delimited(cluster.statName ?? clusterName(cluster.ref)),
     connectTimeout: duration(cluster.connectTimeoutMs),
     circuitBreakers: circuitBreakers(cluster.limits),
     commonLbConfig: commonBalancing(cluster),
@@ -79,6 +83,7 @@ function discovery({ ref, discovery: from, http }: ir.Cluster): Fields {
     case "original-destination":
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+        ...(ref.kind === "inbound" ? { cleanupInterval: duration(forEverMs) } : {}),
         ...(from.sourceAddress === undefined
           ? {}
           : { upstreamBindConfig: { sourceAddress: sourceAddress(from.sourceAddress) } }),
@@ -202,7 +207,6 @@ function circuitBreakers(limits: ir.ConnectionLimits): CircuitBreakers {
         maxRequests: limits.maxRequests ?? unlimited,
         maxRetries: limits.maxRetries ?? unlimited,
         ...(limits.retryBudget === undefined ? {} : { retryBudget: retryBudget(limits.retryBudget) }),
-        trackRemaining: true,
       },
     ],
   });
@@ -369,8 +373,8 @@ function transport(tls: ir.UpstreamTls, version: ir.Cluster["proxyProtocol"]): F
 }
 
 /** What Istio's telemetry and dashboards read: the services behind the cluster and the rule that shaped it. */
-function metadata({ services, rule, subset }: ir.Cluster): Fields {
-  if (services.length === 0 && rule === undefined) return {};
+function metadata({ services, rule, subset, external }: ir.Cluster): Fields {
+  if (services.length === 0 && rule === undefined && external !== true) return {};
   return {
     metadata: istioMetadata({
       ...(rule === undefined ? {} : { config: configPath(rule) }),
@@ -378,6 +382,7 @@ function metadata({ services, rule, subset }: ir.Cluster): Fields {
         ? {}
         : { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }),
       ...(subset === undefined ? {} : { subset }),
+      ...(external === true ? { external } : {}),
     }),
   };
 }

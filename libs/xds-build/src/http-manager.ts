@@ -14,7 +14,7 @@ import { httpConnections } from "./http-connections.ts";
 import { httpFilters } from "./http-filters.ts";
 import { duration, overAds, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
-import { routeTableName } from "./naming.ts";
+import { delimited, routeTableName } from "./naming.ts";
 import { buildRouteTable } from "./routes.ts";
 import { tracing } from "./tracing.ts";
 
@@ -31,7 +31,7 @@ const sharedManager = byContent(buildManager);
 
 function buildManager(handler: ir.HttpHandler, statName: string): Filter {
   const config = typed(HttpConnectionManagerSchema, {
-    statPrefix: statPrefix(handler, statName),
+    statPrefix: delimited(statPrefix(handler, statName)),
     codecType: HttpConnectionManager_CodecType.AUTO,
     ...routes(handler),
     httpFilters: httpFilters.flatMap((build) => build(handler)),
@@ -39,10 +39,14 @@ function buildManager(handler: ir.HttpHandler, statName: string): Filter {
     ...tracing(handler.tracing),
     // Streams live as long as they like; a route's timeout bounds requests.
     streamIdleTimeout: duration(0),
+    // Clients that wait for leave to send get it from who serves them, not from a proxy on the way.
+    proxy100Continue: true,
     ...pathNormalization(handler.pathNormalization),
     ...http1(handler),
     ...httpConnections(handler),
     ...upgrades,
+    // A name that ends with a dot is the same name, fully qualified.
+    ...(handler.role === "outbound" ? { stripTrailingHostDot: true } : {}),
     ...identity(handler),
     ...ownHeaders(handler.headers),
   });

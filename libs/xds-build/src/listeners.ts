@@ -33,7 +33,7 @@ export function buildListener(listener: ir.Listener): Listener {
       address: socketAddress(address, listener.port),
     })),
     trafficDirection: listener.direction === "inbound" ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
-    ...(listener.bindToPort ? {} : { bindToPort: false }),
+    ...(listener.bindToPort ? oneAtATime : { bindToPort: false }),
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),
     ...(listener.transparent ? { transparent: true } : {}),
     ...(listener.exactBalance ? exactBalance : {}),
@@ -57,16 +57,22 @@ const exactBalance: Init<typeof ListenerSchema> = {
   connectionBalanceConfig: { balanceType: { case: "exactBalance", value: {} } },
 };
 
+/** Under a burst of connections those that are there already get their turn in between. */
+const oneAtATime: Init<typeof ListenerSchema> = { maxConnectionsToAcceptPerSocketEvent: 1 };
+
 type Inspector = ir.Listener["inspectors"][number];
 
 /** The mark by which a proxy's connections under a caller's address are known to the rules of traffic capture. */
 const sourceMark = 1337;
 
+/** What most hellos need; the buffer grows with those that are longer. Envoy's own default is 64 KiB a connection. */
+const helloBytes = 512;
+
 const inspectors: Readonly<Record<Inspector, readonly [name: string, config: Any]>> = {
   "proxy-protocol": ["envoy.filters.listener.proxy_protocol", typed(ProxyProtocolSchema, {})],
   "original-destination": ["envoy.filters.listener.original_dst", typed(OriginalDstSchema, {})],
   "original-source": ["envoy.filters.listener.original_src", typed(OriginalSrcSchema, { mark: sourceMark })],
-  tls: ["envoy.filters.listener.tls_inspector", typed(TlsInspectorSchema, {})],
+  tls: ["envoy.filters.listener.tls_inspector", typed(TlsInspectorSchema, { initialReadBufferSize: helloBytes })],
   http: ["envoy.filters.listener.http_inspector", typed(HttpInspectorSchema, {})],
 };
 

@@ -200,3 +200,11 @@ export function configPath(ref: string): string {
   const words = kind.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase();
   return `/apis/networking.istio.io/v1/namespaces/${namespace}/${words}/${name}`;
 }
+
+/**
+ * A name as statistics carry it: names have dots, and the proxy's tags end at the mark.
+ * https://github.com/istio/istio/blob/1.28.0/tools/packaging/common/envoy_bootstrap.json#L84
+ */
+export function delimited(name: string): string {
+  return `${name};`;
+}

@@ -162,13 +162,26 @@ function identityContext(
   });
 }
 
+/**
+ * Of TLS 1.2 between workloads, as audits of Istio's meshes know them:
+ * https://github.com/istio/istio/blob/1.27.0/pilot/pkg/security/authn/utils/utils.go
+ */
+const meshCiphers = [
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "AES256-GCM-SHA384",
+  "AES128-GCM-SHA256",
+];
+
 /** As `identityContext`, with what a server asks of its callers. */
 function servingContext(tls: Extract<ir.DownstreamTls, { mode: "workload-identity" }>): CommonTlsContext {
   const context = identityContext(tls.alpn, tls.acceptedPeers ?? [], tls.revocationList);
   const parameters = context.tlsParams;
   if (parameters !== undefined && tls.minimumVersion !== undefined)
     parameters.tlsMinimumProtocolVersion = version(tls.minimumVersion);
-  if (parameters !== undefined) parameters.cipherSuites = [...(tls.cipherSuites ?? [])];
+  if (parameters !== undefined) parameters.cipherSuites = [...(tls.cipherSuites ?? meshCiphers)];
   const validation = context.validationContextType;
   // One name that fits is enough, so those that are listed stand alone.
   const domains = (tls.acceptedPeers ?? []).length > 0 ? [] : (tls.trustDomains ?? []);

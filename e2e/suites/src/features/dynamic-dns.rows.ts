@@ -163,7 +163,9 @@ export const dynamicDnsRows: readonly Feature[] = [
         assert.equal(await versionAt(row, `${outside(row, "any")}:${row.ports(0)}`), "one"),
       );
       assert.equal((await row.ask({ host: `${outside(row, "any")}:${row.ports(1)}` })).status, 503);
-      const [count] = (await row.proxy().admin.stats(/^cluster\.AllowAnyDynamicDNSCluster\.upstream_rq_200$/)).values();
+      const [count] = (
+        await row.proxy().admin.stats(/^cluster\.AllowAnyDynamicDNSCluster;\.upstream_rq_200$/)
+      ).values();
       assert.ok((count ?? 0) > 0);
     },
   },

@@ -109,8 +109,8 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
     check: async (row) => {
       await accepted(row);
       const counted = async (): Promise<boolean> =>
-        (await row.gatewayProxy().admin.stats(/^http\.named-server\.downstream_rq_2xx$/)).get(
-          "http.named-server.downstream_rq_2xx",
+        (await row.gatewayProxy().admin.stats(/^http\.named-server;\.downstream_rq_2xx$/)).get(
+          "http.named-server;.downstream_rq_2xx",
         ) === 1;
       await row.eventually(counted);
     },

@@ -35,6 +35,28 @@ function rule(row: FeatureContext, kind: string, namespace: string, spec: object
 
 const connections: readonly Feature[] = [
   {
+    name: "statistics call clusters as the mesh wishes",
+    fields: ["MeshConfig.outboundClusterStatName", "MeshConfig.inboundClusterStatName"],
+    alone: true,
+    meshConfig: () => ({
+      outboundClusterStatName: "to-%SERVICE%_%SERVICE_PORT_NAME%_%SERVICE_PORT%_%SUBSET_NAME%",
+      inboundClusterStatName: "at-%SERVICE_NAME%_%TARGET_PORT%",
+    }),
+    manifests: () => [],
+    check: async (row) => {
+      const { name, namespace } = row.named();
+      const count = async (cluster: string): Promise<number | undefined> => {
+        const stat = `cluster.${cluster};.upstream_rq_total`;
+        return (await row.proxy().admin.stats(new RegExp(`^${stat.replaceAll(".", "\\.")}$`))).get(stat);
+      };
+      await row.answer();
+      await row.eventually(async () => assert.equal(await count(`to-${name}.${namespace}_http_${row.port}_`), 1));
+      const { address, port } = row.workload("frontend");
+      assert.equal((await send({ address, port, host: row.mesh.host("frontend"), path: "/" })).status, 200);
+      assert.equal(await count(`at-frontend_${port}`), 1);
+    },
+  },
+  {
     name: "the mesh says how connections are made where no rule does",
     fields: ["connectTimeout", "tcpKeepalive", "h2UpgradePolicy"].map((field) => `MeshConfig.${field}`),
     alone: true,

@@ -28,6 +28,15 @@ export const virtualServiceHostRows: readonly Feature[] = [
     },
   },
   {
+    name: "a host that ends with a dot is the same host",
+    fields: ["VirtualService.hosts"],
+    manifests: (row) => [row.subsets(), row.virtualService({ hosts: [row.host], http: [{ route: [row.to("v2")] }] })],
+    check: async (row) => {
+      assert.equal((await row.answer({ host: `${row.host}.` })).version, "v2");
+      assert.equal((await row.answer({ host: `${row.host}.:${row.port}` })).version, "v2");
+    },
+  },
+  {
     name: "an exact host comes before a wildcard, and a longer wildcard before a shorter one",
     fields: ["VirtualService.hosts"],
     service: false,

@@ -43,6 +43,7 @@ const built: ReadonlySet<string> = new Set([
   "enablePrometheusMerge",
   "extensionProviders",
   "h2UpgradePolicy",
+  "inboundClusterStatName",
   "ingressClass",
   "ingressControllerMode",
   "ingressSelector",
@@ -50,6 +51,7 @@ const built: ReadonlySet<string> = new Set([
   "inboundTrafficPolicy",
   "meshMTLS",
   "localityLbSetting",
+  "outboundClusterStatName",
   "outboundTrafficPolicy",
   "pathNormalization",
   "protocolDetectionTimeout",
@@ -129,6 +131,16 @@ const reasonsForProxies: Readonly<Record<string, string>> = {
 const standardMetrics =
   "Istio's standard metrics are counted by the policy service, and Envoy's own are on each proxy's /stats/prometheus, whatever is named here";
 
+const statVariables: ReadonlySet<string> = new Set([
+  "SERVICE",
+  "SERVICE_NAME",
+  "SERVICE_FQDN",
+  "SERVICE_PORT",
+  "SERVICE_PORT_NAME",
+  "TARGET_PORT",
+  "SUBSET_NAME",
+]);
+
 /** Tracers that Envoy had once. */
 const gone = ["lightstep", "stackdriver", "opencensus"];
 const goneOfProxies = ["lightstep", "stackdriver", "openCensusAgent"];
@@ -197,6 +209,13 @@ export const meshConfig = defineKind({
     if (spec.ingressSelector !== "") checkLabels({ istio: spec.ingressSelector }, at.at("ingressSelector"));
     if (spec.ingressService !== "" && !isDnsLabel(spec.ingressService))
       at.at("ingressService").error("name", `${JSON.stringify(spec.ingressService)} is not the name of a Service`);
+    for (const field of ["inboundClusterStatName", "outboundClusterStatName"] as const)
+      for (const [written, variable = ""] of spec[field].matchAll(/%([^%]*)%/g))
+        if (!statVariables.has(variable))
+          at.at(field).warning(
+            "variable",
+            `${written} stands for nothing; known are ${[...statVariables].map((name) => `%${name}%`).join(", ")}`,
+          );
     checkOutboundTls(spec, at.at("outboundTrafficPolicy", "tls"));
     checkDuration(spec.connectTimeout, at.at("connectTimeout"));
     const { connectionPool, outlierDetection } = spec.defaultTrafficPolicy ?? {};

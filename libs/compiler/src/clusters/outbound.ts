@@ -21,6 +21,7 @@ import {
 import { inPlaces, localitiesOf } from "../spread/places.ts";
 import { localityPolicy } from "../spread/setting.ts";
 import type { LocalityPolicy } from "../spread/setting.ts";
+import { outboundStatName } from "../stat-names.ts";
 import { followsHost, upstreamTls } from "./tls.ts";
 import { portPolicy } from "./traffic-policy.ts";
 import type { PortPolicy } from "./traffic-policy.ts";
@@ -112,6 +113,8 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
     ...(policy === undefined ? {} : { rule: formatRef(policy.origin) }),
     ...(subset === undefined ? {} : { subset: subset.name }),
+    ...(service.external ? { external: true } : {}),
+    ...outboundStatName(context, ref),
     origin: formatRef(owner),
   };
 }

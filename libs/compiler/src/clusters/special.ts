@@ -4,6 +4,7 @@ import { discoveryOf, inboundPorts } from "../inbound-ports.ts";
 import type { InboundPort } from "../inbound-ports.ts";
 import { followsHost, tlsToUnknown } from "./tls.ts";
 import { looksUpUnknown, unknownHostDiscovery } from "../lookups.ts";
+import { inboundStatName } from "../stat-names.ts";
 import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./settings-of-policy.ts";
 
 /**
@@ -36,13 +37,21 @@ export function builtInClusters(context: Context): readonly ir.Cluster[] {
   };
   const anyHost = looksUpUnknown(context) ? [anyHostCluster(context)] : [];
   if (context.scope.interception === "none") return [blackHole, ...anyHost];
-  const passthrough = plainCluster(context, { kind: "passthrough" }, { kind: "original-destination" });
-  const inbound = plainCluster(
-    context,
-    { kind: "inbound-passthrough" },
-    { kind: "original-destination", ...inboundSource(context) },
-  );
+  const passthrough = throughCluster(context, { kind: "passthrough" });
+  const inbound = throughCluster(context, { kind: "inbound-passthrough" }, inboundSource(context));
   return [blackHole, ...anyHost, passthrough, inbound];
+}
+
+/** As long as Istio lets connections rest that lead to where nobody is known. */
+const throughIdleMs = 300_000;
+
+function throughCluster(
+  context: Context,
+  ref: ir.ClusterRef,
+  source: { readonly sourceAddress?: string } = {},
+): ir.Cluster {
+  const cluster = plainCluster(context, ref, { kind: "original-destination", ...source });
+  return { ...cluster, http: { ...cluster.http, idleTimeoutMs: throughIdleMs } };
 }
 
 /** For requests to hosts nobody knows. Connections go on to where they were going. */
@@ -73,5 +82,6 @@ function inboundCluster(context: Context, port: InboundPort): ir.Cluster {
     ...(pool === undefined ? {} : keepaliveOf(pool, settings)),
     http: upstreamHttpOf(port.service.protocol, pool, settings),
     services: [...services.values()],
+    ...inboundStatName(context, port.service),
   };
 }

@@ -14,6 +14,7 @@ import { corsFilter, faultFilter } from "../routes/http-rules.ts";
 import { connectionLookup, requestLookups } from "../lookups.ts";
 import { rateLimitsFor } from "../rate-limits.ts";
 import { inboundRetry } from "../routes/resilience.ts";
+import { outboundStatName } from "../stat-names.ts";
 import { httpConnection, tcpConnection } from "../proxy-wishes.ts";
 import { tracingOf } from "../tracing/tracing.ts";
 import type { TracingParts } from "../tracing/tracing.ts";
@@ -95,9 +96,13 @@ export function gatewayConnections(
 export function inboundTcp(
   { context, tcpAuthorization }: ListenerParts,
   cluster: ir.ClusterRef,
-  inbound: { readonly tags: Readonly<Record<string, string>>; readonly protocol: Protocol },
+  inbound: { readonly tags: Readonly<Record<string, string>>; readonly protocol: Protocol; readonly statName?: string },
 ): ir.TcpHandler {
-  const handler = tcp(context, tcpAuthorization, { cluster, role: "inbound", tags: inbound.tags });
+  const { statName } = inbound;
+  const handler = {
+    ...tcp(context, tcpAuthorization, { cluster, role: "inbound", tags: inbound.tags }),
+    ...(statName === undefined ? {} : { statName }),
+  };
   // The application answers Redis itself; only the client's side can split what a connection asks.
   return inbound.protocol === "redis" ? handler : { ...handler, ...networkProtocol(context, inbound.protocol) };
 }
@@ -129,6 +134,7 @@ function tcp(
     accessLogs: accessLogsFor(context, target.role, target.tags, false),
     ...tcpConnection(context),
     ...tcpSettings(context, target.cluster),
+    ...outboundStatName(context, target.cluster),
   };
 }
 

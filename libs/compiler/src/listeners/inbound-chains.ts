@@ -1,11 +1,14 @@
 import type * as ir from "@lateen/ir";
+import type { Context } from "../context.ts";
 import type { PeerMode } from "../index/peer-modes.ts";
 
 /** What clients of the mesh announce by ALPN under mutual TLS: https://github.com/istio/istio/blob/master/pilot/pkg/networking/core/filterchain_options.go */
 const httpAlpn = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 const tcpAlpn = ["istio-peer-exchange", "istio"];
 export const meshAlpn = [...tcpAlpn, ...httpAlpn];
-const plainHttp = ["http/1.0", "http/1.1", "h2c"];
+const plainHttp = ["http/1.1", "h2c"];
+/** Read as HTTP only where the proxy takes it; elsewhere it passes as bytes instead of being refused. */
+const oldHttp = "http/1.0";
 
 /** What the server itself offers: TCP chains must let the peer's metadata exchange be negotiated. */
 const identityTls: ir.DownstreamTls = { mode: "workload-identity", alpn: ["h2", "http/1.1"] };
@@ -68,11 +71,20 @@ const table: Readonly<Record<"http" | "tcp" | "sniff", Readonly<Record<PeerMode,
 
 /** What has to look at the first bytes for these matches to work. */
 export function inspectorsFor(chains: readonly ir.FilterChain[]): readonly ("tls" | "http")[] {
-  const tls = chains.some((chain) => chain.match.transport === "tls" || chain.match.serverNames !== undefined);
+  const tls = chains.some(({ match }) => match.transport === "tls" || match.serverNames !== undefined);
   const http = chains.some((chain) =>
     chain.match.applicationProtocols?.some((protocol) => plainHttp.includes(protocol)),
   );
   return [...(tls ? ["tls" as const] : []), ...(http ? ["http" as const] : [])];
 }
 
-export const plainHttpMatch: ir.ChainMatch = { transport: "raw", applicationProtocols: ["http/1.1", "h2c"] };
+/** Plaintext HTTP, as a proxy tells it from other bytes that leave its workload. */
+export function plainHttpMatch({ scope }: Context): ir.ChainMatch {
+  return withOldHttp(scope, { transport: "raw", applicationProtocols: plainHttp });
+}
+
+/** `match` of plaintext HTTP also of HTTP/1.0 where the proxy takes that. */
+export function withOldHttp({ wishes }: Context["scope"], match: ir.ChainMatch): ir.ChainMatch {
+  if (match.applicationProtocols !== plainHttp || wishes?.acceptHttp10 !== true) return match;
+  return { ...match, applicationProtocols: [oldHttp, ...plainHttp] };
+}

@@ -15,7 +15,8 @@ import { alsoWildcard } from "./sidecar-outbound.ts";
 import { createParts, deadEnd, inboundHttp, inboundTcp, refusingTcp } from "./handlers.ts";
 import type { ListenerParts } from "./handlers.ts";
 import { servingTls } from "./mesh-tls.ts";
-import { inspectorsFor, waysIn, waysInByTls } from "./inbound-chains.ts";
+import { inspectorsFor, waysIn, waysInByTls, withOldHttp } from "./inbound-chains.ts";
+import { inboundStatName } from "../stat-names.ts";
 
 /** The listeners that take calls to the application: one for all captured ports, one for each other port. */
 export function inboundListeners(parts: ListenerParts): readonly ir.Listener[] {
@@ -154,12 +155,16 @@ function chainOf(
   const fixed = way.handler === "http" ? "virtualInbound-catchall-http" : "virtualInbound";
   return {
     name: plan.name ?? { kind: "fixed", name: fixed },
-    match: { ...port, ...way.match },
+    match: { ...port, ...withOldHttp(parts.context.scope, way.match) },
     ...(rule === undefined ? {} : { rule }),
     ...(way.tls === undefined ? {} : { tls: servingTls(parts.context, way.tls) }),
     handler:
       way.handler === "tcp"
-        ? inboundTcp(parts, cluster, { tags, protocol: service?.protocol ?? "auto" })
+        ? inboundTcp(parts, cluster, {
+            tags,
+            protocol: service?.protocol ?? "auto",
+            ...(service === undefined ? {} : inboundStatName(parts.context, service)),
+          })
         : inboundHttp(parts, {
             cluster,
             tags,

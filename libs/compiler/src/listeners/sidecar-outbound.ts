@@ -204,7 +204,7 @@ function ownListener(parts: ListenerParts, { service, port, address, others }: P
   const ruled = distinct(to.chains);
   const http: ir.FilterChain = {
     name: { kind: "none" },
-    match: plainHttpMatch,
+    match: plainHttpMatch(context),
     handler: outboundHttp(parts, { kind: "service", host: service.host, port: port.number }),
   };
   const chains = port.protocol === "auto" ? [http, ...ruled] : ruled;
@@ -267,7 +267,7 @@ function sharedListener(parts: ListenerParts, port: number, { http, chains, fall
   // Without capture only HTTP arrives here, so there is nothing to tell apart.
   if (interception === "none")
     return { ...base, inspectors: [], chains: [{ name: { kind: "none" }, match: {}, handler }] };
-  const httpChain: ir.FilterChain = { name: { kind: "none" }, match: plainHttpMatch, handler };
+  const httpChain: ir.FilterChain = { name: { kind: "none" }, match: plainHttpMatch(context), handler };
   const all = [...(http ? [httpChain] : []), ...chains];
   const rest = fallback?.chain ?? passthroughChain(parts, { kind: "fixed", name: "PassthroughFilterChain" });
   const inspectors = inspectorsFor(all);

@@ -139,6 +139,7 @@ const http2 = {
 function socketCluster(name: string, path: string): object {
   return {
     name,
+    alt_stat_name: `${name};`,
     type: "STATIC",
     connect_timeout: "1s",
     typed_extension_protocol_options: http2,
@@ -147,7 +148,13 @@ function socketCluster(name: string, path: string): object {
 }
 
 function addressCluster(name: string, address: Address): object {
-  return { name, type: "STATIC", connect_timeout: "0.25s", load_assignment: assignment(name, socketAddress(address)) };
+  return {
+    name,
+    alt_stat_name: `${name};`,
+    type: "STATIC",
+    connect_timeout: "0.25s",
+    load_assignment: assignment(name, socketAddress(address)),
+  };
 }
 
 function assignment(name: string, address: object): object {

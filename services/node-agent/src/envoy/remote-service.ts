@@ -23,6 +23,7 @@ export function remoteCluster(name: string, { address, tls, keepalive }: RemoteS
   const socket = { socket_address: { address: host, port_value: Number(address.slice(split + 1)) } };
   return {
     name,
+    alt_stat_name: `${name};`,
     type: "STRICT_DNS",
     respect_dns_ttl: true,
     dns_lookup_family: "ALL",

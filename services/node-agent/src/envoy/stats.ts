@@ -6,13 +6,14 @@ import { remoteCluster } from "./remote-service.ts";
  * https://github.com/istio/istio/blob/master/tools/packaging/common/envoy_bootstrap.json
  */
 const prefixChars = "(?:[_.[:digit:]]*|[_\\[\\]aAbBcCdDeEfF[:digit:]]*)";
+/** Pilot ends the names of clusters and connection managers with a semicolon, as they have dots inside. */
 const tags = {
-  cluster_name: "^cluster\\.((.+?(\\..+?\\.svc\\.cluster\\.local)?)\\.)",
+  cluster_name: "^cluster(\\.(.+);)",
   tcp_prefix: "^tcp\\.((.*?)\\.)\\w+?$",
   response_code: "_rq(_(\\d{3}))$",
   response_code_class: "_rq(_(\\dxx))$",
   http_conn_manager_listener_prefix: `^listener(?=\\.).*?\\.http\\.((${prefixChars})\\.)`,
-  http_conn_manager_prefix: `^http\\.((${prefixChars})\\.)`,
+  http_conn_manager_prefix: "^http(\\.(.+?);)",
   listener_address: `^listener\\.((${prefixChars})\\.)`,
   mongo_prefix: "^mongo\\.(.+?)\\.(collection|cmd|cx_|op_|delays_|decoding_)(.*?)$",
   cache: "(cache\\.(.+?)\\.)",
