@@ -126,13 +126,13 @@ function slicesOf(workloads: readonly WorkloadSpec[], own: Own, ports: readonly 
 }
 
 function endpointsOf(workload: WorkloadSpec, { namespace }: Own, family: "IPv4" | "IPv6"): readonly object[] {
-  const { address, secondAddress, ready = true, hostname, node } = workload;
+  const { address, secondAddress, ready = true, terminating = false, hostname, node } = workload;
   const found = [address, secondAddress].find((one) => one !== undefined && one.includes(":") === (family === "IPv6"));
   if (found === undefined) return [];
   return [
     {
       addresses: [found],
-      conditions: { ready, serving: ready, terminating: false },
+      conditions: { ready: ready && !terminating, serving: ready, terminating },
       targetRef: { kind: "Pod", name: workload.name, namespace },
       ...(hostname !== undefined && { hostname }),
       ...(node !== undefined && { nodeName: node }),

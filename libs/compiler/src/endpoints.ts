@@ -88,7 +88,7 @@ function endpointSet(
     ?.ports.find((candidate) => candidate.number === query.cluster.port);
   const members: { readonly record: EndpointRecord; readonly endpoint: ir.EndpointAddress }[] = [];
   for (const record of group.records) {
-    if (record.health !== "healthy" || !isReachable(record.address)) continue;
+    if (!isCounted(record, query) || !isReachable(record.address)) continue;
     if (!isEmptyRecord(query.labels) && !selects(query.labels, record.labels)) continue;
     const number = record.portFor(query.portName, query.cluster.port, port?.targetPort ?? 0);
     if (number === undefined) continue;
@@ -103,6 +103,14 @@ function endpointSet(
     ? acrossNetworks(members, { networks, scope, stays: query.stays === true })
     : members;
   return { cluster: query.cluster, localities: localitiesOf(inPlaces(reached), query.spread, vantage) };
+}
+
+/**
+ * What is not ready yet gets no requests, but a place is as full as the share of its endpoints that are ready. What goes
+ * counts no more.
+ */
+function isCounted({ health }: EndpointRecord, query: ir.EndpointQuery): boolean {
+  return health === "healthy" || (health === "unhealthy" && query.onlyReady !== true);
 }
 
 function isElsewhere({ workload }: EndpointRecord, cluster: string | undefined): boolean {
@@ -127,6 +135,7 @@ function endpointAddress(
     ...(dual ? { alternates: others } : {}),
     port,
     weight: record.weight,
+    ...(record.health === "unhealthy" ? { unready: true } : {}),
     mutualTls: record.mutualTls && acceptsMutualTls(snapshot, record, port),
     workload: record.workload === undefined ? "" : workloadLabel(record.workload),
   };
@@ -138,12 +147,15 @@ function acceptsMutualTls(snapshot: MeshSnapshot, record: EndpointRecord, port: 
   return peerModeAt(modes, port) !== "disable";
 }
 
+/** Goes without saying (Istio's rule). */
+const defaultRevision = "latest";
+
 function workloadLabel(workload: Workload): string {
   return [
     workload.workloadName || workload.name,
     workload.namespace,
     workload.canonicalName,
-    workload.canonicalRevision,
+    workload.canonicalRevision === defaultRevision ? "" : workload.canonicalRevision,
     workload.cluster,
   ].join(";");
 }

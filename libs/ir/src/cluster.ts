@@ -14,6 +14,8 @@ export interface Cluster {
   readonly bufferLimitBytes?: number;
   readonly keepalive?: Keepalive;
   readonly outlierDetection?: OutlierDetection;
+  /** Unless so many percent of the endpoints are healthy, the others get requests, too. Absent: Envoy's 50. */
+  readonly panicPercent?: number;
   readonly http: UpstreamHttp;
   readonly tls: UpstreamTls;
   /** Connections begin with a PROXY header of this version. */
@@ -80,6 +82,8 @@ export interface FixedEndpoint {
   readonly alternates?: readonly string[];
   readonly port: number;
   readonly weight: number;
+  /** It gets no requests; its place counts it. */
+  readonly unready?: true;
   readonly mutualTls: boolean;
 }
 
@@ -93,6 +97,8 @@ export interface EndpointQuery {
   readonly labels: Readonly<Record<string, string>>;
   /** Leaves out endpoints that do not speak mutual TLS. */
   readonly onlyMutualTls?: true;
+  /** Leaves out endpoints that are not ready; otherwise they are marked so. */
+  readonly onlyReady?: true;
   readonly spread?: Spread;
   /** Connections are no mutual TLS of the mesh, so gateways between networks cannot pass them on. */
   readonly stays?: true;
@@ -181,7 +187,6 @@ export interface OutlierDetection {
   readonly intervalMs?: number;
   readonly baseEjectionMs?: number;
   readonly maxEjectionPercent?: number;
-  readonly minHealthPercent: number;
   /** Responses that count as errors; absent: all 5xx. */
   readonly errorCodes?: readonly number[];
 }

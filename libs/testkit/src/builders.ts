@@ -38,6 +38,8 @@ export interface WorkloadSpec {
   readonly serviceAccount?: string;
   readonly mutualTls?: boolean;
   readonly ready?: boolean;
+  /** It still serves, and is no longer ready. */
+  readonly terminating?: true;
   readonly locality?: string;
   readonly node?: string;
   readonly network?: string;
@@ -109,9 +111,9 @@ function sliceOf(
     ports: service.ports.map((port) => ({ name: port.name, number: port.targetPort || port.number })),
     endpoints: endpoints.map(({ workload, address }) => ({
       addresses: [address],
-      ready: workload.ready ?? true,
-      serving: workload.ready ?? true,
-      terminating: false,
+      ready: workload.terminating !== true && workload.ready !== false,
+      serving: workload.ready !== false,
+      terminating: workload.terminating === true,
       node: "",
       zone: "",
       target: workload.name,

@@ -40,7 +40,7 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     altStatName: delimited(cluster.statName ?? clusterName(cluster.ref)),
     connectTimeout: duration(cluster.connectTimeoutMs),
     circuitBreakers: circuitBreakers(cluster.limits),
-    commonLbConfig: commonBalancing(cluster),
+    ...commonBalancing(cluster),
     ...(cluster.bufferLimitBytes === undefined ? {} : { perConnectionBufferLimitBytes: cluster.bufferLimitBytes }),
     ...discovery(cluster),
     ...balancing(cluster),
@@ -105,11 +105,14 @@ function sourceAddress(address: string) {
 }
 
 /** A policy that is an extension takes care of localities itself; Envoy wants nothing of them beside it. */
-function commonBalancing({ outlierDetection, balancing, betweenLocalities }: ir.Cluster): Fields["commonLbConfig"] {
+function commonBalancing({ panicPercent, balancing, betweenLocalities }: ir.Cluster): Fields {
   const inside = balancing.kind === "utilization" ? undefined : betweenLocalities;
+  if (panicPercent === undefined && inside === undefined) return {};
   return {
-    ...(outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: outlierDetection.minHealthPercent } }),
-    ...(inside === undefined ? {} : betweenPlaces(inside)),
+    commonLbConfig: {
+      ...(panicPercent === undefined ? {} : { healthyPanicThreshold: { value: panicPercent } }),
+      ...(inside === undefined ? {} : betweenPlaces(inside)),
+    },
   };
 }
 

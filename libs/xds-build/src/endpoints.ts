@@ -44,7 +44,7 @@ function shareOf({ priority = 0, weight, endpoints }: ir.FixedLocality) {
 }
 
 function lbEndpoint(endpoint: ir.FixedEndpoint, workload: string) {
-  const { address, alternates = [], port, weight, mutualTls } = endpoint;
+  const { address, alternates = [], port, weight, unready, mutualTls } = endpoint;
   const filterMetadata: { [key: string]: JsonObject } = {
     ...(mutualTls ? { [socketMatch]: { tlsMode: "istio" } } : {}),
     ...(workload === "" ? {} : { istio: { workload } }),
@@ -57,7 +57,7 @@ function lbEndpoint(endpoint: ir.FixedEndpoint, workload: string) {
         additionalAddresses: alternates.map((each) => ({ address: socketAddress(each, port) })),
       },
     },
-    healthStatus: HealthStatus.HEALTHY,
+    healthStatus: unready ? HealthStatus.UNHEALTHY : HealthStatus.HEALTHY,
     loadBalancingWeight: weight,
     ...(mutualTls || workload !== "" ? { metadata: { filterMetadata } } : {}),
   };

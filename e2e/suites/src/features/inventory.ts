@@ -25,6 +25,7 @@ import { meshConfigRows } from "./mesh-config.rows.ts";
 import { meshTlsRows } from "./mesh-tls.rows.ts";
 import { networkRows } from "./networks.rows.ts";
 import { outlierDetectionRows } from "./outlier-detection.rows.ts";
+import { readinessRows } from "./readiness.rows.ts";
 import { capturedServiceRows } from "./services-captured.rows.ts";
 import { sidecarRows } from "./sidecar.rows.ts";
 import { tracingRows } from "./tracing.rows.ts";
@@ -60,6 +61,7 @@ export const areas: Readonly<Record<string, readonly Feature[]>> = {
   ingress: ingressRows,
   "load-balancing": loadBalancingRows,
   locality: localityRows,
+  readiness: readinessRows,
   "mesh-config": meshConfigRows,
   "mesh-tls": meshTlsRows,
   networks: networkRows,

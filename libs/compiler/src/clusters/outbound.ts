@@ -90,7 +90,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   const { loadBalancer, connectionPool } = asked;
   const owner = policy?.origin ?? service.origin;
   const places = localityPolicy(settings, asked, service.preference);
-  const question = { ...destination, cluster: ref, places, passthrough: isPassthrough(loadBalancer) };
+  const question = { ...destination, cluster: ref, places, asked };
   const found = discoveryOf(context, question);
   const http = upstreamHttpOf(port.protocol, connectionPool, settings);
   const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery: found };
@@ -108,6 +108,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     limits: limits(context, asked, owner),
     ...keepaliveOf(connectionPool, settings),
     ...outlierDetectionOf(asked.outlierDetection),
+    ...panic(discovery, asked, service),
     http: { ...http, ...followsHost(tls, discovery, settings) },
     ...proxyProtocol(context, asked, owner),
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
@@ -122,6 +123,18 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
 /** The connection or request says who gets it. */
 function hasChoice({ kind }: ir.Discovery): boolean {
   return kind !== "original-destination" && kind !== "by-request";
+}
+
+/**
+ * Endpoints that are not ready are known to the proxy, and must not get requests when most of them are. Where a rule
+ * wants that panic they are left out, except where their share decides when the next place is used.
+ */
+function panicPercentOf({ outlierDetection }: PortPolicy, { preference }: ServiceRecord): number {
+  return preference === undefined ? (outlierDetection?.minHealthPercent ?? 0) : 0;
+}
+
+function panic(discovery: ir.Discovery, asked: PortPolicy, service: ServiceRecord): Pick<ir.Cluster, "panicPercent"> {
+  return discovery.kind === "by-request" ? {} : { panicPercent: panicPercentOf(asked, service) };
 }
 
 function tellOfNoChoice(context: Context, host: string, owner: ObjectRef): void {
@@ -189,24 +202,31 @@ function betweenLocalities(
 interface DiscoveryQuestion extends Destination {
   readonly cluster: ir.OutboundClusterRef;
   readonly places: LocalityPolicy;
-  readonly passthrough: boolean;
+  readonly asked: PortPolicy;
 }
 
 function discoveryOf(context: Context, question: DiscoveryQuestion): ir.Discovery {
-  const { service, port, subset, cluster, places, passthrough } = question;
+  const { service, port, subset, cluster, places, asked } = question;
   const intercepted = context.scope.interception !== "none";
   if (service.resolution === "by-request") return lookupDiscovery(context, service);
   // A gateway's clients mean the gateway, so it has no destination to go back to.
   if (service.resolution === "none" && context.scope.type !== "router")
     return { kind: "original-destination", ...(port.targetPort > 0 ? { port: port.targetPort } : {}) };
-  if (passthrough && intercepted) return { kind: "original-destination" };
+  if (isPassthrough(asked.loadBalancer) && intercepted) return { kind: "original-destination" };
   if (service.headless && intercepted && subset === undefined) return { kind: "original-destination" };
   const labels: Labels = subset?.labels ?? {};
   if (service.resolution === "endpoints" || service.resolution === "none") {
     const { spread } = places;
     const { namespace } = service;
-    const inCluster = isClusterLocal(context.settings, service.host) ? ({ sameCluster: true } as const) : {};
-    const query = { cluster, namespace, portName: port.name, labels, ...inCluster, ...(spread && { spread }) };
+    const query: ir.EndpointQuery = {
+      cluster,
+      namespace,
+      portName: port.name,
+      labels,
+      ...(isClusterLocal(context.settings, service.host) ? { sameCluster: true } : {}),
+      ...(panicPercentOf(asked, service) > 0 ? { onlyReady: true } : {}),
+      ...(spread && { spread }),
+    };
     return { kind: "endpoints", query };
   }
   const localities = dnsEndpoints(context, service, { port, labels, places });

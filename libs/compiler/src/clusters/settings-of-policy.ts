@@ -110,7 +110,6 @@ export function outlierDetectionOf(outliers: Outliers | undefined): {
   if (outliers === undefined) return {};
   return {
     outlierDetection: {
-      minHealthPercent: outliers.minHealthPercent,
       ...(outliers.consecutive5xxErrors === undefined ? {} : { consecutive5xx: outliers.consecutive5xxErrors }),
       ...(outliers.consecutiveGatewayErrors === undefined
         ? {}

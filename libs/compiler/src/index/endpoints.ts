@@ -15,7 +15,8 @@ export interface EndpointRecord {
   readonly addresses: readonly string[];
   /** The workload's own name under its headless service; empty where it has none. */
   readonly hostname: string;
-  readonly health: "healthy" | "unhealthy" | "draining";
+  /** `draining`: it goes and still answers; `gone`: it is no part of its service, neither now nor soon. */
+  readonly health: "healthy" | "unhealthy" | "draining" | "gone";
   readonly weight: number;
   readonly labels: Labels;
   readonly locality: Locality;
@@ -266,12 +267,11 @@ function recordOfSliceEndpoint(
     publishNotReady,
   }: { readonly address: string; readonly workload: Workload | undefined; readonly publishNotReady: boolean },
 ): EndpointRecord {
-  const ready = endpoint.ready || publishNotReady;
   return {
     address,
     addresses: [address],
     hostname: endpoint.hostname,
-    health: endpoint.terminating ? (endpoint.serving ? "draining" : "unhealthy") : ready ? "healthy" : "unhealthy",
+    health: healthOf(endpoint, workload, publishNotReady),
     weight: 1,
     labels: workload?.labels ?? {},
     locality: workload?.locality ?? { region: "", zone: endpoint.zone, subzone: "" },
@@ -288,13 +288,30 @@ function recordOfSliceEndpoint(
   };
 }
 
+/** A label takes a pod's requests away before it stops. */
+const drainingLabel = "istio.io/draining";
+
+function healthOf(
+  { ready, serving, terminating }: Endpoint,
+  workload: Workload | undefined,
+  publishNotReady: boolean,
+): EndpointRecord["health"] {
+  if (isDrained(workload?.labels ?? {})) return "draining";
+  if (terminating) return serving ? "draining" : "gone";
+  return ready || publishNotReady ? "healthy" : "unhealthy";
+}
+
+function isDrained(labels: Labels): boolean {
+  return (labels[drainingLabel] ?? "") !== "";
+}
+
 function recordOfWorkload(workload: Workload, service: ServiceRecord | undefined): EndpointRecord {
   const ports = service?.platform === true && service.workloadSelector === undefined ? service.ports : [];
   const named = new Map(ports.map((port) => [port.name, port.targetPortName]));
   return {
     ...addressesOf(workload.addresses, workload),
     hostname: "",
-    health: workload.unready ? "unhealthy" : "healthy",
+    health: workload.unready ? "gone" : isDrained(workload.labels) ? "draining" : "healthy",
     weight: workload.weight ?? 1,
     labels: workload.labels,
     locality: workload.locality,

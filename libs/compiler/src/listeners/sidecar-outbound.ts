@@ -151,7 +151,9 @@ function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord
 
 function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): readonly string[] {
   const { scope, settings } = context;
-  const reached = (context.endpointsOf(service)?.records ?? []).filter(({ health }) => health !== "unhealthy");
+  const reached = (context.endpointsOf(service)?.records ?? []).filter(
+    ({ health }) => health === "healthy" || health === "draining",
+  );
   const addresses = reached.flatMap((record) => {
     const usable = usableAddresses(record.addresses, scope);
     return settings.dualStack ? usable : usable.slice(0, 1);

@@ -19,7 +19,8 @@ function networkOf(networks: NetworkIndex, { network, workload, address, registr
 /**
  * Endpoints as a proxy reaches them: of its own network as they are, of others by that network's gateways, which stand
  * in for them at their locality with their weight. Gateways pass on mutual TLS of the mesh only, by its server name,
- * so what does not speak it, or `stays`, is out of reach.
+ * so what does not speak it, or `stays`, is out of reach. They
+ * stand in for endpoints that are ready: what waits behind them cannot be told from here.
  */
 export function acrossNetworks(
   members: readonly (Member & { readonly record: EndpointRecord })[],
@@ -40,7 +41,7 @@ export function acrossNetworks(
       reached.push({ record: { ...record, network }, endpoint: { ...endpoint, weight } });
       continue;
     }
-    if (stays || !endpoint.mutualTls) continue;
+    if (stays || !endpoint.mutualTls || endpoint.unready === true) continue;
     for (const gateway of gateways) {
       const key = `${localityKey(record.locality)} ${gateway.address} ${gateway.port}`;
       const known = crossing.get(key) ?? { gateway, weight: 0, record };
