@@ -34,6 +34,33 @@ export const deliberate: readonly Deliberate[] = [
     why: "Without istio.metadata_exchange there is no istio-peer-exchange to be agreed on.",
   },
   {
+    where: /log_format\.json_format\.(downstream|upstream)_peer$/,
+    why: "Istio's default JSON with two fields more: the certified identities of both ends.",
+  },
+  {
+    where: /log_format\.json_format_options$/,
+    why: "Empty: Envoy does not sort the fields unless told so.",
+  },
+  {
+    where: /access_log\[envoy\.access_loggers\.open_telemetry\]\.typed_config\.resource_attributes$/,
+    why: "Istio turns off all of Envoy's own labels, among them the log's name; who gave it one is told it.",
+  },
+  {
+    where: /^lds virtualOutbound access_log$/,
+    why: "It logs connections that no filter chain takes, and here one takes every connection.",
+  },
+  {
+    where:
+      /^lds (0\.0\.0\.0_9080 (default_filter_chain|filter_chains)|0\.0\.0\.0_4317 (default_filter_chain|filter_chains)|virtualOutbound filter_chains).*\.access_log$/,
+    cases: ["access-logs"],
+    why: "Of a Telemetry about servers, Istio's clients keep what a mesh-wide Telemetry says but lose defaultProviders; here they keep both.",
+  },
+  {
+    where: /access_log\[envoy\.access_loggers\.(http|tcp)_grpc(#2)?\]$/,
+    cases: ["telemetry", "old-envoy"],
+    why: "What the mesh's metrics are made of, where istio.stats is not in the proxy's binary.",
+  },
+  {
     where: /match_(typed_)?subject_alt_names$/,
     why: "Envoy deprecates match_subject_alt_names; the typed form says the same of URIs.",
   },

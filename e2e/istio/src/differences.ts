@@ -33,8 +33,8 @@ function normal(value: Json, key = "", top = true): Json {
     return sets.has(key) ? items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (!isObject(value)) return value;
-  const only = onlyOne(value);
-  if (only !== undefined) return normal(only, key, top);
+  const [same] = [onlyOne(value), standardOutput(value), currentName(value)].filter((one) => one !== undefined);
+  if (same !== undefined) return normal(same, key, top);
   const entries = Object.entries(value).filter(([name, item]) => item !== undefined && !(top && name === "@type"));
   return Object.fromEntries(
     entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, normal(item as Json, name, false)]),
@@ -51,6 +51,21 @@ function onlyOne(value: JsonObject): Json | undefined {
 
 function byName(resources: readonly Json[]): ReadonlyMap<string, Json> {
   return new Map(resources.map((resource, index) => [nameOf(resource) ?? String(index), resource]));
+}
+
+/** Of a log to the file /dev/stdout: Envoy's own logger for it, which also works where stdout is a socket. */
+function standardOutput({ typed_config, ...rest }: JsonObject): JsonObject | undefined {
+  if (!isObject(typed_config) || typed_config["path"] !== "/dev/stdout") return undefined;
+  const { path: _path, ...config } = typed_config;
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+  return { ...rest, name: "envoy.access_loggers.stdout", typed_config: { ...config, "@type": type } };
+}
+
+/** Envoy goes by the type of a typed_config, not by its name; this one was another once. */
+function currentName(value: JsonObject): JsonObject | undefined {
+  return value["name"] === "envoy.tcp_grpc_access_log"
+    ? { ...value, name: "envoy.access_loggers.tcp_grpc" }
+    : undefined;
 }
 
 /** Those of the same key, as two filters of a chain may be, are told apart by their order. */

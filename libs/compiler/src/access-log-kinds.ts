@@ -97,11 +97,12 @@ function serviceLog(
   if (provider.case === "envoyOtelAls") return openTelemetryLog(context, name, provider.value, cluster);
   if (name === metricsProvider) return metricsLog(context, cluster, site);
   const http = provider.case === "envoyHttpAls";
-  if (http !== (site.protocol === "http") || !canSend(context, site)) return undefined;
+  const entries = http ? "http" : "tcp";
+  if (!canSend(context, entries)) return undefined;
   const { logName, filterStateObjectsToLog: filterState } = provider.value;
   const more = http ? provider.value : undefined;
   return {
-    ...bareLog(cluster, logName || logNames[http ? "http" : "tcp"]),
+    ...bareLog(cluster, entries, logName || logNames[entries]),
     requestHeaders: more?.additionalRequestHeadersToLog ?? [],
     responseHeaders: more?.additionalResponseHeadersToLog ?? [],
     responseTrailers: more?.additionalResponseTrailersToLog ?? [],
@@ -109,13 +110,19 @@ function serviceLog(
   };
 }
 
-function bareLog(cluster: ir.ClusterRef, logName: string): ir.GrpcAccessLog {
+type Entries = ir.GrpcAccessLog["entries"];
+
+function bareLog(cluster: ir.ClusterRef, entries: Entries, logName: string): ir.GrpcAccessLog {
   const nothing = { requestHeaders: [], responseHeaders: [], responseTrailers: [] };
-  return { kind: "grpc", cluster, logName, tags: {}, formats: {}, ...nothing };
+  return { kind: "grpc", entries, cluster, logName, tags: {}, formats: {}, ...nothing };
 }
 
-function canSend(context: Context, { protocol }: LogSite): boolean {
-  return supports(context, protocol === "http" ? "envoy.access_loggers.http_grpc" : "envoy.access_loggers.tcp_grpc");
+function entriesOf({ protocol }: LogSite): Entries {
+  return protocol === "http" ? "http" : "tcp";
+}
+
+function canSend(context: Context, entries: Entries): boolean {
+  return supports(context, `envoy.access_loggers.${entries}_grpc`);
 }
 
 type OpenTelemetryService = Extract<Provider, { case: "envoyOtelAls" }>["value"];
@@ -146,7 +153,7 @@ function openTelemetryLog(
 
 /** The service of MeshConfig.enableEnvoyAccessLogService, which proxies have a cluster for from their start. */
 export function serviceOfBootstrap(context: Context, site: LogSite): readonly ir.AccessLog[] {
-  if (!context.settings.accessLogService || !canSend(context, site)) return [];
+  if (!context.settings.accessLogService || !canSend(context, entriesOf(site))) return [];
   if (context.scope.wishes?.accessLogService !== true) {
     context.findings.warn(
       proxyRef(context),
@@ -155,7 +162,12 @@ export function serviceOfBootstrap(context: Context, site: LogSite): readonly ir
     );
     return [];
   }
-  return [{ ...bareLog({ kind: "access-log-service" }, logNames[site.protocol]), filterState: peersOfAllReleases }];
+  return [
+    {
+      ...bareLog({ kind: "access-log-service" }, entriesOf(site), logNames[site.protocol]),
+      filterState: peersOfAllReleases,
+    },
+  ];
 }
 
 const upstreamIdentities = {
@@ -164,9 +176,10 @@ const upstreamIdentities = {
 } as const;
 
 function metricsLog(context: Context, cluster: ir.ClusterRef, site: LogSite): ir.AccessLog | undefined {
-  if (!canSend(context, site)) return undefined;
+  const entries = entriesOf(site);
+  if (!canSend(context, entries)) return undefined;
   return {
-    ...bareLog(cluster, `lateen-${site.role}`),
+    ...bareLog(cluster, entries, `lateen-${site.role}`),
     tags: { ...site.tags, reporter: site.role === "inbound" ? "destination" : "source" },
     // Of its own connection to the server a client's log entry does not say who the two are.
     formats: site.role !== "inbound" && knows(context, "formatted-log-tags") ? upstreamIdentities : {},

@@ -1,4 +1,5 @@
 import type * as ir from "@lateen/ir";
+import { compareText } from "@lateen/model";
 import type { MeshObject } from "@lateen/model";
 import { logOf, metricsProvider, serviceOfBootstrap } from "./access-log-kinds.ts";
 import type { LogChoice, LogRole } from "./access-log-kinds.ts";
@@ -78,7 +79,8 @@ function choices(context: Context, role: LogRole): Choices {
     const kept = replaced ? [] : chosen.filter((choice) => !names.has(choice.provider));
     chosen = [...kept, ...added].filter((choice) => !removed.has(choice.provider));
   }
-  return { chosen, metricsDisabled, byDefault };
+  // By their names, as in Istio.
+  return { chosen: chosen.toSorted((a, b) => compareText(a.provider, b.provider)), metricsDisabled, byDefault };
 }
 
 interface Changes {

@@ -14,6 +14,8 @@ export interface FileAccessLog {
 
 export interface GrpcAccessLog {
   readonly kind: "grpc";
+  /** What its entries are like. A log of connections can be told of requests, and the other way round. */
+  readonly entries: "http" | "tcp";
   readonly logName: string;
   readonly cluster: ClusterRef;
   /** Fixed facts about the listener that the log's reader cannot see otherwise. */

@@ -21,22 +21,19 @@ import {
 } from "@lateen/protos/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { CommonGrpcAccessLogConfig } from "@lateen/protos/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
 import { ReqWithoutQuerySchema } from "@lateen/protos/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
-import { duration, grpcService, typed } from "./messages.ts";
+import { grpcService, typed } from "./messages.ts";
 import type { Init } from "./messages.ts";
 
-/** Entries wait this long at most, so that figures are fresh. */
-const bufferMs = 1000;
-
-export function buildAccessLog(log: ir.AccessLog, protocol: "http" | "tcp"): AccessLog {
-  return create(AccessLogSchema, { ...written(log, protocol), ...filter(log.condition) });
+export function buildAccessLog(log: ir.AccessLog): AccessLog {
+  return create(AccessLogSchema, { ...written(log), ...filter(log.condition) });
 }
 
-function written(log: ir.AccessLog, protocol: "http" | "tcp"): Init<typeof AccessLogSchema> {
+function written(log: ir.AccessLog): Init<typeof AccessLogSchema> {
   switch (log.kind) {
     case "file":
       return fileLog(log);
     case "grpc":
-      return grpcLog(log, protocol);
+      return grpcLog(log);
     case "opentelemetry":
       return openTelemetryLog(log);
   }
@@ -118,9 +115,9 @@ function sortedValue(value: ir.JsonValue): JsonValue {
     : (value as JsonValue);
 }
 
-function grpcLog(log: ir.GrpcAccessLog, protocol: "http" | "tcp"): Init<typeof AccessLogSchema> {
+function grpcLog(log: ir.GrpcAccessLog): Init<typeof AccessLogSchema> {
   const commonConfig = commonGrpc(log);
-  if (protocol === "tcp") {
+  if (log.entries === "tcp") {
     return {
       name: "envoy.access_loggers.tcp_grpc",
       configType: { case: "typedConfig", value: typed(TcpGrpcAccessLogConfigSchema, { commonConfig }) },
@@ -164,7 +161,6 @@ function commonGrpc({ logName, cluster, tags, formats, filterState }: ir.GrpcAcc
     logName,
     grpcService: grpcService(cluster),
     transportApiVersion: ApiVersion.V3,
-    bufferFlushInterval: duration(bufferMs),
     filterStateObjectsToLog: [...(filterState ?? [])],
     customTags: [
       ...Object.entries(tags).map(([tag, value]) => ({ tag, type: { case: "literal" as const, value: { value } } })),

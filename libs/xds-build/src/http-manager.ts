@@ -35,7 +35,7 @@ function buildManager(handler: ir.HttpHandler, statName: string): Filter {
     codecType: HttpConnectionManager_CodecType.AUTO,
     ...routes(handler),
     httpFilters: httpFilters.flatMap((build) => build(handler)),
-    accessLog: handler.accessLogs.map((log) => buildAccessLog(log, "http")),
+    accessLog: handler.accessLogs.map((log) => buildAccessLog(log)),
     ...tracing(handler.tracing),
     // Streams live as long as they like; a route's timeout bounds requests.
     streamIdleTimeout: duration(0),

@@ -49,7 +49,7 @@ export function buildListener(listener: ir.Listener): Listener {
     ...(listener.fallback === undefined
       ? {}
       : { defaultFilterChain: filterChain(listener.fallback, listenerName(listener.ref)) }),
-    accessLog: (listener.accessLogs ?? []).map((log) => buildAccessLog(log, "tcp")),
+    accessLog: (listener.accessLogs ?? []).map((log) => buildAccessLog(log)),
   });
 }
 

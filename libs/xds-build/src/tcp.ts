@@ -92,7 +92,7 @@ function proxy(handler: ir.TcpHandler): Filter {
               case: "weightedClusters",
               value: { clusters: targets.map(({ cluster, weight }) => ({ name: clusterName(cluster), weight })) },
             },
-      accessLog: accessLogs.map((log) => buildAccessLog(log, "tcp")),
+      accessLog: accessLogs.map((log) => buildAccessLog(log)),
       ...optionalDuration("idleTimeout", idleTimeoutMs),
       ...optionalDuration("maxDownstreamConnectionDuration", maxConnectionMs),
       ...(hashSourceIp ? { hashPolicy: [{ policySpecifier: { case: "sourceIp" as const, value: {} } }] } : {}),
