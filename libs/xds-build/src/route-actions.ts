@@ -35,14 +35,20 @@ export function routeAction(from: ir.Forward, forwardsHost: boolean): RouteActio
     ...(from.hostRewrite === undefined
       ? {}
       : { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: from.hostRewrite } }),
-    ...(forwardsHost ? { appendXForwardedHost: true } : {}),
+    ...(forwardsHost && rewritesHost(from) ? { appendXForwardedHost: true } : {}),
     requestMirrorPolicies: (from.mirrors ?? []).map(({ cluster, percent }) => ({
       cluster: clusterName(cluster),
       runtimeFraction: { defaultValue: fraction(percent) },
       traceSampled: false,
+      // Copies are for the host that was asked for, as Istio has them (DISABLE_SHADOW_HOST_SUFFIX).
+      disableShadowHostSuffixAppend: true,
     })),
     hashPolicy: (from.hash ?? []).map(hashPolicy),
   });
+}
+
+function rewritesHost({ hostRewrite, targets }: ir.Forward): boolean {
+  return hostRewrite !== undefined || targets.some((target) => target.hostRewrite !== undefined);
 }
 
 function clusters(targets: readonly ir.WeightedTarget[]): NonNullable<ActionFields["clusterSpecifier"]> {

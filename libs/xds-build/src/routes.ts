@@ -63,7 +63,7 @@ function virtualHost(host: ir.VirtualHost): VirtualHost {
     name: virtualHostName(host),
     domains: [...host.domains],
     routes: host.routes.map((route) => buildRoute(route, host.forwardsHost === true)),
-    includeRequestAttemptCount: host.kind !== "inbound" && host.attempts !== "uncounted",
+    includeRequestAttemptCount: host.kind !== "inbound" && host.kind !== "black-hole" && host.attempts !== "uncounted",
     ...(host.requireTls ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     rateLimits: (host.rateLimits ?? []).map(buildRateLimit),
   });

@@ -77,8 +77,13 @@ function sourceBehind(service: {
   };
 }
 
+/**
+ * As long as Envoy waits by itself: a Secret that is not there must not keep the listener's other servers from being
+ * served. https://github.com/istio/istio/blob/0098d99f8e43fe516aaac5a84a131b4ce3c8b9d1/pilot/pkg/security/model/authentication.go
+ */
 function fromControlPlane(credential: string): SdsSecretConfig {
-  return create(SdsSecretConfigSchema, { name: secretName(credential), sdsConfig: overAds() });
+  const { initialFetchTimeout: _, ...sdsConfig } = overAds();
+  return create(SdsSecretConfigSchema, { name: secretName(credential), sdsConfig });
 }
 
 function tlsSocket(config: ReturnType<typeof typed>): TransportSocket {
@@ -275,12 +280,7 @@ export const downstreamSocket = byContent((tls: ir.DownstreamTls): TransportSock
           requireClientCertificate: tls.client.mode === "required",
           commonTlsContext: create(CommonTlsContextSchema, {
             alpnProtocols: [...tls.alpn],
-            tlsParams: {
-              tlsMinimumProtocolVersion: version(tls.minimumVersion),
-              tlsMaximumProtocolVersion: version(tls.maximumVersion),
-              cipherSuites: [...(tls.cipherSuites ?? [])],
-              ecdhCurves: [...(tls.curves ?? [])],
-            },
+            ...tlsParams(tls),
             ...serverCertificates(tls.certificates),
             ...clientTrust(tls.client),
           }),
@@ -290,6 +290,20 @@ export const downstreamSocket = byContent((tls: ir.DownstreamTls): TransportSock
       return unreachable(tls);
   }
 });
+
+function tlsParams(tls: Extract<ir.DownstreamTls, { mode: "certificate" }>): Pick<Context, "tlsParams"> {
+  const { minimumVersion, maximumVersion, cipherSuites = [], curves = [] } = tls;
+  const isDefault = minimumVersion === undefined && maximumVersion === undefined;
+  if (isDefault && cipherSuites.length + curves.length === 0) return {};
+  return {
+    tlsParams: {
+      tlsMinimumProtocolVersion: version(minimumVersion),
+      tlsMaximumProtocolVersion: version(maximumVersion),
+      cipherSuites: [...cipherSuites],
+      ecdhCurves: [...curves],
+    },
+  };
+}
 
 function version(name: ir.TlsVersion | undefined): TlsParameters_TlsProtocol {
   switch (name) {

@@ -31,10 +31,13 @@ function secretOf(name: string): Secret {
   });
 }
 
+/** Knows its secrets by what Istio calls them: without `sds://`. */
 async function* answers(requests: AsyncIterable<DiscoveryRequest>): AsyncIterable<DiscoveryResponse> {
   for await (const { resourceNames, responseNonce, typeUrl } of requests) {
     if (responseNonce !== "") continue; // it was taken
-    const resources = resourceNames.map((name) => anyPack(SecretSchema, secretOf(name)));
+    const resources = resourceNames
+      .filter((name) => !name.includes("://"))
+      .map((name) => anyPack(SecretSchema, secretOf(name)));
     yield create(DiscoveryResponseSchema, { typeUrl, versionInfo: "1", nonce: "1", resources });
   }
 }
@@ -72,7 +75,7 @@ export const gatewaySecretProviderRows: readonly Feature[] = [
       const service = row.mesh.host(row.named("vault").name);
       return { extensionProviders: [{ name: "secrets", sds: { name: row.slug, service, port: row.ports(2) } }] };
     },
-    manifests: (row) => [...vault(row), ...httpsGateway(row, { mode: "MUTUAL", credentialName: `sds://${row.slug}` })],
+    manifests: (row) => [...vault(row), ...httpsGateway(row, { mode: "MUTUAL", credentialName: "sds://orders" })],
     check: async (row) => {
       await using _service = await secretService(row.ports(1));
       await row.eventually(() => accepted(row, { as: client }));

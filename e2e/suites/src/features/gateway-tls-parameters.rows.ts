@@ -100,6 +100,27 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
     },
   },
   {
+    name: "plain HTTP is served beside older TLS servers of its port",
+    fields: ["Gateway.servers.port.protocol"],
+    manifests: (row) => {
+      const port = { number: row.ports(0), name: "https", protocol: "HTTPS" };
+      const hosts = [row.publicHost];
+      const servers = [
+        { port, hosts, tls: { mode: "SIMPLE", credentialName: credential(row) } },
+        { port: { ...port, name: "plain", protocol: "HTTP" }, hosts },
+      ];
+      return [
+        secret(row, pairOf(server)),
+        row.gateway({ selector: { istio: "edge" }, servers }),
+        row.virtualService({ hosts, gateways: [row.named().name], http: [{ route: [row.to()] }] }),
+      ];
+    },
+    check: async (row) => {
+      await accepted(row);
+      assert.equal((await row.askGateway({ port: row.ports(0) })).status, 200);
+    },
+  },
+  {
     name: "a server's name is what its statistics are called",
     fields: ["Gateway.servers.name"],
     manifests: (row) => [

@@ -253,8 +253,8 @@ test("a Gateway's credential is looked for where its pods are", () => {
   assert.deepEqual(
     said.filter(({ code }) => code === "IST0101").map(({ object, message }) => `${object.name}: ${message}`),
     [
-      'b: spec.servers[0].tls: there is no Secret default/ther, so its port waits for it; did you mean "default/there"?',
-      "c: spec.servers[0].tls: there is no Secret other/there, so its port waits for it",
+      'b: spec.servers[0].tls: there is no Secret default/ther, so connections to it fail until there is one; did you mean "default/there"?',
+      "c: spec.servers[0].tls: there is no Secret other/there, so connections to it fail until there is one",
     ],
   );
 });

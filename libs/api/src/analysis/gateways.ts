@@ -78,7 +78,7 @@ const terminating: readonly ServerTLSSettings_TLSmode[] = [
   ServerTLSSettings_TLSmode.OPTIONAL_MUTUAL,
 ];
 
-/** A server whose Secret is missing keeps its whole port from being served until there is one. */
+/** A server whose Secret is missing ends all connections until there is one. */
 function missingCredentials(gateway: MeshObject<Gateway>, world: World): Finding[] {
   const { secrets } = world.input;
   if (secrets === undefined) return [];
@@ -92,7 +92,7 @@ function missingCredentials(gateway: MeshObject<Gateway>, world: World): Finding
         (secret) => !secrets.has(secret) && !(name === tls.caCertCredentialName && secrets.has(`${secret}-cacert`)),
       );
       if (wanted.length === 0) return [];
-      const message = `spec.servers[${index}].tls: there is no Secret ${wanted.join(", ")}, so its port waits for it`;
+      const message = `spec.servers[${index}].tls: there is no Secret ${wanted.join(", ")}, so connections to it fail until there is one`;
       return [finding(refOf(gateway), "error", "IST0101", `${message}${didYouMean(wanted[0] ?? "", secrets)}`)];
     });
   });

@@ -311,7 +311,12 @@ function checkProviders(spec: MeshConfig, at: Cursor): void {
     checkAuthorizer(provider, here);
     checkTracer(provider, here);
     if (provider.provider.case === "sds" && provider.provider.value.name === "")
-      here.at("sds", "name").error("required", "is required: credentialName of a Gateway is sds:// and this name");
+      here
+        .at("sds", "name")
+        .error(
+          "required",
+          "is required: a Gateway's credentialName sds:// with this name is a secret of this provider",
+        );
   }
   const names = spec.extensionProviders.map((provider) => provider.name);
   checkDistinct(names, "provider", (index) => at.at(index, "name"));

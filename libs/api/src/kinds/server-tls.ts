@@ -86,7 +86,7 @@ function credentials(tls: ServerTLSSettings, at: Cursor): readonly (readonly [st
   ];
 }
 
-/** `name`, `kubernetes://[namespace/]name`, `kubernetes-gateway://namespace/name`, `sds://provider` or `builtin://`. */
+/** `name`, `kubernetes://[namespace/]name`, `kubernetes-gateway://namespace/name`, `sds://name` or `builtin://`. */
 function checkCredential(name: string, at: Cursor): void {
   const scheme = /^([a-z-]+):\/\//.exec(name)?.[1];
   if (scheme === undefined || ["kubernetes", "kubernetes-gateway", "sds", "builtin"].includes(scheme)) return;

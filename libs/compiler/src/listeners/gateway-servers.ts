@@ -33,22 +33,27 @@ export interface ServerGroup {
   readonly port: number;
   readonly sharing: "http" | "server-name" | "none";
   readonly servers: readonly PlacedServer[];
+  /** Of younger servers without TLS: what names no server of those under TLS, as Istio has it. */
+  readonly plain?: ServerGroup;
+}
+
+interface OpenGroup extends ServerGroup {
+  readonly servers: PlacedServer[];
+  plain?: OpenGroup;
 }
 
 /** Oldest Gateway first; a server that contradicts an older one on its socket is left out with a finding. */
 export function serverGroups(context: Context): readonly ServerGroup[] {
   const selected = new Set(context.scope.gateways);
-  const groups = new Map<string, ServerGroup & { readonly servers: PlacedServer[] }>();
+  const groups = new Map<string, OpenGroup>();
   for (const gateway of context.snapshot.gateways) {
     if (!selected.has(formatRef(gateway.origin))) continue;
     const placed = gateway.spec.servers.flatMap((server, index) => placeServer(context, gateway, server, index));
     for (const server of placed) {
       const key = `${server.bind} ${server.port}`;
       const group = groups.get(key);
-      if (group === undefined) {
-        const { bind, port } = server;
-        groups.set(key, { bind, port, sharing: sharingOf(server.kind), servers: [server] });
-      } else addTo(context, group, server);
+      if (group === undefined) groups.set(key, groupOf(server));
+      else addTo(context, group, server);
     }
   }
   return [...groups.values()].sort((left, right) => left.port - right.port || compareText(left.bind, right.bind));
@@ -58,12 +63,17 @@ function sharingOf(kind: ServerKind): ServerGroup["sharing"] {
   return kind === "http" ? "http" : kind === "tcp" ? "none" : "server-name";
 }
 
-function addTo(
-  context: Context,
-  group: ServerGroup & { readonly servers: PlacedServer[] },
-  placed: PlacedServer,
-): void {
+function groupOf(server: PlacedServer): OpenGroup {
+  return { bind: server.bind, port: server.port, sharing: sharingOf(server.kind), servers: [server] };
+}
+
+function addTo(context: Context, group: OpenGroup, placed: PlacedServer): void {
   const sharing = sharingOf(placed.kind);
+  if (group.sharing === "server-name" && sharing !== "server-name") {
+    if (group.plain === undefined) group.plain = groupOf(placed);
+    else addTo(context, group.plain, placed);
+    return;
+  }
   const [oldest] = group.servers;
   if (group.sharing !== sharing || sharing === "none") {
     reportConflict(

@@ -22,7 +22,7 @@ export function gatewayTls(context: Context, { server, gateway, path }: PlacedSe
     context.findings.warn(
       gateway.origin,
       "no-secret-provider",
-      `${path}.tls takes secrets from ${missing.join(", ")}: no provider of kind sds has this name and a service that this proxy knows; it gets no listener. Add it to meshConfig.extensionProviders`,
+      `${path}.tls takes secrets from ${missing.join(", ")}: the service of the provider of kind sds is none that this proxy knows; it gets no listener. Correct it in meshConfig.extensionProviders`,
     );
     return undefined;
   }
@@ -73,15 +73,16 @@ type Parameters = Pick<
 >;
 
 /**
- * What the server does not say, `tlsDefaults` of the mesh say. Names Envoy does not know would make it refuse the
+ * What the server does not say, `tlsDefaults` of the mesh say, else Envoy: from TLS 1.2 on. Names Envoy does not know would make it refuse the
  * listener, with all servers on it.
  */
 function parametersOf(tls: ServerTls, mesh: TlsLimits): Parameters {
+  const minimum = tlsVersions[tls.minProtocolVersion] ?? mesh.minimumVersion;
   const maximum = tlsVersions[tls.maxProtocolVersion];
   const suites = known(tls.cipherSuites.length > 0 ? tls.cipherSuites : mesh.cipherSuites, cipherSuites);
   const curves = known(tls.ecdhCurves.length > 0 ? tls.ecdhCurves : mesh.curves, ecdhCurves);
   return {
-    minimumVersion: tlsVersions[tls.minProtocolVersion] ?? mesh.minimumVersion ?? "1.2",
+    ...(minimum === undefined ? {} : { minimumVersion: minimum }),
     ...(maximum === undefined ? {} : { maximumVersion: maximum }),
     ...(suites.length > 0 ? { cipherSuites: suites } : {}),
     ...(curves.length > 0 ? { curves } : {}),
@@ -102,30 +103,37 @@ function credentialsOf(tls: ServerTls): readonly string[] {
 
 function unknownProviders(context: Context, tls: ServerTls): readonly string[] {
   const names = [...credentialsOf(tls), tls.caCertCredentialName].filter((name) => name.startsWith(foreign));
-  return names.filter((name) => foreignSecret(context, name) === undefined);
+  return names.filter((name) => credential(context, name) === undefined);
 }
 
-/** By its full name, as in Istio; the provider of `sds://a-cacert` is `a`. Undefined: there is no such provider. */
-function foreignSecret(context: Context, name: string): ir.ForeignSecret | undefined {
-  if (!name.startsWith(foreign)) return undefined;
-  const own = name.slice(foreign.length);
-  const plain = own.endsWith(authorities) ? own.slice(0, -authorities.length) : own;
-  for (const { provider } of context.settings.providers.values()) {
-    if (provider.case !== "sds" || (provider.value.name !== own && provider.value.name !== plain)) continue;
-    const from = providerCluster(context, provider.value);
-    if (from !== undefined) return { kind: "foreign-secret", name, from, authority: from.host };
-  }
-  return undefined;
+/**
+ * `sds://a` is called `a` by the provider of that name, else by the first; `sds://a-cacert` likewise. In a mesh without
+ * providers it is a Secret. Undefined: the provider's service is none that this proxy knows.
+ * https://github.com/istio/istio/blob/0098d99f8e43fe516aaac5a84a131b4ce3c8b9d1/releasenotes/notes/external-sds-gateway-fix.yaml
+ */
+function credential(
+  context: Context,
+  written: string,
+): ir.ForeignSecret | { readonly kind: "secret"; readonly name: string } | undefined {
+  if (!written.startsWith(foreign)) return { kind: "secret", name: written };
+  const name = written.slice(foreign.length);
+  const plain = name.endsWith(authorities) ? name.slice(0, -authorities.length) : name;
+  const providers = [...context.settings.providers.values()].flatMap(({ provider }) =>
+    provider.case === "sds" ? [provider.value] : [],
+  );
+  const [first] = providers;
+  if (first === undefined) return { kind: "secret", name };
+  const from = providerCluster(context, providers.find((one) => one.name === name || one.name === plain) ?? first);
+  return from === undefined ? undefined : { kind: "foreign-secret", name, from, authority: from.host };
 }
 
 function certificatesOf(context: Context, tls: ServerTls): readonly ir.ServerCertificate[] {
   const names = credentialsOf(tls);
   if (names.length > 0)
-    return names.map((name) =>
-      name.startsWith(ownCertificate)
-        ? { kind: "workload-identity" }
-        : (foreignSecret(context, name) ?? { kind: "secret", name }),
-    );
+    return names.flatMap((name): readonly ir.ServerCertificate[] => {
+      if (name.startsWith(ownCertificate)) return [{ kind: "workload-identity" }];
+      return [credential(context, name) ?? []].flat();
+    });
   const files = tls.tlsCertificates.length > 0 ? tls.tlsCertificates : [tls];
   return files
     .filter((file) => file.serverCertificate !== "" && file.privateKey !== "")
@@ -150,8 +158,8 @@ function trustOf(context: Context, tls: ServerTls): Exclude<ir.ClientVerificatio
     tls.caCertificates || (tls.tlsCertificates.find((pair) => pair.caCertificates !== "")?.caCertificates ?? "");
   if (file !== "" && tls.caCertCredentialName === "")
     return { kind: "file", path: file, ...(tls.caCrl === "" ? {} : { revocationList: tls.caCrl }) };
-  const credential = tls.caCertCredentialName || tls.credentialName || (tls.credentialNames[0] ?? "");
-  if (credential.startsWith(ownCertificate)) return { kind: "mesh" };
-  const name = `${credential}${authorities}`;
-  return foreignSecret(context, name) ?? { kind: "secret", name };
+  const written = tls.caCertCredentialName || tls.credentialName || (tls.credentialNames[0] ?? "");
+  if (written.startsWith(ownCertificate)) return { kind: "mesh" };
+  const name = written.endsWith(authorities) ? written : `${written}${authorities}`;
+  return credential(context, name) ?? { kind: "secret", name };
 }

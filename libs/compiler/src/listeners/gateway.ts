@@ -32,7 +32,7 @@ export function gatewayOutput(parts: ListenerParts, groups: readonly ServerGroup
     if (chains.length === 0) continue;
     const listener = listenerOf(
       parts.context,
-      group,
+      { ...group, servers: [...group.servers, ...(group.plain?.servers ?? [])] },
       chains.map((chain) => chain.chain),
     );
     listeners.push(withListenerLogs(parts.context, "gateway", listener));
@@ -49,9 +49,11 @@ interface Chain {
 }
 
 function chainsOf(parts: ListenerParts, group: ServerGroup): readonly Chain[] {
-  return group.sharing === "http"
-    ? [plainChain(parts, group)]
-    : group.servers.flatMap((server) => serverChains(parts, group, server));
+  const chains =
+    group.sharing === "http"
+      ? [plainChain(parts, group)]
+      : group.servers.flatMap((server) => serverChains(parts, group, server));
+  return group.plain === undefined ? chains : [...chains, ...chainsOf(parts, group.plain)];
 }
 
 function serverChains(parts: ListenerParts, group: ServerGroup, server: PlacedServer): readonly Chain[] {
@@ -109,7 +111,7 @@ function plainChain(parts: ListenerParts, group: ServerGroup): Chain {
   });
   return {
     table,
-    server: undefined,
+    server: group.servers[0],
     chain: { name: { kind: "none" }, match: {}, handler: gatewayHttp(parts, table.ref, limits.filters) },
   };
 }

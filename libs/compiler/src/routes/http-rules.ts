@@ -117,7 +117,8 @@ function operationOf(action: ir.RouteAction, match: ir.RouteMatch, site: Routing
 export function defaultRoute(context: Context, service: ServiceRecord, port: number): ir.Route {
   const cluster: ir.OutboundClusterRef = { kind: "outbound", host: service.host, port, subset: "" };
   const hash = hashOf(context, service, cluster);
-  const retry = compileRetry(context.settings.defaultRetry, hash.length > 0);
+  // Other hosts are tried even where a hash chose the first: only a VirtualService's routes stay, in Istio too.
+  const retry = compileRetry(context.settings.defaultRetry, false);
   const known = context.clusters.get(clusterKey(cluster));
   return {
     name: "default",
