@@ -77,6 +77,10 @@ export const deliberate: readonly Deliberate[] = [
     why: "A gRPC client keeps its own deadline and cancels; Envoy deprecates max_grpc_timeout and says 0 is no limit.",
   },
   {
+    where: /virtual_hosts\[.*\]\.domains\["[^"]*\.(:\d+)?"\]$/,
+    why: "Names with a trailing dot are matched by strip_trailing_host_dot, instead of by two more domains a host.",
+  },
+  {
     where: /strip_trailing_host_dot$/,
     why: "So that names with a trailing dot are matched without two more domains a host, as istiod writes them.",
   },

@@ -60,7 +60,7 @@ export async function istioInput(scenario: Case): Promise<IstioInput> {
 const settingKinds = new Set(["MeshConfig", "MeshNetworks"]);
 
 /** An object that is there twice, as a node of several workloads, is one. */
-function documentsOf(objects: readonly object[]): string {
+export function documentsOf(objects: readonly object[]): string {
   return [...new Set(objects.map((object) => JSON.stringify(object)))].join("\n---\n");
 }
 

@@ -11,15 +11,20 @@ export function istioctl(onProgress: OnProgress): Promise<string> {
   return programOf("istioctl", onProgress);
 }
 
-/** Path of a program that answers what Istio's control plane sends a proxy: `istiod-says/main.go`. */
+/** Path of a program that answers what Istio's control plane sends a proxy: `go/istiod-says`. */
 export function istiodSays(onProgress: OnProgress): Promise<string> {
   return programOf("istiod-says", onProgress);
 }
 
+/** Path of a program that serves a mesh with Istio's discovery server: `go/istiod-serves`. */
+export function istiodServes(onProgress: OnProgress): Promise<string> {
+  return programOf("istiod-serves", onProgress);
+}
+
 /** Built of Istio's Go module, the first time in some minutes. Rejects with `NotHere` where modules cannot be fetched. */
-async function programOf(folder: string, onProgress: OnProgress): Promise<string> {
+async function programOf(command: string, onProgress: OnProgress): Promise<string> {
   try {
-    return await goProgram(join(import.meta.dirname, "..", folder), { onProgress });
+    return await goProgram(join(import.meta.dirname, "../go"), { command, onProgress });
   } catch (error) {
     if (/reading https?:|dial tcp|no such host|i\/o timeout/.test(String(error)))
       throw new NotHere(`Istio's Go module cannot be fetched here: ${String(error).slice(0, 300)}`, { cause: error });

