@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type ApplicationSpec, applicationVersion, type Case } from "@lateen/testkit";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { type KubernetesObject, kubernetesObjects } from "./kubernetes-objects.ts";
 
 /** A mesh and a proxy in it, as `istiod-says` takes them: documents are JSON, parted by `---`. */
@@ -13,6 +13,8 @@ export interface IstioInput {
   readonly mesh: string;
   readonly networks: string;
   readonly node: object;
+  /** By the type's short name, for a proxy that asks for what it wants only. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Written {
@@ -29,6 +31,7 @@ export async function istioInput(scenario: Case): Promise<IstioInput> {
   const clusters = new Map<string, KubernetesObject[]>([[localCluster, []]]);
   const istio: object[] = [];
   const settings: Record<string, string> = {};
+  const proxy = await scenario.proxy();
   const documents = parseAllDocuments(await readFile(scenario.path("config.yaml"), "utf8"));
   for (const [index, document] of documents.entries()) {
     const written = document.toJS() as Written | null;
@@ -37,7 +40,7 @@ export async function istioInput(scenario: Case): Promise<IstioInput> {
     const dated = { ...written, metadata: { ...written.metadata, creationTimestamp } };
     if (written.apiVersion === applicationVersion && written.kind === "Application")
       for (const [cluster, objects] of kubernetesObjects(
-        { ...(written.spec as ApplicationSpec), ...written.metadata },
+        withOwnLabels({ ...(written.spec as ApplicationSpec), ...written.metadata }, proxy),
         creationTimestamp,
       ))
         clusters.set(cluster, [...(clusters.get(cluster) ?? []), ...objects]);
@@ -53,8 +56,40 @@ export async function istioInput(scenario: Case): Promise<IstioInput> {
     istio: documentsOf(istio),
     mesh: settings["MeshConfig"] ?? "",
     networks: settings["MeshNetworks"] ?? "",
-    node: await nodeOf(scenario),
+    node: nodeOf(proxy, JSON.parse(settings["MeshConfig"] ?? "{}") as MeshSettings),
+    ...((proxy.metadata as Metadata).GENERATOR === "grpc" && { names: await namesOf(scenario) }),
   };
+}
+
+type CaseProxy = Awaited<ReturnType<Case["proxy"]>>;
+
+interface Metadata {
+  readonly GENERATOR?: string;
+  readonly LABELS?: Readonly<Record<string, string>>;
+}
+
+interface MeshSettings {
+  readonly defaultConfig?: object;
+}
+
+/** What a proxy says of itself, its pod has in Kubernetes. */
+function withOwnLabels(application: ApplicationSpec, { id, metadata }: CaseProxy): ApplicationSpec {
+  const labels = (metadata as Metadata).LABELS ?? {};
+  const { namespace = "default", workloads = [] } = application;
+  const own = (name: string): boolean => id.split("~")[2] === `${name}.${namespace}`;
+  return {
+    ...application,
+    workloads: workloads.map((each) => (own(each.name) ? { ...each, labels: { ...labels, ...each.labels } } : each)),
+  };
+}
+
+async function namesOf(scenario: Case): Promise<Readonly<Record<string, readonly string[]>>> {
+  const named = async (type: string): Promise<readonly [string, readonly string[]]> => {
+    const text = await readFile(scenario.path(`xds/${type}.golden.yaml`), "utf8");
+    const { resources } = parse(text) as { readonly resources: readonly { name?: string; cluster_name?: string }[] };
+    return [type, resources.map((resource) => resource.name ?? resource.cluster_name ?? "")];
+  };
+  return Object.fromEntries(await Promise.all(["lds", "rds", "cds", "eds"].map(named)));
 }
 
 const settingKinds = new Set(["MeshConfig", "MeshNetworks"]);
@@ -64,11 +99,16 @@ export function documentsOf(objects: readonly object[]): string {
   return [...new Set(objects.map((object) => JSON.stringify(object)))].join("\n---\n");
 }
 
-async function nodeOf(scenario: Case): Promise<object> {
-  const { id, metadata, locality } = await scenario.proxy();
+/** Istio's agent tells what the mesh's `defaultConfig` says to all proxies. */
+function nodeOf({ id, metadata, locality }: CaseProxy, { defaultConfig = {} }: MeshSettings): object {
   const [region = "", zone = "", sub_zone = ""] = (locality ?? "").split("/");
   const [, address = "", pod = ""] = id.split("~");
-  const defaults = { ISTIO_VERSION: "1.32.0", CLUSTER_ID: localCluster, INSTANCE_IPS: address, PROXY_CONFIG: {} };
+  const defaults = {
+    ISTIO_VERSION: "1.32.0",
+    CLUSTER_ID: localCluster,
+    INSTANCE_IPS: address,
+    PROXY_CONFIG: defaultConfig,
+  };
   const ownPorts = { ENVOY_STATUS_PORT: 15021, ENVOY_PROMETHEUS_PORT: 15090 };
   return {
     id,

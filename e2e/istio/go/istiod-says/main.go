@@ -34,6 +34,8 @@ type scenario struct {
 	Name, Kubernetes, Istio, Mesh, Networks string
 	Clusters                                map[string]string
 	Node                                    json.RawMessage
+	// What a client asks for that knows the names of all it wants, as gRPC's does.
+	Names map[string][]string
 }
 
 type answer struct {
@@ -136,6 +138,19 @@ func ask(t test.Failer, s scenario) (map[string][]json.RawMessage, error) {
 		}
 	}
 	const prefix = "type.googleapis.com/envoy.config."
+	if len(s.Names) > 0 {
+		for _, t := range [][2]string{
+			{"lds", "listener.v3.Listener"},
+			{"rds", "route.v3.RouteConfiguration"},
+			{"cds", "cluster.v3.Cluster"},
+			{"eds", "endpoint.v3.ClusterLoadAssignment"},
+		} {
+			if err := request(t[0], prefix+t[1], s.Names[t[0]]); err != nil {
+				return nil, err
+			}
+		}
+		return written(got)
+	}
 	if err := request("cds", prefix+"cluster.v3.Cluster", nil); err != nil {
 		return nil, err
 	}
@@ -198,6 +213,10 @@ func ask(t test.Failer, s scenario) (map[string][]json.RawMessage, error) {
 			return nil, err
 		}
 	}
+	return written(got)
+}
+
+func written(got map[string][]*anypb.Any) (map[string][]json.RawMessage, error) {
 	out := map[string][]json.RawMessage{}
 	for kind, resources := range got {
 		for _, r := range resources {
