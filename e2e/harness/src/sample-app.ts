@@ -14,8 +14,8 @@ export interface SampleAnswer {
   readonly headers: IncomingHttpHeaders;
   /** 1.1 or 2.0 */
   readonly protocol: string;
-  /** Where the request came over TLS: the name asked for, and the caller's names as Node prints them. */
-  readonly tls?: { readonly serverName: string; readonly peerNames: string };
+  /** Where the request came over TLS: its version, the name asked for, and the caller's names as Node prints them. */
+  readonly tls?: { readonly version: string; readonly serverName: string; readonly peerNames: string };
 }
 
 export interface SampleTls {
@@ -211,5 +211,6 @@ function tlsOf({ socket }: SampleRequest): Pick<SampleAnswer, "tls"> {
   if (secure.encrypted !== true) return {};
   const peerNames = secure.getPeerCertificate?.().subjectaltname ?? "";
   const { servername } = secure as { servername?: unknown };
-  return { tls: { serverName: typeof servername === "string" ? servername : "", peerNames } };
+  const version = secure.getProtocol?.() ?? "";
+  return { tls: { version, serverName: typeof servername === "string" ? servername : "", peerNames } };
 }

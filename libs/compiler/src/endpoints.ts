@@ -1,6 +1,5 @@
 import type * as ir from "@lateen/ir";
 import { isEmptyRecord, isIp, selects } from "@lateen/model";
-import type { Workload } from "@lateen/model";
 import { usableAddresses } from "./addressing.ts";
 import { clusterOf } from "./index/endpoints.ts";
 import type { EndpointGroup, EndpointRecord } from "./index/endpoints.ts";
@@ -137,7 +136,7 @@ function endpointAddress(
     weight: record.weight,
     ...(record.health === "unhealthy" ? { unready: true } : {}),
     mutualTls: record.mutualTls && acceptsMutualTls(snapshot, record, port),
-    workload: record.workload === undefined ? "" : workloadLabel(record.workload),
+    workload: record.label,
   };
 }
 
@@ -145,17 +144,4 @@ function endpointAddress(
 function acceptsMutualTls(snapshot: MeshSnapshot, record: EndpointRecord, port: number): boolean {
   const modes = peerModesFor(snapshot.peerAuthentications, record.namespace, record.labels);
   return peerModeAt(modes, port) !== "disable";
-}
-
-/** Goes without saying (Istio's rule). */
-const defaultRevision = "latest";
-
-function workloadLabel(workload: Workload): string {
-  return [
-    workload.workloadName || workload.name,
-    workload.namespace,
-    workload.canonicalName,
-    workload.canonicalRevision === defaultRevision ? "" : workload.canonicalRevision,
-    workload.cluster,
-  ].join(";");
 }

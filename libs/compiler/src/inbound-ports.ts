@@ -5,8 +5,9 @@ import type { Context } from "./context.ts";
 import { captureModes, protocolOf } from "./istio-names.ts";
 import { nowhere } from "./index/locality.ts";
 import type { ConnectionPool, ServerTls } from "./istio.ts";
+import type { ServiceRecord } from "./index/service-record.ts";
 import type { ServedPort } from "./scope.ts";
-import { rulePolicy } from "./clusters/traffic-policy.ts";
+import { portPolicy } from "./clusters/traffic-policy.ts";
 
 /** A port on which calls to the application come in. */
 export interface InboundPort {
@@ -136,10 +137,26 @@ function boundAddress({ scope }: Context): string {
 function poolOf(context: Context, served: ServedPort): { readonly pool?: ConnectionPool } {
   const inbound = context.view.sidecar?.spec.inboundConnectionPool;
   if (inbound !== undefined) return { pool: inbound };
-  const service = context.services.byHost.get(served.host);
-  if (service === undefined || service.namespace !== served.namespace) return {};
-  const pool = rulePolicy({ policy: context.policyFor(service), subset: "", port: served.port }).connectionPool;
+  const service = ownService(context, served);
+  if (service === undefined) return {};
+  const pool = portPolicy(context.settings, {
+    policy: context.policyFor(service),
+    subset: "",
+    port: served.port,
+  }).connectionPool;
   return pool === undefined ? {} : { pool };
+}
+
+function ownService(context: Context, { host, namespace }: ServedPort): ServiceRecord | undefined {
+  const service = context.services.byHost.get(host);
+  return service?.namespace === namespace ? service : undefined;
+}
+
+/** The DestinationRule whose settings hold for the server's side. */
+export function ruleAt(context: Context, { service: served }: InboundPort): string | undefined {
+  const service = ownService(context, served);
+  const policy = service === undefined ? undefined : context.policyFor(service);
+  return policy?.trafficPolicy === undefined ? undefined : formatRef(policy.origin);
 }
 
 function tellOfProtocols(context: Context, service: ServedPort, others: readonly ServedPort[]): void {
@@ -153,7 +170,10 @@ function tellOfProtocols(context: Context, service: ServedPort, others: readonly
 }
 
 /** As a cluster finds it. */
-export function discoveryOf({ endpoint }: InboundPort, source: { readonly sourceAddress?: string }): ir.Discovery {
+export function discoveryOf(
+  { endpoint }: InboundPort,
+  source: { readonly sourceAddresses?: readonly string[] },
+): ir.Discovery {
   if (endpoint?.kind === "fixed") {
     const { address, port } = endpoint;
     return {

@@ -51,7 +51,12 @@ export type Discovery =
     }
   | { readonly kind: "static"; readonly localities: readonly FixedLocality[] }
   /** Where the caller was going, on `port` instead of its own if there is one. */
-  | { readonly kind: "original-destination"; readonly sourceAddress?: string; readonly port?: number }
+  | {
+      readonly kind: "original-destination";
+      /** Connections come from here: one address for each family the proxy has. */
+      readonly sourceAddresses?: readonly string[];
+      readonly port?: number;
+    }
   /** The host that a request or connection names, looked up when it comes. */
   | { readonly kind: "by-request"; readonly cache: DnsCache }
   | { readonly kind: "none" };
@@ -85,6 +90,8 @@ export interface FixedEndpoint {
   /** It gets no requests; its place counts it. */
   readonly unready?: true;
   readonly mutualTls: boolean;
+  /** `name;namespace;canonical name;canonical revision;cluster`, as Istio's telemetry has it; absent or empty: nothing is known. */
+  readonly workload?: string;
 }
 
 /** Selects endpoints of one service port; the key of the endpoints lane. */

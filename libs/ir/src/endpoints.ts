@@ -12,6 +12,5 @@ export interface LocalityEndpoints extends FixedLocality {
 }
 
 export interface EndpointAddress extends FixedEndpoint {
-  /** `name;namespace;canonical name;canonical revision;cluster`, as Istio's telemetry has it; may be empty. */
   readonly workload: string;
 }

@@ -3,7 +3,6 @@ import type * as ir from "@lateen/ir";
 import { CircuitBreakersSchema } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { CircuitBreakers } from "@lateen/protos/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import {
-  Cluster_DiscoveryType,
   type Cluster_CommonLbConfigSchema,
   Cluster_LbPolicy,
   ClusterSchema,
@@ -18,17 +17,13 @@ import type { TransportSocket } from "@lateen/protos/envoy/config/core/v3/base_p
 import { ClientSideWeightedRoundRobinSchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
 import { WrrLocalitySchema } from "@lateen/protos/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { keptCase } from "./headers.ts";
-import { fixedEndpoints } from "./endpoints.ts";
-import { lookupCluster, lookupFamilies } from "./lookups.ts";
-import { duration, istioMetadata, optionalDuration, overAds, socketAddress, typed, unreachable } from "./messages.ts";
+import { discovery, portOverride } from "./discovery.ts";
+import { duration, istioMetadata, optionalDuration, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
 import { clusterName, configPath, delimited } from "./naming.ts";
 import { plaintextSocket, proxyProtocolSocket, upstreamSocket } from "./transport.ts";
 
 type Fields = Init<typeof ClusterSchema>;
-
-/** A workload's own addresses stay known: to forget one closes its connections. 292 years are the most that Envoy takes. */
-const forEverMs = 9_223_372_035_000;
 
 const unlimited = 4_294_967_295;
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -51,57 +46,6 @@ export function buildCluster(cluster: ir.Cluster): Cluster {
     ...transport(cluster.tls, cluster.proxyProtocol),
     ...metadata(cluster),
   });
-}
-
-function discovery({ ref, discovery: from, http }: ir.Cluster): Fields {
-  switch (from.kind) {
-    case "none":
-      return { clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC } };
-    case "endpoints":
-      return {
-        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
-        edsClusterConfig: { edsConfig: overAds(), serviceName: clusterName(ref) },
-      };
-    case "static":
-      return {
-        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-        loadAssignment: fixedEndpoints(clusterName(ref), from.localities),
-      };
-    case "dns":
-      return {
-        clusterDiscoveryType: {
-          case: "type",
-          value: from.mode === "logical" ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS,
-        },
-        dnsLookupFamily: lookupFamilies[from.family],
-        dnsRefreshRate: duration(from.refreshMs),
-        respectDnsTtl: true,
-        loadAssignment: fixedEndpoints(clusterName(ref), from.localities),
-      };
-    case "by-request":
-      return { clusterDiscoveryType: { case: "clusterType", value: lookupCluster(from.cache, http) } };
-    case "original-destination":
-      return {
-        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
-        ...(ref.kind === "inbound" ? { cleanupInterval: duration(forEverMs) } : {}),
-        ...(from.sourceAddress === undefined
-          ? {}
-          : { upstreamBindConfig: { sourceAddress: sourceAddress(from.sourceAddress) } }),
-      };
-    default:
-      return unreachable(from);
-  }
-}
-
-/** Applied after balancing, which an original destination has none of. */
-function portOverride({ discovery: from }: ir.Cluster): Fields {
-  if (from.kind !== "original-destination" || from.port === undefined) return {};
-  return { lbConfig: { case: "originalDstLbConfig", value: { upstreamPortOverride: from.port } } };
-}
-
-function sourceAddress(address: string) {
-  const { address: socket } = socketAddress(address, 0);
-  return socket.case === "socketAddress" ? socket.value : { address };
 }
 
 /** A policy that is an extension takes care of localities itself; Envoy wants nothing of them beside it. */

@@ -27,7 +27,7 @@ export function fixedEndpoints(name: string, localities: readonly ir.FixedLocali
     clusterName: name,
     endpoints: localities.map((locality) => ({
       ...(placed ? { locality: nameOf(locality), ...shareOf(locality) } : {}),
-      lbEndpoints: locality.endpoints.map((endpoint) => lbEndpoint(endpoint, "")),
+      lbEndpoints: locality.endpoints.map((endpoint) => lbEndpoint(endpoint, endpoint.workload ?? "")),
     })),
   });
 }

@@ -60,7 +60,7 @@ export const keptCase: Init<typeof Http1ProtocolOptionsSchema> = {
     headerFormat: {
       case: "statefulFormatter",
       value: {
-        name: "envoy.http.stateful_header_formatters.preserve_case",
+        name: "preserve_case",
         typedConfig: typed(PreserveCaseFormatterConfigSchema, {}),
       },
     },

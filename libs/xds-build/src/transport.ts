@@ -132,9 +132,11 @@ export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined
           sni: tls.sni,
           commonTlsContext: create(CommonTlsContextSchema, {
             alpnProtocols: [...tls.alpn],
-            ...(tls.cipherSuites === undefined && tls.curves === undefined
-              ? {}
-              : { tlsParams: { cipherSuites: [...(tls.cipherSuites ?? [])], ecdhCurves: [...(tls.curves ?? [])] } }),
+            tlsParams: {
+              ...clientVersions,
+              cipherSuites: [...(tls.cipherSuites ?? [])],
+              ecdhCurves: [...(tls.curves ?? [])],
+            },
             ...clientCertificates(tls.client),
             ...serverTrust(tls.trust, tls.acceptedNames),
           }),
@@ -145,6 +147,15 @@ export function upstreamSocket(tls: ir.UpstreamTls): TransportSocket | undefined
   }
 }
 
+/**
+ * Envoy as a client stops at 1.2 unless it is told otherwise:
+ * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/transport_sockets/tls/v3/common.proto#extensions-transport-sockets-tls-v3-tlsparameters
+ */
+const clientVersions = {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
 function identityContext(
   alpn: readonly string[],
   acceptedPeers: readonly string[],
@@ -152,10 +163,7 @@ function identityContext(
 ): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     alpnProtocols: [...alpn],
-    tlsParams: {
-      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-    },
+    tlsParams: clientVersions,
     tlsCertificateSdsSecretConfigs: [fromAgent(workloadSecret)],
     validationContextType: {
       case: "combinedValidationContext",

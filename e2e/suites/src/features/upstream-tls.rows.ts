@@ -62,7 +62,8 @@ const originated: readonly Feature[] = [
       ...row.service({ suffix: "plain", to: versions(row, "v1") }),
     ],
     check: async (row) => {
-      assert.equal((await tlsOf(row, "good"))?.serverName, hostOf(row, "good"));
+      const { serverName, version } = (await tlsOf(row, "good")) ?? {};
+      assert.deepEqual({ serverName, version }, { serverName: hostOf(row, "good"), version: "TLSv1.3" });
       assert.equal(await tlsOf(row, "plain"), undefined);
       await failsAt(row, "stranger");
     },

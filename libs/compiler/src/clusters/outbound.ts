@@ -256,8 +256,8 @@ function dnsEndpoints(
     .flatMap((record) => {
       const number = record.portFor(port.name, port.number, port.targetPort);
       if (number === undefined) return [];
-      const { address, weight, mutualTls } = record;
-      return [{ record, endpoint: { address, port: number, weight, mutualTls } }];
+      const { address, weight, mutualTls, label: workload } = record;
+      return [{ record, endpoint: { address, port: number, weight, mutualTls, workload } }];
     });
   return localitiesOf(inPlaces(members), places.spread, context.scope.vantage);
 }

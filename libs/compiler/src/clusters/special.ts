@@ -1,7 +1,8 @@
 import type * as ir from "@lateen/ir";
 import type { Context } from "../context.ts";
-import { discoveryOf, inboundPorts } from "../inbound-ports.ts";
+import { discoveryOf, inboundPorts, ruleAt } from "../inbound-ports.ts";
 import type { InboundPort } from "../inbound-ports.ts";
+import type { ConnectionPool } from "../istio.ts";
 import { followsHost, tlsToUnknown } from "./tls.ts";
 import { looksUpUnknown, unknownHostDiscovery } from "../lookups.ts";
 import { inboundStatName } from "../stat-names.ts";
@@ -11,9 +12,10 @@ import { connectTimeoutOf, keepaliveOf, limitsOf, upstreamHttpOf } from "./setti
  * The source address Istio's traffic capture recognises as "from the sidecar to its own application". Transparent
  * proxies come under the caller's own.
  */
-function inboundSource({ scope }: Context): { readonly sourceAddress?: string } {
+function inboundSource({ scope }: Context): { readonly sourceAddresses?: readonly string[] } {
   if (scope.interception === "tproxy") return {};
-  return { sourceAddress: scope.families === "v6" ? "::6" : "127.0.0.6" };
+  const byFamily = { v4: ["127.0.0.6"], v6: ["::6"], dual: ["127.0.0.6", "::6"] };
+  return { sourceAddresses: byFamily[scope.families] };
 }
 
 function plainCluster(context: Context, ref: ir.ClusterRef, discovery: ir.Discovery): ir.Cluster {
@@ -48,10 +50,22 @@ const throughIdleMs = 300_000;
 function throughCluster(
   context: Context,
   ref: ir.ClusterRef,
-  source: { readonly sourceAddress?: string } = {},
+  source: { readonly sourceAddresses?: readonly string[] } = {},
 ): ir.Cluster {
   const cluster = plainCluster(context, ref, { kind: "original-destination", ...source });
-  return { ...cluster, http: { ...cluster.http, idleTimeoutMs: throughIdleMs } };
+  const pool = context.settings.defaultPolicy.connectionPool;
+  return { ...cluster, ...connectionsOf(context, pool), http: { ...cluster.http, idleTimeoutMs: throughIdleMs } };
+}
+
+function connectionsOf(
+  { settings }: Context,
+  pool: ConnectionPool | undefined,
+): Pick<ir.Cluster, "connectTimeoutMs" | "limits" | "keepalive"> {
+  return {
+    connectTimeoutMs: connectTimeoutOf(pool, settings),
+    limits: limitsOf(pool),
+    ...keepaliveOf(pool, settings),
+  };
 }
 
 /** For requests to hosts nobody knows. Connections go on to where they were going. */
@@ -74,14 +88,14 @@ export function inboundClusters(context: Context): readonly ir.Cluster[] {
 function inboundCluster(context: Context, port: InboundPort): ir.Cluster {
   const { settings } = context;
   const { pool } = port;
+  const rule = ruleAt(context, port);
   const services = new Map(port.services.map(({ host, name, namespace }) => [host, { host, name, namespace }]));
   return {
     ...plainCluster(context, { kind: "inbound", port: port.number }, discoveryOf(port, inboundSource(context))),
-    connectTimeoutMs: connectTimeoutOf(pool, settings),
-    limits: limitsOf(pool),
-    ...(pool === undefined ? {} : keepaliveOf(pool, settings)),
+    ...connectionsOf(context, pool),
     http: upstreamHttpOf(port.service.protocol, pool, settings),
     services: [...services.values()],
+    ...(rule === undefined ? {} : { rule }),
     ...inboundStatName(context, port.service),
   };
 }

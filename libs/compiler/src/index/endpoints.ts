@@ -6,6 +6,7 @@ import { serviceKey } from "./service-record.ts";
 import type { ServiceIndex } from "./services.ts";
 import { localityOf } from "./locality.ts";
 import { entryRegistry, hasIp, speaksMutualTls } from "./workload-entries.ts";
+import { canonicalOf, homeCluster, workloadLabel } from "./workload-label.ts";
 
 /** One address that serves a service, with what is known about who runs there. */
 export interface EndpointRecord {
@@ -27,6 +28,8 @@ export interface EndpointRecord {
   readonly network: string;
   readonly mutualTls: boolean;
   readonly workload?: Workload;
+  /** What telemetry says of it; may be empty. */
+  readonly label: string;
   /** What `portFor` knows besides the service's own ports. */
   readonly ports: readonly EndpointPort[] | Readonly<Record<string, number>>;
   /** The port it serves a service port on. */
@@ -281,6 +284,7 @@ function recordOfSliceEndpoint(
     network: workload?.network ?? "",
     mutualTls: workload?.mutualTls ?? false,
     ...(workload === undefined ? {} : { workload }),
+    label: workload === undefined ? "" : labelOf(workload),
     ports: slice.ports,
     portFor: (name) =>
       slice.ports.find((port) => port.name === name)?.number ??
@@ -299,6 +303,10 @@ function healthOf(
   if (isDrained(workload?.labels ?? {})) return "draining";
   if (terminating) return serving ? "draining" : "gone";
   return ready || publishNotReady ? "healthy" : "unhealthy";
+}
+
+function labelOf(workload: Workload): string {
+  return workloadLabel({ ...workload, workloadName: workload.workloadName || workload.name });
 }
 
 function isDrained(labels: Labels): boolean {
@@ -321,6 +329,7 @@ function recordOfWorkload(workload: Workload, service: ServiceRecord | undefined
     network: workload.network,
     mutualTls: workload.mutualTls,
     workload,
+    label: labelOf(workload),
     ports: workload.ports,
     portFor: (name, number, targetPort) =>
       workload.ports[name] ?? workload.ports[named.get(name) ?? ""] ?? (targetPort || number),
@@ -351,7 +360,12 @@ function recordOfEntryEndpoint(endpoint: EntryEndpoint, namespace: string, workl
       speaksMutualTls(endpoint.labels, endpoint.serviceAccount) ||
       (endpoint.labels["security.istio.io/tlsMode"] === undefined && (workload?.mutualTls ?? false)),
     ...(workload === undefined ? {} : { workload }),
+    label: workload === undefined ? labelOfEntry(endpoint, namespace) : labelOf(workload),
     ports: endpoint.ports,
     portFor: (name, number, targetPort) => endpoint.ports[name] ?? (targetPort || number),
   };
+}
+
+function labelOfEntry({ workloadName, labels }: EntryEndpoint, namespace: string): string {
+  return workloadLabel({ workloadName, namespace, cluster: homeCluster, ...canonicalOf(labels, workloadName) });
 }

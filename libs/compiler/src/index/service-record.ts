@@ -56,6 +56,8 @@ export interface ServiceRecord {
 
 /** An endpoint written in a ServiceEntry. */
 export interface EntryEndpoint {
+  /** What it is called as a workload: after its ServiceEntry, or the Service it stands for. */
+  readonly workloadName: string;
   readonly address: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly labels: Labels;
@@ -95,6 +97,7 @@ function serviceRecord(service: Service): ServiceRecord {
         ? []
         : [
             {
+              workloadName: name,
               address: service.externalName,
               ports: {},
               labels: {},
@@ -119,7 +122,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
   const resolution = resolutionOf(spec);
   // What requests name counts, so there is nobody else to send to.
   const looksUp = resolution === "by-request";
-  const endpoints = looksUp ? [] : entryEndpoints(spec);
+  const endpoints = looksUp ? [] : entryEndpoints(spec, meta.name);
   return spec.hosts.map((written) => {
     const host = written.toLowerCase();
     return {
@@ -149,7 +152,18 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       // A DNS entry without endpoints resolves its own host.
       entryEndpoints:
         endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
-          ? [{ address: host, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "", network: "" }]
+          ? [
+              {
+                workloadName: meta.name,
+                address: host,
+                ports: {},
+                labels: {},
+                locality: "",
+                weight: 0,
+                serviceAccount: "",
+                network: "",
+              },
+            ]
           : endpoints,
       subjectAltNames: [...spec.subjectAltNames].sort(),
       exportTo: spec.exportTo,
@@ -195,9 +209,10 @@ function resolutionOf(spec: ServiceEntry): Resolution {
   }
 }
 
-function entryEndpoints(spec: ServiceEntry): readonly EntryEndpoint[] {
+function entryEndpoints(spec: ServiceEntry, name: string): readonly EntryEndpoint[] {
   return spec.endpoints
-    .map(({ address, ports, labels, locality, weight, serviceAccount, network }) => ({
+    .map(({ address, ports, labels, locality, weight, serviceAccount, network }, index) => ({
+      workloadName: `${name}-${index}`,
       address,
       ports,
       labels,

@@ -2,6 +2,7 @@ import { isIp } from "@lateen/model";
 import type { MeshObject, Workload } from "@lateen/model";
 import type { WorkloadEntry } from "../istio.ts";
 import { localityOf } from "./locality.ts";
+import { canonicalOf, homeCluster } from "./workload-label.ts";
 
 /** Tells what a WorkloadEntry declares from what a platform found. */
 export const entryRegistry = "WorkloadEntry";
@@ -33,16 +34,10 @@ function convert({ spec, meta, state }: MeshObject<WorkloadEntry>): Workload {
     locality: localityOf(spec.locality || (labels["istio-locality"] ?? "").replaceAll(".", "/")),
     node: "",
     network: spec.network || (labels["topology.istio.io/network"] ?? ""),
-    cluster: "Kubernetes",
+    cluster: homeCluster,
     mutualTls: speaksMutualTls(labels, spec.serviceAccount),
     ports: spec.ports,
-    canonicalName:
-      labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? workloadName,
-    canonicalRevision:
-      labels["service.istio.io/canonical-revision"] ??
-      labels["app.kubernetes.io/version"] ??
-      labels["version"] ??
-      "latest",
+    ...canonicalOf(labels, workloadName),
     workloadName,
     ...(state?.healthy === false ? { unready: true } : {}),
     ...(spec.weight > 0 ? { weight: spec.weight } : {}),
