@@ -61,6 +61,106 @@ export const deliberate: readonly Deliberate[] = [
     why: "What the mesh's metrics are made of, where istio.stats is not in the proxy's binary.",
   },
   {
+    where: /\.access_log$/,
+    cases: ["authorization-custom", "rate-limit"],
+    why: "What the mesh's metrics are made of, where istio.stats is not in the proxy's binary.",
+  },
+  {
+    where: /ext_authz(#2)?\]\.typed_config\.filter_enabled_metadata\.value\.string_match\.prefix$/,
+    cases: ["authorization-custom"],
+    why: "istiod's prefix for a provider `a` also fits the rules of a provider `a-b`.",
+  },
+  {
+    where: /ext_authz(#2)?\]\.typed_config\.include_peer_certificate$/,
+    cases: ["authorization-custom"],
+    why: "An authorizer sees who calls, too; the message has a field for it that istiod leaves empty.",
+  },
+  {
+    where:
+      /\[envoy\.filters\.(network\.rbac#3|http\.rbac#4)\]\.typed_config\.(rules|shadow_rules|shadow_rules_stat_prefix)$|\[envoy\.filters\.(network\.ext_authz#2|http\.ext_authz#3)\]$/,
+    cases: ["authorization-custom"],
+    why: "lateen-policy, the mesh's own policy service, is a provider without an entry in MeshConfig; istiod knows none of that name.",
+  },
+  {
+    where: /\.shadow_rules_stat_prefix$/,
+    why: "istiod names the prefix for the results of a dry run also where there is none.",
+  },
+  {
+    where: /http_filters\[envoy\.filters\.http\.ratelimit(#2)?\]$|\.virtual_hosts\[[^\]]+\]\.rate_limits$/,
+    cases: ["rate-limit"],
+    why: "What a RateLimit asks for, a kind that Istio has not.",
+  },
+  {
+    where: /filter_chains\[\{server_names:\[\*\.wikipedia\.org\]\}\].*\.(cluster|stat_prefix)$/,
+    cases: ["connection-routes"],
+    why: "The service of the destination en.wikipedia.org is *.wikipedia.org; istiod names a cluster that does not exist.",
+  },
+  {
+    where: /filter_chains\[\{prefix_ranges:\S+\]\.metadata$/,
+    cases: ["connection-routes"],
+    why: "A chain says which VirtualService it is of also where that is about subnets.",
+  },
+  {
+    where:
+      /http_filters\[extensions\.istio\.io\/trafficextension\/[^\]]+\]\.(typed_config|config_discovery)$|^ecds extensions\.istio\.io\/trafficextension\/(istio-system\.high|shop\.(low|callers)) $/,
+    cases: ["extensions", "extensions-without-agent"],
+    why: "Lua comes by extension discovery as Wasm does, so that a change of the code drains no listener.",
+  },
+  {
+    where: /^ecds \S+ typed_config\.config\.configuration$/,
+    why: "Nothing is in it: the extension has no configuration.",
+  },
+  {
+    where: /key_values(\.ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION)?$/,
+    why: "The comparison gives istiod objects without a version, so it tells the time.",
+  },
+  {
+    where: /key_values\.ISTIO_META_WASM_IMAGE_PULL_SECRET$/,
+    cases: ["extensions"],
+    why: "istiod puts the login itself there, which the comparison has none of; here it stays where it is until an agent asks for it.",
+  },
+  {
+    where:
+      /^lds virtualInbound (filter_chains\[\{(\S*transport_protocol:tls|destination_port:\d+)?\}\]|listener_filters\[envoy\.filters\.listener\.tls_inspector\])$/,
+    cases: ["no-agent", "extensions-without-agent"],
+    why: "A proxy without an agent has no certificate, so nothing is terminated, and refused where STRICT asks for it; istiod knows no such proxies.",
+  },
+  {
+    where:
+      /\[envoy\.filters\.(network\.rbac|http\.(rbac|grpc_stats))\]$|tcp_proxy\]\.typed_config\.(cluster|stat_prefix)$|routes\[default\]\.(route|direct_response)$/,
+    cases: ["missing-extensions"],
+    why: "The proxy's binary does not have these filters and would refuse the listener: what is safe to leave out is left out, what is not refuses.",
+  },
+  {
+    where: /shop\.(may|must)~istio-translated-wasmplugin(\]$| )|^ecds \S+\/shop\.here $/,
+    cases: ["extensions-without-agent"],
+    why: "The agent is what fetches Wasm: without one such an extension is left out where it may fail, and refuses where it must not. Lua needs no agent.",
+  },
+  {
+    where: /http_connection_manager\]\.typed_config\.http2_protocol_options$/,
+    why: "Empty: these are what Envoy does for HTTP/2 unless told otherwise.",
+  },
+  {
+    where: /http_protocol_options\.allow_absolute_url$/,
+    why: "Envoy takes absolute URLs unless told otherwise.",
+  },
+  {
+    where:
+      /filter_chains\[\{\S*destination_port:\d+,\S+\]\.(name|\S+http_connection_manager\]\.typed_config\.stat_prefix)$/,
+    cases: ["sidecar-ingress"],
+    why: "istiod names a Sidecar's ports after the pod's address, so that all replicas differ; here they are named as a service's ports are.",
+  },
+  {
+    where: /^lds virtualInbound filter_chains\[\{destination_port:8443,transport_protocol:(tls|raw_buffer)\}\]$/,
+    cases: ["sidecar-ingress"],
+    why: "istiod ends a Sidecar's TLS only where mutual TLS is disabled; here also beside PERMISSIVE, told apart by what callers of the mesh announce.",
+  },
+  {
+    where: /^lds 0\.0\.0\.0_9002 listener_filters\[envoy\.filters\.listener\.tls_inspector\]\.filter_disabled$/,
+    cases: ["sidecar-ingress"],
+    why: "Of a listener with one port, istiod says that its inspector is for that port.",
+  },
+  {
     where: /match_(typed_)?subject_alt_names$/,
     why: "Envoy deprecates match_subject_alt_names; the typed form says the same of URIs.",
   },

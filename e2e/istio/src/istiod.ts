@@ -12,7 +12,11 @@ export interface IstiodAnswer {
 }
 
 /** What Istio can do and does only where an operator asks for it. */
-const switches = { ISTIO_DUAL_STACK: "true", ENABLE_TLS_ON_SIDECAR_INGRESS: "true" };
+const switches = {
+  ISTIO_DUAL_STACK: "true",
+  ENABLE_TLS_ON_SIDECAR_INGRESS: "true",
+  PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS: "true",
+};
 
 /** Asks Istio's control plane about each mesh, in one process of `program` (see `istiodSays`). */
 export async function askIstiod(program: string, inputs: readonly IstioInput[]): Promise<readonly IstiodAnswer[]> {

@@ -66,6 +66,7 @@ export type { HeaderMatch, QueryMatch, StringMatch } from "./matching.ts";
 export type { NameRecord, NameTable } from "./name-table.ts";
 export type {
   Authorization,
+  AskedAuthorization,
   ExternalAuthorization,
   ExternalService,
   PolicyRule,

@@ -37,9 +37,20 @@ export interface Authorization {
   readonly dryRun?: RuleSet;
 }
 
-/** Asks `service` about requests that one of `rules` matches. */
-export interface ExternalAuthorization {
+/** What `rules` match is for another to decide. The names of rules begin with `prefix`, which no other step's do. */
+export type ExternalAuthorization = AskedAuthorization | UnaskedAuthorization;
+
+/** There is nobody to ask: it is refused. */
+export interface UnaskedAuthorization {
+  readonly kind: "refuse";
   readonly provider: string;
+  readonly rules: RuleSet;
+}
+
+export interface AskedAuthorization {
+  readonly kind: "ask";
+  readonly provider: string;
+  readonly prefix: string;
   readonly rules: RuleSet;
   readonly service: ExternalService;
   readonly failOpen: boolean;
@@ -54,7 +65,6 @@ export type ExternalService =
       readonly kind: "http";
       readonly cluster: ClusterRef;
       readonly host: string;
-      readonly port: number;
       readonly timeoutMs: number;
       readonly pathPrefix: string;
       readonly requestHeaders: readonly StringMatch[];

@@ -13,24 +13,24 @@ import { clusterName } from "./naming.ts";
 /** The shadow rules in front of the filter leave the id of the rule that matched in the metadata; it asks only then. */
 export const shadowPrefix = "istio_ext_authz_";
 
-function matchedARule(filter: string): MetadataMatcher {
+function matchedARule(filter: string, prefix: string): MetadataMatcher {
   return create(MetadataMatcherSchema, {
     filter,
     path: [{ segment: { case: "key", value: `${shadowPrefix}shadow_effective_policy_id` } }],
     value: {
-      matchPattern: { case: "stringMatch", value: stringMatcher({ kind: "prefix", value: "istio-ext-authz" }) },
+      matchPattern: { case: "stringMatch", value: stringMatcher({ kind: "prefix", value: prefix }) },
     },
   });
 }
 
-export function httpExternalAuthorization(from: ir.ExternalAuthorization): Any {
+export function httpExternalAuthorization(from: ir.AskedAuthorization): Any {
   return typed(ExtAuthzSchema, {
     services: httpServices(from.service),
     transportApiVersion: ApiVersion.V3,
     failureModeAllow: from.failOpen,
     clearRouteCache: from.clearRouteCache,
     includePeerCertificate: true,
-    filterEnabledMetadata: matchedARule("envoy.filters.http.rbac"),
+    filterEnabledMetadata: matchedARule("envoy.filters.http.rbac", from.prefix),
     ...(from.statusOnError === undefined ? {} : { statusOnError: { code: from.statusOnError } }),
     ...(from.body === undefined
       ? {}
@@ -59,7 +59,7 @@ function httpServices(service: ir.ExternalService) {
     case: "httpService" as const,
     value: {
       serverUri: {
-        uri: `http://${service.host}:${service.port}`,
+        uri: `http://${service.host}`,
         httpUpstreamType: { case: "cluster" as const, value: clusterName(service.cluster) },
         timeout: duration(service.timeoutMs),
       },
@@ -82,7 +82,7 @@ function allowedRequestHeaders(service: ir.ExternalService) {
 }
 
 /** Undefined for a service that only understands HTTP. */
-export function networkExternalAuthorization({ service, failOpen }: ir.ExternalAuthorization): Any | undefined {
+export function networkExternalAuthorization({ service, failOpen, prefix }: ir.AskedAuthorization): Any | undefined {
   if (service.kind !== "grpc") return undefined;
   return typed(NetworkExtAuthzSchema, {
     statPrefix: "tcp.",
@@ -90,6 +90,6 @@ export function networkExternalAuthorization({ service, failOpen }: ir.ExternalA
     transportApiVersion: ApiVersion.V3,
     failureModeAllow: failOpen,
     includePeerCertificate: true,
-    filterEnabledMetadata: matchedARule("envoy.filters.network.rbac"),
+    filterEnabledMetadata: matchedARule("envoy.filters.network.rbac", prefix),
   });
 }

@@ -31,10 +31,14 @@ const rbac = "envoy.filters.http.rbac";
 export const dryRunPrefixes = { allow: "istio_dry_run_allow_", deny: "istio_dry_run_deny_", log: "" } as const;
 
 const externalAuthorization: FilterBuilder = ({ externalAuthorization: all }) =>
-  all.flatMap((step) => [
-    filter(rbac, typed(RBACSchema, { shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix })),
-    filter("envoy.filters.http.ext_authz", httpExternalAuthorization(step)),
-  ]);
+  all.flatMap((step) =>
+    step.kind === "refuse"
+      ? [filter(rbac, typed(RBACSchema, { rules: buildRules(step.rules) }))]
+      : [
+          filter(rbac, typed(RBACSchema, { shadowRules: buildRules(step.rules), shadowRulesStatPrefix: shadowPrefix })),
+          filter("envoy.filters.http.ext_authz", httpExternalAuthorization(step)),
+        ],
+  );
 
 const authorization: FilterBuilder = ({ authorization: steps }) =>
   steps.map(({ enforce, dryRun }) =>

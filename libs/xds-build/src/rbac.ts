@@ -60,7 +60,7 @@ function permission(from: ir.Predicate): Permission {
 
 function pathTemplate(template: string) {
   const config = {
-    name: "envoy.path.match.uri_template.uri_template_matcher",
+    name: "uri-template",
     typedConfig: typed(UriTemplateMatchConfigSchema, { pathTemplate: template }),
   };
   const { rule } = create(PermissionSchema, { rule: { case: "uriTemplate", value: config } });

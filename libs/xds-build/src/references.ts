@@ -202,7 +202,7 @@ function clustersOfLogs(logs: readonly ir.AccessLog[]): readonly ir.ClusterRef[]
 
 function clustersOfHandler(handler: ir.HttpHandler | ir.TcpHandler): readonly ir.ClusterRef[] {
   const logs = clustersOfLogs(handler.accessLogs);
-  const external = handler.externalAuthorization.map((step) => step.service.cluster);
+  const external = handler.externalAuthorization.flatMap((step) => (step.kind === "ask" ? [step.service.cluster] : []));
   if (handler.kind === "tcp") return [...logs, ...external, ...handler.targets.map((target) => target.cluster)];
   const inline = handler.routes.from === "inline" ? clustersOfTable(handler.routes.table) : [];
   const traces = handler.tracing === undefined ? [] : clustersOfTracing(handler.tracing);

@@ -53,6 +53,8 @@ function filter(name: string, config: Any): Filter {
 
 function external({ externalAuthorization }: ir.TcpHandler): Filter[] {
   return externalAuthorization.flatMap((step) => {
+    if (step.kind === "refuse")
+      return [filter("envoy.filters.network.rbac", typed(RBACSchema, { statPrefix, rules: buildRules(step.rules) }))];
     const config = networkExternalAuthorization(step);
     if (config === undefined) return [];
     const shadow = typed(RBACSchema, {

@@ -84,7 +84,7 @@ function hostMatch(value: string): Pick<ir.HeaderMatch, "match"> {
 /** `request.headers[name]`, or a plain attribute; undefined for what is not supported. */
 export function attributeOf(key: string): Attribute | undefined {
   const header = /^request\.headers\[(.+)\]$/.exec(key)?.[1];
-  return header === undefined ? attributes[key] : principal((value) => headerValue(header.toLowerCase(), value), true);
+  return header === undefined ? attributes[key] : principal((value) => headerValue(header, value), true);
 }
 
 /** `cluster.local` and the mesh's own domains stand for each other, so that renaming a trust domain locks nobody out. */

@@ -22,26 +22,45 @@ export function externalAuthorizations(
   context: Context,
   policies: Policies,
   forTcp: boolean,
-): { readonly external: readonly ir.ExternalAuthorization[]; readonly refusals: readonly ir.Authorization[] } {
+): readonly ir.ExternalAuthorization[] {
   const byProvider = new Map<string, Policies[number][]>();
   for (const policy of policies) {
     const name = policy.spec.actionDetail.case === "provider" ? policy.spec.actionDetail.value.name : "";
     byProvider.set(name, [...(byProvider.get(name) ?? []), policy]);
   }
-  const external: ir.ExternalAuthorization[] = [];
-  const refusals: ir.Authorization[] = [];
-  for (const [name, own] of [...byProvider].sort(([left], [right]) => compareText(left, right))) {
-    const rules = ruleSet(context, own, "deny", forTcp, "istio-ext-authz-");
-    const settings = providerOf(context, name, own, forTcp);
-    if (settings === undefined) refusals.push({ enforce: rules });
-    else external.push({ provider: name, rules, ...settings });
-  }
-  return { external, refusals };
+  return [...byProvider]
+    .sort(([left], [right]) => compareText(left, right))
+    .flatMap(([name, own]) => authorizationBy(context, { name, policies: own, forTcp }));
 }
 
-type ProviderSettings = Omit<ir.ExternalAuthorization, "provider" | "rules">;
+interface Asked {
+  readonly name: string;
+  readonly policies: Policies;
+  readonly forTcp: boolean;
+}
 
-function providerOf(context: Context, name: string, policies: Policies, forTcp: boolean): ProviderSettings | undefined {
+function authorizationBy(context: Context, { name, policies, forTcp }: Asked): readonly ir.ExternalAuthorization[] {
+  const settings = providerOf(context, name, policies, forTcp);
+  if (settings === "not-concerned") return [];
+  const prefix = name === "" ? rulePrefix : `${rulePrefix}${name}-`;
+  const rules = ruleSet(context, policies, "deny", forTcp, prefix);
+  if (settings !== undefined) return [{ kind: "ask", provider: name, prefix: `${prefix}ns[`, rules, ...settings }];
+  return [{ kind: "refuse", provider: name, rules: { ...rules, rules: rules.rules.map(unasked) } }];
+}
+
+/** Access logs name the rule that refused a request: https://github.com/istio/istio/blob/master/pilot/pkg/security/authz/builder/extauthz.go */
+const rulePrefix = "istio-ext-authz-";
+const unasked = (rule: ir.PolicyRule): ir.PolicyRule => ({ ...rule, id: `${rule.id}-deny-due-to-bad-CUSTOM-action` });
+
+type ProviderSettings = Omit<ir.AskedAuthorization, "kind" | "provider" | "prefix" | "rules">;
+
+/** Undefined: it cannot be asked. */
+function providerOf(
+  context: Context,
+  name: string,
+  policies: Policies,
+  forTcp: boolean,
+): ProviderSettings | "not-concerned" | undefined {
   const [first] = policies;
   if (first === undefined) return undefined;
   const filter = forTcp ? extAuthz.tcp : extAuthz.http;
@@ -52,7 +71,7 @@ function providerOf(context: Context, name: string, policies: Policies, forTcp: 
       return grpcProvider(context, name, provider.value, first.origin);
     case "envoyExtAuthzHttp":
       return forTcp
-        ? refused(context, name, first.origin, "speaks HTTP and cannot decide on TCP connections")
+        ? notConcerned(context, name, first.origin)
         : httpProvider(context, name, provider.value, first.origin);
     default:
       return name === builtInProvider
@@ -64,6 +83,16 @@ function providerOf(context: Context, name: string, policies: Policies, forTcp: 
             "is not defined in MeshConfig.extensionProviders as an external authorizer",
           );
   }
+}
+
+/** As in Istio. */
+function notConcerned(context: Context, name: string, owner: Policies[number]["origin"]): "not-concerned" {
+  context.findings.info(
+    owner,
+    "provider-not-asked",
+    `the provider "${name}" speaks HTTP: it is asked about requests, and not about connections to ports that are not HTTP. To refuse those, add a policy with action DENY for their ports`,
+  );
+  return "not-concerned";
 }
 
 function refused(context: Context, name: string, owner: Policies[number]["origin"], problem: string): undefined {
@@ -127,7 +156,6 @@ function httpProvider(
       kind: "http",
       cluster,
       host: cluster.host,
-      port: cluster.port,
       timeoutMs: timeoutOf(provider),
       pathPrefix: provider.pathPrefix,
       requestHeaders: headers([...provider.includeRequestHeadersInCheck, ...provider.includeHeadersInCheck]),

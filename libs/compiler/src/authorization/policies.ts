@@ -36,12 +36,10 @@ export function authorizationFor(context: Context, forTcp: boolean): Authorizati
   }
   const acting = (action: string): Policies =>
     policies.filter((policy) => authorizationActions[policy.spec.action] === action);
-  const custom = externalAuthorizations(context, acting("custom"), forTcp);
   return {
     refuse: false,
-    external: custom.external,
+    external: externalAuthorizations(context, acting("custom"), forTcp),
     steps: [
-      ...custom.refusals,
       ...stepFor(context, acting("audit"), "log", forTcp),
       ...stepFor(context, acting("deny"), "deny", forTcp),
       ...stepFor(context, acting("allow"), "allow", forTcp),

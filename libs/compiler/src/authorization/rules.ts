@@ -114,7 +114,7 @@ function matchesAny(
     const predicate = attribute?.predicate(value, site);
     if (predicate === undefined) {
       if (notUnderstood(context, question, `"${value}" is no value for ${key}`) === undefined) return undefined;
-    } else predicates.push(predicate);
+    } else predicates.push(...(predicate.kind === "any" ? predicate.of : [predicate]));
   }
   const [only, ...others] = predicates;
   if (only === undefined) return [];
