@@ -44,8 +44,9 @@ export async function istioctlFindsNoDifference(world: World): Promise<string> {
 /** Names are Istio's, so istioctl finds its columns in them: host, port, subset, the objects behind. */
 export async function istioctlReadsProxies(world: World): Promise<string> {
   const { samples, system } = world;
-  const [client, gateway] = await Promise.all([
+  const [client, server, gateway] = await Promise.all([
     podOf(world, samples, "client"),
+    podOf(world, samples, "reviews"),
     podOf(world, system, "istio-ingressgateway"),
   ]);
   const reviews = `reviews.${samples}.svc.cluster.local`;
@@ -53,7 +54,7 @@ export async function istioctlReadsProxies(world: World): Promise<string> {
     [["cluster", client], new RegExp(`^${reviews} +80 +v1 +outbound +EDS +reviews\\.${samples}`, "m")],
     [["listener", client], /^0\.0\.0\.0 +80 +Trans: raw_buffer; App: http\/1\.1,h2c +Route: 80$/m],
     [
-      ["listener", client, "--port", "15006"],
+      ["listener", server, "--port", "15006"],
       /Trans: tls; App: istio-peer-exchange,istio,.* Cluster: inbound\|8080\|\|/,
     ],
     [["route", client, "--name", "80"], new RegExp(`^80 +${reviews}:80 .* reviews\\.${samples}$`, "m")],
