@@ -161,6 +161,33 @@ export const deliberate: readonly Deliberate[] = [
     why: "Of a listener with one port, istiod says that its inspector is for that port.",
   },
   {
+    where: /\.filters (\(order\))$|\.http_filters (\(order\))$/,
+    cases: ["envoy-filter-http-filters", "envoy-filter-listeners"],
+    why: "An added filter goes before the one that ends the chain (and among the mesh's own if it names a filterClass); where istiod puts it, behind, Envoy refuses the listener.",
+  },
+  {
+    where: /destination_port:9080,transport_protocol:tls\}\]\.transport_socket_connect_timeout$/,
+    cases: ["envoy-filter-listeners"],
+    why: "Of a patch that also changes the transport socket istiod forgets the rest.",
+  },
+  {
+    where: /http_filters\[behind-the-end\]$/,
+    cases: ["envoy-filter-http-filters"],
+    why: "Behind the router Envoy refuses a filter, and with it the listener.",
+  },
+  {
+    where:
+      /^lds virtualInbound filter_chains\[\{destination_port:9080,transport_protocol:raw_buffer\}\]\.transport_socket$/,
+    cases: ["envoy-filter-listeners"],
+    why: "The patch is for chains with TLS; istiod gives TLS without a certificate to the plain one as well.",
+  },
+  {
+    where:
+      /^lds (nowhere|taken|echo) $|^lds virtualInbound filter_chains\[\{destination_port:8888\}(#2)?\]|suppress_envoy_headers$/,
+    cases: ["envoy-filter-mistakes"],
+    why: "What Envoy would refuse is left out and all else applied; istiod sends it, or stops at it.",
+  },
+  {
     where: /match_(typed_)?subject_alt_names$/,
     why: "Envoy deprecates match_subject_alt_names; the typed form says the same of URIs.",
   },
