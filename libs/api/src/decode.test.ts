@@ -181,7 +181,9 @@ test("all mistakes are collected, and a field that could not be read is not miss
 });
 
 test("a field without a value is told, an empty one is not", () => {
-  assert.deepEqual(summary(decodeSpec("PeerAuthentication", "mtls:\nselector: {}")), ["warning spec.mtls empty-field"]);
+  assert.deepEqual(summary(decodeSpec("PeerAuthentication", "mtls:\nportLevelMtls: {}")), [
+    "warning spec.mtls empty-field",
+  ]);
 });
 
 test("metadata is checked, too", () => {

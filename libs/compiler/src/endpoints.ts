@@ -101,7 +101,8 @@ function endpointSet(
   const reached = networks.divided
     ? acrossNetworks(members, { networks, scope, stays: query.stays === true })
     : members;
-  return { cluster: query.cluster, localities: localitiesOf(inPlaces(reached), query.spread, vantage) };
+  const known = reached.filter(({ endpoint }) => endpoint.address !== "");
+  return { cluster: query.cluster, localities: localitiesOf(inPlaces(known), query.spread, vantage) };
 }
 
 /**
@@ -117,9 +118,9 @@ function isElsewhere({ workload }: EndpointRecord, cluster: string | undefined):
   return cluster !== undefined && own !== "" && own !== cluster;
 }
 
-/** Names are for clusters that resolve them. */
+/** Names are for clusters that resolve them. What has no address is reached by its network's gateways, if at all. */
 function isReachable(address: string): boolean {
-  return isIp(address) || address.startsWith("unix:");
+  return isIp(address) || address.startsWith("unix:") || address === "";
 }
 
 function endpointAddress(

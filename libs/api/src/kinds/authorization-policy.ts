@@ -42,7 +42,10 @@ export const authorizationPolicy = defineKind({
     checkSelector(spec.selector, at.at("selector"));
     checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkAction(spec, at);
-    for (const [index, rule] of spec.rules.entries()) checkRule(rule, at.at("rules", index));
+    for (const [index, rule] of spec.rules.entries()) {
+      checkRule(rule, at.at("rules", index));
+      if (spec.action === AuthorizationPolicy_Action.DENY) checkReach(rule, at.at("rules", index));
+    }
   },
 });
 
@@ -78,6 +81,17 @@ function checkRule(rule: Rule, at: Cursor): void {
   for (const [index, condition] of rule.when.entries()) checkCondition(condition, at.at("when", index));
 }
 
+/** What of a connection cannot be seen is taken to match, so that nobody gets round a DENY: as in Istio. */
+function checkReach({ to }: Rule, at: Cursor): void {
+  const requestsOnly =
+    to.length > 0 && to.every(({ operation }) => !operation?.ports.length && !operation?.notPorts.length);
+  if (requestsOnly)
+    at.at("to").warning(
+      "denies-connections",
+      "looks at requests alone, and on TCP ports denies all that the rest of the rule matches; name the ports it is for",
+    );
+}
+
 const sourceFields = [
   "principals",
   "notPrincipals",
@@ -101,6 +115,11 @@ function checkSource(source: Source, at: Cursor): void {
   for (const field of sourceFields) checkNoEmptyStrings(source[field], at.at(field));
   for (const field of ["ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks"] as const) {
     for (const [index, block] of source[field].entries()) checkIpBlock(block, at.at(field, index));
+  }
+  for (const field of ["trustDomains", "notTrustDomains"] as const) {
+    for (const [index, domain] of source[field].entries())
+      if (domain.includes("/"))
+        at.at(field, index).error("trust-domain", `${JSON.stringify(domain)} is not a trust domain, which has no "/"`);
   }
   for (const field of ["serviceAccounts", "notServiceAccounts"] as const) {
     for (const [index, account] of source[field].entries()) checkServiceAccount(account, at.at(field, index));

@@ -11,7 +11,7 @@ import type {
 import type { Cursor } from "../report.ts";
 import { isIpAddress, isIpOrCidr } from "../rules/addresses.ts";
 import { checkGatewayNames } from "../rules/gateway-names.ts";
-import { isDnsLabel, wildcardDomainProblem } from "../rules/hosts.ts";
+import { isDnsLabel, serviceOf, wildcardDomainProblem } from "../rules/hosts.ts";
 import { checkLabels } from "../rules/labels.ts";
 import { checkNotNegative, checkPort } from "../rules/values.ts";
 
@@ -43,10 +43,12 @@ function checkTlsMatch(match: TLSMatchAttributes, spec: VirtualService, at: Curs
 /** A name that clients ask for, and that one of the VirtualService's hosts covers. */
 function checkServerName(host: string, spec: VirtualService, at: Cursor): void {
   const forGateway = spec.gateways.some((gateway) => gateway !== "mesh");
-  const ofService = forGateway ? /^outbound_\.\d{1,5}_\.[^_]*_\.(.+)$/.exec(host)?.[1] : undefined;
-  const problem = wildcardDomainProblem(ofService ?? host);
-  if (isIpAddress(host)) at.warning("ineffective", "is an address; clients do not ask for addresses by server name");
-  else if (problem !== undefined) {
+  const problem = wildcardDomainProblem(forGateway ? serviceOf(host) : host);
+  if (isIpAddress(host)) {
+    at.warning("ineffective", "is an address; clients do not ask for addresses by server name");
+    return;
+  }
+  if (problem !== undefined) {
     at.error("host", problem);
     return;
   }

@@ -69,10 +69,14 @@ const cases = {
       `warning ${tls}.subjectAltNames ineffective`,
     ],
     [
-      "a revocation list beside a secret, and without client certificates",
+      "a revocation list beside a secret",
+      server("mode: MUTUAL, credentialName: a, caCrl: /a"),
+      `${tls}.caCrl conflict`,
+    ],
+    [
+      "a revocation list without client certificates",
       server("mode: SIMPLE, credentialName: a, caCrl: /a"),
-      `${tls}.caCrl conflict`,
-      `${tls}.caCrl conflict`,
+      `warning ${tls}.caCrl ineffective`,
     ],
     [
       "files with ISTIO_MUTUAL",

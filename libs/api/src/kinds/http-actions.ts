@@ -7,7 +7,8 @@ import type {
   HTTPRoute,
 } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Cursor } from "../report.ts";
-import { checkDuration, checkHeaderName, checkPort, checkRegex } from "../rules/values.ts";
+import { checkDuration, checkHeaderName, checkHeaderValue, checkPort, checkRegex } from "../rules/values.ts";
+import { didYouMean } from "../schema/suggest.ts";
 import { checkStringMatch } from "./http-match.ts";
 
 export function checkRedirect({ redirect, match }: HTTPRoute, at: Cursor): void {
@@ -83,12 +84,14 @@ function checkOperations(operations: Headers_HeaderOperations | undefined, at: C
 }
 
 function checkOperation(name: string, value: string, at: Cursor, authority: boolean): void {
+  checkHeaderValue(value, at);
   if (isAuthority(name) && authority) return;
   if (name.startsWith(":") || isAuthority(name))
     at.error("header", `${JSON.stringify(name)} cannot be changed here; to change the authority use rewrite.authority`);
   else checkHeaderName(name, at);
-  if (/[\r\n\0]/.test(value)) at.error("header", "a header's value must be one line");
 }
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 
 export function checkCors(policy: CorsPolicy | undefined, at: Cursor): void {
   if (!policy) return;
@@ -96,8 +99,11 @@ export function checkCors(policy: CorsPolicy | undefined, at: Cursor): void {
     checkStringMatch(origin, at.at("allowOrigins", index), true);
   if (policy.allowOrigin.length > 0) at.at("allowOrigin").warning("deprecated", "is deprecated; use allowOrigins");
   for (const [index, method] of policy.allowMethods.entries()) {
-    if (!/^([A-Z]+|\*)$/.test(method))
-      at.at("allowMethods", index).error("method", `${JSON.stringify(method)} is not an HTTP method in upper case`);
+    if (method !== "*" && !methods.includes(method))
+      at.at("allowMethods", index).error(
+        "method",
+        `${JSON.stringify(method)} is not an HTTP method; expects one of ${methods.join(", ")} or "*"${didYouMean(method, methods)}`,
+      );
   }
   for (const field of ["allowHeaders", "exposeHeaders"] as const) {
     for (const [index, name] of policy[field].entries()) checkHeaderName(name, at.at(field, index));

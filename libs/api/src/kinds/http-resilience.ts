@@ -28,7 +28,7 @@ export function checkRetries(retries: HTTPRetry | undefined, at: Cursor): void {
   if (!retries) return;
   const { attempts, perTryTimeout, retryOn, retryRemoteLocalities } = retries;
   if (attempts < 0) at.at("attempts").error("range", `must not be negative, got ${attempts}; 0 turns retries off`);
-  if (attempts === 0 && (perTryTimeout || retryOn !== "" || retryRemoteLocalities)) {
+  if (attempts === 0 && (perTryTimeout || retryOn !== "" || retryRemoteLocalities !== undefined)) {
     at.at("attempts").error(
       "required",
       "is 0, which turns retries off, but there are other retry settings; set it to 1 or more",
@@ -56,7 +56,7 @@ function checkDelay(delay: NonNullable<HTTPFaultInjection["delay"]>, at: Cursor)
   if (delay.httpDelayType.case === "fixedDelay") checkDuration(delay.httpDelayType.value, at.at("fixedDelay"));
   else if (delay.httpDelayType.case === "exponentialDelay")
     at.at("exponentialDelay").error("unsupported", "is not supported by Envoy; use fixedDelay");
-  else at.at("fixedDelay").error("required", "is required: how long to hold a request");
+  else at.warning("no-effect", "holds no request: set fixedDelay, or remove it");
   if (delay.percent !== 0) at.at("percent").warning("deprecated", "is deprecated; use percentage.value");
   checkFraction(delay.percentage, at.at("percentage"));
 }
@@ -80,7 +80,7 @@ function checkAbort(abort: NonNullable<HTTPFaultInjection["abort"]>, at: Cursor)
       at.at("http2Error").error("unsupported", "is not supported; use httpStatus or grpcStatus");
       break;
     case undefined:
-      at.error("required", "needs httpStatus or grpcStatus: what to answer");
+      at.warning("no-effect", "aborts no request: set httpStatus or grpcStatus, or remove it");
       break;
   }
   checkFraction(abort.percentage, at.at("percentage"));

@@ -5,6 +5,7 @@ import type {
   LoadBalancerSettings_ConsistentHashLB,
 } from "@lateen/protos/networking/v1alpha3/destination_rule_pb.js";
 import type { Cursor } from "../report.ts";
+import { checkDistinct } from "../rules/distinct.ts";
 import { checkDuration, checkNoEmptyStrings, checkPercent } from "../rules/values.ts";
 import { checkLocality, checkZoneAware } from "./locality.ts";
 
@@ -60,6 +61,7 @@ function checkConsistentHash(hash: LoadBalancerSettings_ConsistentHashLB, at: Cu
     case "httpCookie":
       if (hashKey.value.name === "") at.at("httpCookie", "name").error("required", "is required");
       checkDuration(hashKey.value.ttl, at.at("httpCookie", "ttl"), 0);
+      checkCookieAttributes(hashKey.value.attributes, at.at("httpCookie", "attributes"));
       break;
     case "useSourceIp":
       if (!hashKey.value) at.at("useSourceIp").error("required", "must be true; or choose another key");
@@ -81,6 +83,13 @@ function checkConsistentHash(hash: LoadBalancerSettings_ConsistentHashLB, at: Cu
     if (size !== 0n && (size > maxTableSize || !isPrime(Number(size))))
       at.at("maglev", "tableSize").error("range", `must be a prime number up to ${maxTableSize}, got ${size}`);
   }
+}
+
+function checkCookieAttributes(attributes: readonly { readonly name: string }[], at: Cursor): void {
+  for (const [index, { name }] of attributes.entries())
+    if (name === "") at.at(index, "name").error("required", "is required: the attribute of the cookie");
+  const names = attributes.map(({ name }) => name);
+  checkDistinct(names, "attribute", (index) => at.at(index, "name"));
 }
 
 const maxTableSize = 5_000_011n;

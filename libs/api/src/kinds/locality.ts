@@ -22,6 +22,9 @@ export function checkLocality(setting: LocalityLoadBalancerSetting | undefined, 
   checkDistinct(origins, "origin", (index) => at.at("distribute", index, "from"));
   checkFailovers(failover, at.at("failover"));
   checkPriorityLabels(failoverPriority, at.at("failoverPriority"));
+  for (const [index, label] of failover.length === 0 ? [] : failoverPriority.entries())
+    if (label === regionLabel)
+      at.at("failoverPriority", index).error("conflict", "cannot be used with failover, which orders the regions");
   if (!failsOver && distribute.length === 0)
     for (const field of ["failover", "failoverPriority"] as const)
       if (setting[field].length > 0)
@@ -103,11 +106,8 @@ function checkPriorityLabels(labels: readonly string[], at: Cursor): void {
       at.at(index).error("label", `${JSON.stringify(label)} must be a label's name, or name=value`);
 }
 
-const zoneLabels: readonly string[] = [
-  "topology.kubernetes.io/region",
-  "topology.kubernetes.io/zone",
-  "topology.istio.io/subzone",
-];
+const regionLabel = "topology.kubernetes.io/region";
+const zoneLabels: readonly string[] = [regionLabel, "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
 
 export function checkZoneAware(setting: ZoneAwareLoadBalancerSetting | undefined, at: Cursor): void {
   if (!setting) return;

@@ -83,8 +83,8 @@ http:
     [
       "a match of nothing",
       `hosts: [a]\nhttp: [{match: [{uri: {}, method: {exact: ""}}], ${route}}]`,
-      "spec.http[0].match[0].uri required",
-      "spec.http[0].match[0].method.exact empty",
+      "warning spec.http[0].match[0].uri no-effect",
+      "warning spec.http[0].match[0].method.exact no-effect",
     ],
     [
       "a timeout of zero, one too fine",
@@ -183,7 +183,7 @@ servers:
       'hosts: [a.com]\naddresses: [10.0.0.0/8, "2001:db8::/32"]\nports: [{number: 1, name: tcp, protocol: TCP}]',
     ],
     ["nothing at all", "{}", "spec.hosts required", "warning spec.ports IST0134"],
-    ["every host", 'hosts: ["*"]\nports: [{number: 1, name: a}]', "spec.hosts[0] host"],
+    ["every host", 'hosts: ["*"]\nports: [{number: 1, name: a, protocol: HTTP}]', "spec.hosts[0] host"],
     [
       "a network with DNS, a bad address",
       "hosts: [a.com]\naddresses: [10.0.0.0/8, 1.2.3]\nports: [{number: 1, name: a}]\nresolution: DNS",
@@ -201,7 +201,7 @@ servers:
     [
       "STATIC without endpoints",
       "hosts: [a.com]\nports: [{number: 1, name: a}]\nresolution: STATIC",
-      "spec.endpoints required",
+      "warning spec.endpoints no-endpoints",
     ],
     [
       "STATIC with a name",
@@ -211,7 +211,7 @@ servers:
     ],
     [
       "NONE with endpoints",
-      "hosts: [a.com]\nports: [{number: 1, name: a}]\nendpoints: [{address: 10.0.0.1}]",
+      "hosts: [a.com]\nports: [{number: 1, name: a, protocol: HTTP}]\nendpoints: [{address: 10.0.0.1}]",
       "spec.endpoints conflict",
     ],
     [

@@ -1,10 +1,17 @@
 import type { ProxyConfig } from "@lateen/protos/mesh/v1alpha1/proxy_pb.js";
 import type { Cursor } from "../report.ts";
-import { checkDuration } from "../rules/values.ts";
+import { checkDuration, checkPort } from "../rules/values.ts";
+import { checkAddress } from "./spans.ts";
 
 /** A ProxyConfig's fields that no other rule looks at: `at` points at the ProxyConfig. */
 export function checkProxyDefaults(config: ProxyConfig | undefined, at: Cursor): void {
   if (config === undefined) return;
+  for (const field of ["proxyAdminPort", "statusPort"] as const)
+    if (config[field] !== 0) checkPort(config[field], at.at(field));
+  for (const field of ["drainDuration", "terminationDrainDuration"] as const)
+    checkDuration(config[field], at.at(field), field === "drainDuration" ? 1 : 0);
+  for (const field of ["discoveryAddress", "statsdUdpAddress"] as const)
+    if (config[field] !== "") checkAddress(config[field], at.at(field));
   checkImageType(config.image?.imageType ?? "", at.at("image", "imageType"));
   if (config.concurrency !== undefined && config.concurrency < 0)
     at.at("concurrency").error("range", `must be 0 (one thread a core) or more, got ${config.concurrency}`);

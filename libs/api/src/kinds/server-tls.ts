@@ -113,13 +113,13 @@ function checkClientCertificates(tls: ServerTLSSettings, at: Cursor): void {
 
 function checkRevocationList(tls: ServerTLSSettings, at: Cursor): void {
   if (tls.caCrl === "") return;
-  if (isSet(tls, "credentialName") || isSet(tls, "credentialNames"))
+  if (tls.mode === SIMPLE)
+    at.at("caCrl").warning("ineffective", "is for client certificates, which mode SIMPLE does not ask for; use MUTUAL");
+  else if (isSet(tls, "credentialName") || isSet(tls, "credentialNames"))
     at.at("caCrl").error(
       "conflict",
       "cannot be used with credentialName: put the list into the secret, under crl or ca.crl",
     );
-  if (tls.mode === SIMPLE)
-    at.at("caCrl").error("conflict", "cannot be used with mode SIMPLE, which asks for no client certificate");
 }
 
 function checkParameters(tls: ServerTLSSettings, at: Cursor): void {

@@ -5,13 +5,13 @@ import { isWildcard } from "@lateen/model";
 import type { HostAddress } from "@lateen/model";
 import type { Cursor } from "../report.ts";
 import { isCidr, isIpAddress, isIpOrCidr } from "../rules/addresses.ts";
-import { checkDistinct } from "../rules/distinct.ts";
+import { checkDistinct, warnOfRepeats } from "../rules/distinct.ts";
 import { checkFqdn, checkWildcardDomain, fqdnProblem, isDnsLabel } from "../rules/hosts.ts";
-import { checkLabels } from "../rules/labels.ts";
+import { checkLabels, warnOfEmpty } from "../rules/labels.ts";
 import { checkProtocol, isHttpProtocol, isTlsProtocol } from "../rules/protocols.ts";
 import { checkPort } from "../rules/values.ts";
 import { checkExportTo } from "../rules/visibility.ts";
-import { checkUnixAddress, checkWorkloadDetails } from "../rules/workloads.ts";
+import { checkUnixAddress, checkWorkloadDetails, isBehindGateway } from "../rules/workloads.ts";
 import { isRecord } from "../source/documents.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
 
@@ -33,7 +33,7 @@ export const serviceEntry = defineKind({
     checkPorts(spec, at.at("ports"));
     checkResolution(spec, at);
     for (const [index, endpoint] of spec.endpoints.entries()) checkEndpoint(endpoint, spec, at.at("endpoints", index));
-    if (spec.workloadSelector) checkLabels(spec.workloadSelector.labels, at.at("workloadSelector", "labels"));
+    checkWorkloads(spec, at.at("workloadSelector"));
     checkExportTo(spec.exportTo, meta.namespace, at.at("exportTo"));
   },
   readState(status) {
@@ -51,8 +51,19 @@ function checkHosts(spec: ServiceEntry, at: Cursor): void {
         'must not be "*" alone, which would take over every host; name the domain, as in "*.example.com"',
       );
     else checkWildcardDomain(host, at.at("hosts", index));
+    if (/^\*[^.]/.test(host) && host !== "*")
+      at.at("hosts", index).warning(
+        "host",
+        `${JSON.stringify(host)} has a wildcard that is no whole label, which no request matches; write "*.example.com"`,
+      );
   }
-  checkDistinct(spec.hosts, "host", (index) => at.at("hosts", index));
+  const connections = spec.ports.find(({ protocol }) => !isHttpProtocol(protocol) && !isUdp(protocol));
+  if (connections !== undefined && spec.hosts.length > 1 && spec.addresses.length > 0)
+    at.at("hosts").warning(
+      "conflict",
+      `are several at the same addresses: connections to port ${connections.number} name none of them; write an entry for each`,
+    );
+  warnOfRepeats(spec.hosts, "host", at.at("hosts"));
 }
 
 function checkAddresses(spec: ServiceEntry, at: Cursor): void {
@@ -64,16 +75,17 @@ function checkAddresses(spec: ServiceEntry, at: Cursor): void {
       here.error("address", "a network is for the resolutions NONE and STATIC; write single addresses");
     }
   }
-  checkDistinct(spec.addresses, "address", (index) => at.at(index));
+  warnOfRepeats(spec.addresses, "address", at);
 }
 
 function checkPorts(spec: ServiceEntry, at: Cursor): void {
   if (spec.ports.length === 0) at.warning("IST0134", "is empty, so no traffic can be sent to the hosts; add the ports");
   for (const [index, port] of spec.ports.entries()) {
     checkEntryPort(port, at.at(index));
-    const tcp = port.protocol !== "" && !isHttpProtocol(port.protocol) && !isTlsProtocol(port.protocol);
+    const tcp = !isHttpProtocol(port.protocol) && !isTlsProtocol(port.protocol) && !isUdp(port.protocol);
     if (tcp && spec.addresses.length === 0 && spec.resolution === ServiceEntry_Resolution.NONE) {
-      const { protocol, number } = port;
+      const { number } = port;
+      const protocol = port.protocol || "TCP";
       const remedy = `give spec.addresses, or all traffic to port ${number} goes here`;
       at.at(index).warning("IST0134", `a ${protocol} port has no host name to route by; ${remedy}`);
     }
@@ -82,6 +94,21 @@ function checkPorts(spec: ServiceEntry, at: Cursor): void {
   checkDistinct(names, "port name", (index) => at.at(index, "name"));
   const numbers = spec.ports.map((port) => port.number);
   checkDistinct(numbers, "port", (index) => at.at(index, "number"));
+}
+
+function isUdp(protocol: string): boolean {
+  return protocol.toUpperCase() === "UDP";
+}
+
+function checkWorkloads({ workloadSelector, resolution }: ServiceEntry, at: Cursor): void {
+  if (!workloadSelector) return;
+  warnOfEmpty(workloadSelector.labels, at);
+  checkLabels(workloadSelector.labels, at.at("labels"));
+  if (resolution === ServiceEntry_Resolution.NONE)
+    at.warning(
+      "no-effect",
+      "has no effect with resolution NONE, which sends to the address the client chose; use STATIC",
+    );
 }
 
 function checkEntryPort(port: ServicePort, at: Cursor): void {
@@ -108,7 +135,10 @@ function checkResolution(spec: ServiceEntry, at: Cursor): void {
       return;
     case ServiceEntry_Resolution.STATIC:
       if (count === 0 && !spec.workloadSelector)
-        at.at("endpoints").error("required", "is required for resolution STATIC: the addresses to send to");
+        at.at("endpoints").warning(
+          "no-endpoints",
+          "is empty, so with resolution STATIC there is nobody to send to; add them",
+        );
       return;
     case ServiceEntry_Resolution.DYNAMIC_DNS:
       checkLookup(spec, at);
@@ -149,8 +179,9 @@ function checkLookup(spec: ServiceEntry, at: Cursor): void {
       `${protocol === "" ? "must be said" : `${protocol} does not name the host that is meant`} with resolution DYNAMIC_DNS: one of HTTP, HTTP2, GRPC, GRPC-WEB, TLS, HTTPS`,
     );
   }
-  for (const field of ["endpoints", "workloadSelector"] as const) {
-    if (spec[field] === undefined || (field === "endpoints" && spec.endpoints.length === 0)) continue;
+  for (const field of ["addresses", "endpoints", "workloadSelector"] as const) {
+    const value = spec[field];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     at.at(field).warning(
       "no-effect",
       "has no effect with resolution DYNAMIC_DNS, which sends to the host that is asked for",
@@ -165,7 +196,7 @@ function checkEndpoint(endpoint: WorkloadEntry, spec: ServiceEntry, at: Cursor):
     if (spec.ports.length !== 1)
       at.at("address").error("conflict", "a unix socket serves one port, so spec.ports must have exactly one");
   } else if (spec.resolution === ServiceEntry_Resolution.STATIC) {
-    if (!isIpAddress(address))
+    if (!isIpAddress(address) && !isBehindGateway(endpoint))
       at.at("address").error(
         "address",
         `${JSON.stringify(address)} is not an IP address; for names use resolution DNS`,

@@ -14,8 +14,8 @@ import type { Cursor } from "../report.ts";
 import { isIpAddress, isUnixAddress } from "../rules/addresses.ts";
 import { checkDistinct } from "../rules/distinct.ts";
 import { checkFqdn, checkWildcardDomain, isDnsLabel } from "../rules/hosts.ts";
-import { checkLabels } from "../rules/labels.ts";
-import { checkProtocol } from "../rules/protocols.ts";
+import { checkLabels, warnOfEmpty } from "../rules/labels.ts";
+import { checkProtocol, isHttpProtocol, isTlsProtocol } from "../rules/protocols.ts";
 import { checkPort } from "../rules/values.ts";
 import { ageColumn, defineKind, networkingVersions } from "./definition.ts";
 import { checkSidecarTls } from "./sidecar-tls.ts";
@@ -35,7 +35,10 @@ export const sidecar = defineKind({
   check(spec, at, meta) {
     if (isEmpty(spec))
       at.error("required", "says nothing: set egress, ingress, outboundTrafficPolicy or inboundConnectionPool");
-    if (spec.workloadSelector) checkLabels(spec.workloadSelector.labels, at.at("workloadSelector", "labels"));
+    if (spec.workloadSelector) {
+      warnOfEmpty(spec.workloadSelector.labels, at.at("workloadSelector"));
+      checkLabels(spec.workloadSelector.labels, at.at("workloadSelector", "labels"));
+    }
     checkIngress(spec.ingress, at.at("ingress"));
     checkEgress(spec.egress, at.at("egress"));
     checkPolicy(spec.outboundTrafficPolicy, meta.namespace, at.at("outboundTrafficPolicy"));
@@ -58,6 +61,9 @@ function checkIngress(listeners: readonly IstioIngressListener[], at: Cursor): v
     checkDefaultEndpoint(listener.defaultEndpoint, here.at("defaultEndpoint"));
     checkSidecarTls(listener.tls, listener.port?.protocol ?? "", here.at("tls"));
     checkConnectionPool(listener.connectionPool, here.at("connectionPool"));
+    const protocol = listener.port?.protocol ?? "";
+    if (listener.connectionPool?.http && protocol !== "" && !isHttpProtocol(protocol) && !isTlsProtocol(protocol))
+      here.at("connectionPool", "http").warning("no-effect", `has no effect: ${protocol} is not HTTP`);
   }
   const ports = listeners.map((listener) => listener.port?.number ?? 0);
   checkDistinct(ports, "port", (index) => at.at(index, "port", "number"));
@@ -65,7 +71,7 @@ function checkIngress(listeners: readonly IstioIngressListener[], at: Cursor): v
 
 function checkIngressPort(port: SidecarPort, at: Cursor): void {
   checkPort(port.number, at.at("number"));
-  checkProtocol(port.protocol, at.at("protocol"));
+  if (port.protocol !== "") checkProtocol(port.protocol, at.at("protocol")); // without one it is detected
 }
 
 /** The places an application can be: this machine's loopback, the workload's own address, a Unix socket. */
@@ -92,6 +98,7 @@ function checkEgress(listeners: readonly IstioEgressListener[], at: Cursor): voi
     if (listener.hosts.length === 0)
       here.at("hosts").error("required", 'needs at least one host; "*/*" for all, "~/*" for none');
     for (const [position, host] of listener.hosts.entries()) checkEgressHost(host, here.at("hosts", position));
+    checkCovered(listener.hosts, here.at("hosts"));
   }
   const places = listeners.map(({ port, bind }) => (bind.startsWith("unix:") ? bind : (port?.number ?? 0)));
   checkDistinct(places, "place", (index) => at.at(index, "port"));
@@ -108,7 +115,8 @@ function checkEgressPlace({ port, bind, captureMode }: IstioEgressListener, at: 
   if (unix && port.number !== 0)
     at.at("port", "number").error("conflict", `a Unix socket has no port; write 0, got ${port.number}`);
   if (!unix) checkPort(port.number, at.at("port", "number"));
-  if (port.protocol.toUpperCase() !== "HTTP_PROXY") checkProtocol(port.protocol, at.at("port", "protocol"));
+  if (!["", "HTTP_PROXY"].includes(port.protocol.toUpperCase()))
+    checkProtocol(port.protocol, at.at("port", "protocol"));
 }
 
 /** `namespace/host`; a `~` before it takes hosts out again, and `~` alone stands for every namespace. */
@@ -121,7 +129,20 @@ function checkEgressHost(text: string, at: Cursor): void {
     at.error("host", `${JSON.stringify(text)} is not of the form namespace/host, as in "./*" or "prod/*.example.com"`);
   else if (namespace !== "*" && namespace !== "." && !isDnsLabel(namespace))
     at.error("host", `${JSON.stringify(written)} before the "/" is not a namespace; write a name, ".", "*" or "~"`);
+  else if (/^\*[^.]/.test(host))
+    at.error("host", `${JSON.stringify(host)} must have a whole label as its wildcard, as in "*.example.com"`);
   else checkWildcardDomain(host, at);
+}
+
+/** A whole namespace, or the whole mesh, has the hosts already that are named beside it. */
+function checkCovered(hosts: readonly string[], at: Cursor): void {
+  for (const [index, text] of hosts.entries()) {
+    const [namespace] = text.split("/", 1);
+    const all = ["*/*", `${namespace ?? ""}/*`].find((each) => each !== text && hosts.includes(each));
+    const covered = all ?? (hosts.indexOf(text) < index ? text : undefined);
+    if (covered !== undefined && !text.startsWith("~"))
+      at.at(index).warning("duplicate", `adds nothing to ${JSON.stringify(covered)} of the same list; remove it`);
+  }
 }
 
 function checkPolicy(policy: OutboundTrafficPolicy | undefined, namespace: string, at: Cursor): void {

@@ -13,10 +13,10 @@ const cases = {
     [
       "what has no meaning",
       "tracing: [{providers: [{name: ''}, {name: b}], randomSamplingPercentage: 101, customTags: {a: {}, b: {literal: {}}, c: {header: {name: 'a b'}}, d: {environment: {}}, e: {formatter: {}}}}]",
-      "spec.tracing[0].providers conflict",
+      "warning spec.tracing[0].providers conflict",
       "spec.tracing[0].providers[0].name required",
       "spec.tracing[0].randomSamplingPercentage percent",
-      "spec.tracing[0].customTags.a required",
+      "warning spec.tracing[0].customTags.a no-effect",
       "spec.tracing[0].customTags.b.literal.value required",
       "spec.tracing[0].customTags.c.header.name header",
       "spec.tracing[0].customTags.d.environment.name required",
@@ -59,7 +59,7 @@ extensionProviders:
       "defaultConfig: {tracing: {datadog: {address: agent}, sampling: 200, customTags: {a: {}}}, zipkinAddress: ':9411'}",
       "spec.defaultConfig.tracing.datadog.address address",
       "spec.defaultConfig.tracing.sampling percent",
-      "spec.defaultConfig.tracing.customTags.a required",
+      "warning spec.defaultConfig.tracing.customTags.a no-effect",
       "spec.defaultConfig.zipkinAddress address",
     ],
     [

@@ -10,7 +10,9 @@ export function checkTracing(rules: readonly Tracing[], at: Cursor): void {
     const here = at.at(index);
     checkPercent(rule.randomSamplingPercentage ?? 0, here.at("randomSamplingPercentage"));
     if (rule.providers.length > 1)
-      here.at("providers").error("conflict", "may name one provider: spans go to one place; remove the others");
+      here
+        .at("providers")
+        .warning("conflict", "names more than one provider: spans go to the first alone; remove the others");
     for (const [position, provider] of rule.providers.entries())
       if (provider.name === "")
         here
@@ -26,7 +28,7 @@ type ProxyTag = NonNullable<ProxyConfig["tracing"]>["customTags"][string];
 function checkTag({ type }: Tag, at: Cursor): void {
   switch (type.case) {
     case undefined:
-      at.error("required", "needs what its value is: literal, environment, header or formatter");
+      at.warning("no-effect", "has no value, so spans do not have it; set literal, environment, header or formatter");
       return;
     case "literal":
       if (type.value.value === "") at.at("literal", "value").error("required", "is required: a tag needs a value");

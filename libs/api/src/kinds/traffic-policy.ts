@@ -101,6 +101,8 @@ export function checkClientTls(tls: ClientTLSSettings | undefined, at: Cursor): 
         "conflict",
         "cannot be used with subjectAltNames, which verify; keep one of them",
       );
+    if (tls.credentialName !== "" && tls.mode === ClientTLSSettings_TLSmode.SIMPLE)
+      at.at("insecureSkipVerify").error("conflict", "cannot be used with credentialName, whose CA verifies; keep one");
   }
   switch (tls.mode) {
     case ClientTLSSettings_TLSmode.DISABLE:
@@ -110,8 +112,7 @@ export function checkClientTls(tls: ClientTLSSettings | undefined, at: Cursor): 
         at.at(field).error("conflict", "must not be set with ISTIO_MUTUAL, which uses the workload's own certificate");
       return;
     case ClientTLSSettings_TLSmode.SIMPLE:
-      if (tls.credentialName !== "" && tls.caCertificates !== "")
-        at.at("caCertificates").error("conflict", "cannot be used with credentialName; keep one of them");
+      if (tls.credentialName !== "") forbidFiles(files, at);
       return;
     case ClientTLSSettings_TLSmode.MUTUAL:
       checkMutual(tls, files, at);
@@ -120,10 +121,14 @@ export function checkClientTls(tls: ClientTLSSettings | undefined, at: Cursor): 
 
 function checkMutual(tls: ClientTLSSettings, files: readonly string[], at: Cursor): void {
   if (tls.credentialName !== "") {
-    for (const field of files) at.at(field).error("conflict", "cannot be used with credentialName; keep one of them");
+    forbidFiles(files, at);
     return;
   }
   for (const field of ["clientCertificate", "privateKey"] as const) {
     if (tls[field] === "") at.at(field).error("required", "is required for mode MUTUAL: a file, or set credentialName");
   }
+}
+
+function forbidFiles(files: readonly string[], at: Cursor): void {
+  for (const field of files) at.at(field).error("conflict", "cannot be used with credentialName; keep one of them");
 }

@@ -3,7 +3,8 @@ import type { Destination, HTTPRoute, VirtualService } from "@lateen/protos/netw
 import type { Cursor } from "../report.ts";
 import { checkGatewayNames } from "../rules/gateway-names.ts";
 import { checkDistinct } from "../rules/distinct.ts";
-import { checkServedHost, isDnsLabel } from "../rules/hosts.ts";
+import { isIpAddress } from "../rules/addresses.ts";
+import { checkServedHost, checkWildcardDomain, isDnsLabel, serviceOf } from "../rules/hosts.ts";
 import { checkDuration, checkNotNegative, checkPort } from "../rules/values.ts";
 import { checkVisibleRoutes } from "../rules/route-order.ts";
 import { checkExportTo } from "../rules/visibility.ts";
@@ -50,7 +51,7 @@ function checkHosts(spec: VirtualService, at: Cursor): void {
   const forMesh = spec.gateways.length === 0 || spec.gateways.includes("mesh");
   for (const [index, host] of spec.hosts.entries()) {
     const here = at.at("hosts", index);
-    checkServedHost(host, here);
+    checkServedHost(spec.gateways.some((each) => each !== "mesh") ? serviceOf(host) : host, here);
     if (host === "*" && forMesh)
       here.error("host", 'the host "*" is for gateways only; name the gateways (without "mesh"), or name the hosts');
   }
@@ -111,7 +112,12 @@ function checkDestinations(route: HTTPRoute, at: Cursor): void {
 export function checkDestination(destination: Destination, at: Cursor): void {
   const { host, subset, port } = destination;
   if (host === "*") at.at("host").error("host", "must name one host, not every host");
-  else checkServedHost(host, at.at("host"));
+  else if (isIpAddress(host))
+    at.at("host").error(
+      "host",
+      `${JSON.stringify(host)} is an address; name a service, or a ServiceEntry with this endpoint`,
+    );
+  else checkWildcardDomain(host, at.at("host"));
   if (subset !== "" && !isDnsLabel(subset))
     at.at("subset").error(
       "subset",

@@ -6,15 +6,28 @@ export function checkDistinct(
   what: string,
   placeOf: (index: number) => Cursor,
 ): void {
+  for (const [index, earlier] of repeated(values))
+    placeOf(index).error(
+      "duplicate",
+      `${what} ${JSON.stringify(values[index])} is already at [${earlier}]; remove or rename one`,
+    );
+}
+
+/** Of what may be said twice without harm. */
+export function warnOfRepeats(values: readonly string[], what: string, at: Cursor): void {
+  for (const [index, earlier] of repeated(values))
+    at.at(index).warning("duplicate", `${what} ${JSON.stringify(values[index])} is already at [${earlier}]; remove it`);
+}
+
+/** Places of values that were there before, with the first place of each. */
+function repeated(values: readonly (string | number)[]): readonly (readonly [number, number])[] {
   const first = new Map<string | number, number>();
+  const found: (readonly [number, number])[] = [];
   for (const [index, value] of values.entries()) {
     if (value === "" || value === 0) continue;
     const earlier = first.get(value);
     if (earlier === undefined) first.set(value, index);
-    else
-      placeOf(index).error(
-        "duplicate",
-        `${what} ${JSON.stringify(value)} is already at [${earlier}]; remove or rename one`,
-      );
+    else found.push([index, earlier]);
   }
+  return found;
 }

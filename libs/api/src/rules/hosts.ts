@@ -46,6 +46,11 @@ export function checkWildcardDomain(host: string, at: Cursor): void {
   if (problem !== undefined) at.error("host", problem);
 }
 
+/** The service behind a server name between networks, `outbound_.80_.v1_.reviews.shop.svc.cluster.local`; else the host. */
+export function serviceOf(host: string): string {
+  return /^outbound_\.\d{1,5}_\.[^_]*_\.(.+)$/.exec(host)?.[1] ?? host;
+}
+
 /** A name, wildcard or IP address: what a VirtualService may serve. */
 export function checkServedHost(host: string, at: Cursor): void {
   if (!isIpAddress(host)) checkWildcardDomain(host, at);

@@ -31,10 +31,20 @@ export function checkSelector(
   at: Cursor,
 ): void {
   if (!selector) return;
+  warnOfEmpty(selector.matchLabels, at);
   for (const [key, value] of Object.entries(selector.matchLabels)) {
     const here = at.at("matchLabels", key);
     if (key === "") here.error("label", "a label name must not be empty");
     if (key.includes("*") || value.includes("*"))
       here.error("label", "wildcards are not supported in selectors; name the exact label");
   }
+}
+
+/** A selector that names no label selects as if it were not there (Istio warns of it, too). */
+export function warnOfEmpty(labels: Readonly<Record<string, string>>, at: Cursor): void {
+  if (Object.keys(labels).length === 0)
+    at.warning(
+      "empty-selector",
+      "has no labels and so selects every workload; name labels, or remove it to say the same",
+    );
 }

@@ -45,6 +45,18 @@ export function checkHeaderName(name: string, at: Cursor, pseudo = false): void 
     at.error("header", `${JSON.stringify(name)} is not a header name`);
 }
 
+/** Literal text in which `%%` is a percent sign and `%COMMAND(arguments):length%` something of the request, as Envoy reads it. */
+const headerValue = /^(?:[^%]|%%|%[A-Z0-9_]+(?:\([^)]*\))?(?::\d+)?%)*$/;
+
+export function checkHeaderValue(value: string, at: Cursor): void {
+  if (/[\r\n\0]/.test(value)) at.error("header", "a header's value must be one line");
+  else if (!headerValue.test(value))
+    at.error(
+      "header",
+      `${JSON.stringify(value)} has a "%" that begins no command such as %REQ(name)%; write "%%" for a percent sign`,
+    );
+}
+
 export function checkNotNegative(value: number | bigint | undefined, at: Cursor): void {
   if (value !== undefined && value < 0) at.error("range", `must not be negative, got ${value}`);
 }

@@ -8,9 +8,16 @@ import { checkPort } from "./values.ts";
 /** An address of any form: IP, name, or socket. */
 export function checkWorkloadAddress(entry: WorkloadEntry, at: Cursor): void {
   const { address, ports } = entry;
-  if (address === "") at.at("address").error("required", "is required: an IP address, a name, or unix:///path");
+  if (isBehindGateway(entry)) return;
+  if (address === "")
+    at.at("address").error("required", "is required: an IP address, a name, or unix:///path; or network alone");
   else if (address.startsWith("unix:")) checkUnixAddress(address, ports, at);
   else if (!isIpAddress(address)) checkFqdn(address, at.at("address"));
+}
+
+/** Where nobody needs to know its address: others reach it by the gateways of its network. */
+export function isBehindGateway({ address, network }: WorkloadEntry): boolean {
+  return address === "" && network !== "";
 }
 
 export function checkUnixAddress(address: string, ports: Readonly<Record<string, number>>, at: Cursor): void {

@@ -5,7 +5,7 @@ import type { EntryEndpoint, ServiceRecord } from "./service-record.ts";
 import { serviceKey } from "./service-record.ts";
 import type { ServiceIndex } from "./services.ts";
 import { localityOf } from "./locality.ts";
-import { entryRegistry, hasIp, speaksMutualTls } from "./workload-entries.ts";
+import { entryRegistry, hasAddress, hasIp, speaksMutualTls } from "./workload-entries.ts";
 import { canonicalOf, homeCluster, workloadLabel } from "./workload-label.ts";
 
 /** One address that serves a service, with what is known about who runs there. */
@@ -76,7 +76,7 @@ export function indexWorkloads(workloads: readonly Workload[]): WorkloadIndex {
   for (const workload of sorted) {
     byName.set(`${workload.registry}/${workload.namespace}/${workload.name}`, workload);
     append(byNamespace, workload.namespace, workload);
-    for (const address of workload.addresses) append(byAddress, address, workload);
+    for (const address of workload.addresses) if (address !== "") append(byAddress, address, workload);
   }
   const clusters = new Set(sorted.map(clusterOf).filter((cluster) => cluster !== ""));
   return { byAddress, byName, byNamespace, byRegistry: new Set(sorted.map((workload) => workload.registry)), clusters };
@@ -205,7 +205,9 @@ function selectedWorkloads(service: ServiceRecord, workloads: WorkloadIndex): re
   const byEntry =
     bySelector === undefined
       ? []
-      : here.filter((workload) => selects(bySelector, workload.labels) && (resolves || hasIp(workload)));
+      : here.filter(
+          (workload) => selects(bySelector, workload.labels) && (resolves ? hasAddress(workload) : hasIp(workload)),
+        );
   const { platform, selector, externalName } = service;
   if (!platform || isEmptyRecord(selector) || externalName !== "") return byEntry;
   const byPlatform = here.filter(

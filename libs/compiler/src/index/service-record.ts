@@ -123,7 +123,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
   // What requests name counts, so there is nobody else to send to.
   const looksUp = resolution === "by-request";
   const endpoints = looksUp ? [] : entryEndpoints(spec, meta.name);
-  return spec.hosts.map((written) => {
+  return [...new Set(spec.hosts)].map((written) => {
     const host = written.toLowerCase();
     return {
       key: serviceKey(meta.namespace, host),
@@ -134,7 +134,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       external: spec.location === 0,
       resolution,
       headless: false,
-      addresses: spec.addresses.map(withoutFullLength).sort(),
+      addresses: [...new Set(spec.addresses.map(withoutFullLength))].sort(),
       ...preferenceOf(meta.annotations),
       givenAddresses: (state?.addresses ?? []).filter((each) => each.host === host).map((each) => each.address),
       ports: spec.ports

@@ -50,7 +50,11 @@ export function speaksMutualTls(labels: Readonly<Record<string, string>>, servic
   return mode === undefined ? serviceAccount !== "" : mode === "istio";
 }
 
-/** Names and sockets can only be reached through a service that takes them (Istio's rule). */
+/** Names and sockets can only be reached through a service that takes them (Istio's rule); networks by their gateways. */
 export function hasIp(workload: Workload): boolean {
-  return workload.addresses.some(isIp);
+  return workload.addresses.some((address) => isIp(address) || address === "");
+}
+
+export function hasAddress(workload: Workload): boolean {
+  return !workload.addresses.includes("");
 }

@@ -74,6 +74,8 @@ export function stringMatch(match: IstioStringMatch): ir.StringMatch | undefined
 /** Nothing that comes after a rule with this match can be reached. */
 export function matchesEverything(match: ir.RouteMatch): boolean {
   const { path } = match;
-  const anyPath = (path.kind === "prefix" && path.value === "/") || (path.kind === "regex" && path.value === ".*");
+  const anyPath =
+    (path.kind === "prefix" && (path.value === "/" || path.value === "")) ||
+    (path.kind === "regex" && path.value === ".*");
   return anyPath && match.headers === undefined && match.query === undefined;
 }
