@@ -1,3 +1,5 @@
+import { deliberateRouting } from "./deliberate-gateways.ts";
+
 /** A way in which Lateen differs from istiod on purpose. */
 export interface Deliberate {
   /** Of `Difference.where`: type, resource and path. */
@@ -236,6 +238,7 @@ export const deliberate: readonly Deliberate[] = [
     where: /^cds InboundPassthroughCluster alt_stat_name$/,
     why: "istiod counts what comes in and what goes out by one name.",
   },
+  ...deliberateRouting,
 ];
 
 /** Cases with objects that istiod refuses, and why Lateen takes them. */

@@ -33,12 +33,19 @@ function normal(value: Json, key = "", top = true): Json {
     return sets.has(key) ? items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (!isObject(value)) return value;
-  const [same] = [onlyOne(value), standardOutput(value), currentName(value)].filter((one) => one !== undefined);
+  const [same] = [onlyOne(value), standardOutput(value), currentName(value), percentage(value)].filter(
+    (one) => one !== undefined,
+  );
   if (same !== undefined) return normal(same, key, top);
   const entries = Object.entries(value).filter(([name, item]) => item !== undefined && !(top && name === "@type"));
   return Object.fromEntries(
     entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, normal(item as Json, name, false)]),
   );
+}
+
+/** Of a fraction in millionths: that in hundredths, which may have a fraction itself. */
+function percentage({ numerator = 0, denominator }: JsonObject): JsonObject | undefined {
+  return denominator === "MILLION" ? { numerator: Number(numerator) / 10_000 } : undefined;
 }
 
 /** Of a rule of RBAC that is "all of" or "one of" a single one: that one. */

@@ -73,6 +73,8 @@ export type DownstreamTls =
       readonly trustDomains?: readonly string[];
       readonly minimumVersion?: TlsVersion;
       readonly cipherSuites?: readonly string[];
+      /** Versions and ciphers are what Envoy takes by itself. */
+      readonly parameters?: "unsaid";
     }
   | {
       readonly mode: "certificate";

@@ -47,7 +47,7 @@ export function ownHeaders(headers: ir.HeaderHandling | undefined): Fields {
     ...(server === undefined
       ? {}
       : server === "untouched"
-        ? { serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH }
+        ? { serverName: "", serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH }
         : { serverName: server.name }),
     ...(requestIds === "as-they-come" ? { generateRequestId: false } : {}),
     ...(forwardsPort === true ? { appendXForwardedPort: true } : {}),

@@ -31,7 +31,7 @@ const sharedManager = byContent(buildManager);
 
 function buildManager(handler: ir.HttpHandler, statName: string): Filter {
   const config = typed(HttpConnectionManagerSchema, {
-    statPrefix: delimited(statPrefix(handler, statName)),
+    statPrefix: statPrefix(handler, statName),
     codecType: HttpConnectionManager_CodecType.AUTO,
     ...routes(handler),
     httpFilters: httpFilters.flatMap((build) => build(handler)),
@@ -70,11 +70,12 @@ function http1({ acceptHttp10, headers }: ir.HttpHandler): Fields {
   return { httpProtocolOptions: { acceptHttp10: acceptHttp10 === true, ...(headers?.keepsCase ? keptCase : {}) } };
 }
 
+/** A gateway's server is called what its user calls it. */
 function statPrefix({ role, routes: source, statName: own }: ir.HttpHandler, statName: string): string {
-  if (own !== undefined) return own;
+  if (own !== undefined) return role === "gateway" ? own : delimited(own);
   if (source.from === "inline" && source.table.ref.kind === "inbound" && source.table.ref.port === 0)
-    return routeTableName(source.table.ref);
-  return `${role === "inbound" ? "inbound" : "outbound"}_${statName}`;
+    return delimited(routeTableName(source.table.ref));
+  return delimited(`${role === "inbound" ? "inbound" : "outbound"}_${statName}`);
 }
 
 /** Each port's chains have the same one. */

@@ -191,6 +191,7 @@ const meshCiphers = [
 /** As `identityContext`, with what a server asks of its callers. */
 function servingContext(tls: Extract<ir.DownstreamTls, { mode: "workload-identity" }>): CommonTlsContext {
   const context = identityContext(tls.alpn, tls.acceptedPeers ?? [], tls.revocationList);
+  if (tls.parameters === "unsaid") delete context.tlsParams;
   const parameters = context.tlsParams;
   if (parameters !== undefined && tls.minimumVersion !== undefined)
     parameters.tlsMinimumProtocolVersion = version(tls.minimumVersion);

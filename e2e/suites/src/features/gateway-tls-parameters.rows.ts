@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { authorizationPolicy } from "@lateen/e2e-harness";
 import type { Feature } from "./feature.ts";
-import { accepted, httpsGateway, refused } from "./gateway-tls.rows.ts";
+import { accepted, handshake, httpsGateway, refused } from "./gateway-tls.rows.ts";
 import { credential, pairOf, secret, server } from "./gateway-tls-material.ts";
 
 export const gatewayTlsParameterRows: readonly Feature[] = [
@@ -100,6 +101,33 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
     },
   },
   {
+    name: "policies know the server name where one server has all hosts",
+    fields: ["Gateway.servers.hosts"],
+    manifests: (row) => {
+      const port = { number: row.ports(0), name: "https", protocol: "HTTPS" };
+      const tls = { mode: "SIMPLE", credentialName: credential(row) };
+      const denied = {
+        when: [{ key: "connection.sni", values: [row.publicHost] }],
+        to: [{ operation: { paths: ["/closed"] } }],
+      };
+      return [
+        secret(row, pairOf(server)),
+        row.gateway({ selector: { istio: "edge" }, servers: [{ port, hosts: ["*"], tls }] }),
+        row.virtualService({ hosts: [row.publicHost], gateways: [row.named().name], http: [{ route: [row.to()] }] }),
+        authorizationPolicy(row.named(), {
+          action: "DENY",
+          selector: { matchLabels: { istio: "edge" } },
+          rules: [denied],
+        }),
+      ];
+    },
+    check: async (row) => {
+      await accepted(row);
+      const payload = `GET /closed HTTP/1.1\r\nhost: ${row.publicHost}\r\n\r\n`;
+      await row.eventually(async () => assert.match((await handshake(row, { payload })).received, /^HTTP\/1\.1 403/));
+    },
+  },
+  {
     name: "plain HTTP is served beside older TLS servers of its port",
     fields: ["Gateway.servers.port.protocol"],
     manifests: (row) => {
@@ -130,8 +158,8 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
     check: async (row) => {
       await accepted(row);
       const counted = async (): Promise<boolean> =>
-        (await row.gatewayProxy().admin.stats(/^http\.named-server;\.downstream_rq_2xx$/)).get(
-          "http.named-server;.downstream_rq_2xx",
+        (await row.gatewayProxy().admin.stats(/^http\.named-server\.downstream_rq_2xx$/)).get(
+          "http.named-server.downstream_rq_2xx",
         ) === 1;
       await row.eventually(counted);
     },

@@ -1,5 +1,6 @@
 import { VirtualServiceSchema } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
 import type { Destination, HTTPRoute, VirtualService } from "@lateen/protos/networking/v1alpha3/virtual_service_pb.js";
+import { hostCovers } from "@lateen/model";
 import type { Cursor } from "../report.ts";
 import { checkGatewayNames } from "../rules/gateway-names.ts";
 import { checkDistinct } from "../rules/distinct.ts";
@@ -56,6 +57,19 @@ function checkHosts(spec: VirtualService, at: Cursor): void {
       here.error("host", 'the host "*" is for gateways only; name the gateways (without "mesh"), or name the hosts');
   }
   checkDistinct(spec.hosts, "host", (index) => at.at("hosts", index));
+  warnOfCovered(spec.hosts, at.at("hosts"));
+}
+
+/** One that another covers has the same rules twice, and Istio takes no such VirtualService. */
+function warnOfCovered(hosts: readonly string[], at: Cursor): void {
+  for (const [index, host] of hosts.entries()) {
+    const rival = hosts.findIndex((other) => other !== host && hostCovers(other.toLowerCase(), host.toLowerCase()));
+    if (rival >= 0)
+      at.at(index).warning(
+        "covered-host",
+        `${JSON.stringify(host)} is covered by ${JSON.stringify(hosts[rival])}, and Istio refuses that; leave it out`,
+      );
+  }
 }
 
 /** What a route may do, and what each action excludes. */

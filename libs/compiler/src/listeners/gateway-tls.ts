@@ -62,6 +62,7 @@ function identityTls(tls: ServerTls): ir.DownstreamTls {
   return {
     mode: "workload-identity",
     alpn,
+    parameters: "unsaid",
     ...(tls.subjectAltNames.length > 0 ? { acceptedPeers: [...tls.subjectAltNames].sort() } : {}),
     ...(tls.caCrl === "" ? {} : { revocationList: tls.caCrl }),
   };

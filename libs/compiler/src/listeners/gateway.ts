@@ -190,6 +190,9 @@ function listenerOf(
   chains: readonly ir.FilterChain[],
 ): ir.Listener {
   const proxyProtocol = context.scope.wishes?.headers?.proxyProtocol === true;
+  // Policies and logs have the server name from the inspector, even where no chain asks for one.
+  const ended = chains.some((chain) => chain.tls !== undefined);
+  const inspectors = [...new Set([...(ended ? ["tls" as const] : []), ...inspectorsFor(chains)])];
   return {
     ref: { kind: "address", bind, port },
     bind,
@@ -198,8 +201,8 @@ function listenerOf(
     direction: "outbound",
     bindToPort: true,
     // What the connection is for comes after who it is from.
-    inspectors: [...(proxyProtocol ? ["proxy-protocol" as const] : []), ...inspectorsFor(chains)],
-    ...(proxyProtocol || inspectorsFor(chains).length > 0 || chains.some((chain) => chain.tls !== undefined)
+    inspectors: [...(proxyProtocol ? ["proxy-protocol" as const] : []), ...inspectors],
+    ...(proxyProtocol || inspectors.length > 0
       ? { inspectionTimeoutMs: context.settings.protocolDetectionTimeoutMs }
       : {}),
     chains,
