@@ -103,6 +103,7 @@ export function documentsOf(objects: readonly object[]): string {
 function nodeOf({ id, metadata, locality }: CaseProxy, { defaultConfig = {} }: MeshSettings): object {
   const [region = "", zone = "", sub_zone = ""] = (locality ?? "").split("/");
   const [, address = "", pod = ""] = id.split("~");
+  const { LABELS } = metadata as Metadata;
   const defaults = {
     ISTIO_VERSION: "1.32.0",
     CLUSTER_ID: localCluster,
@@ -112,7 +113,7 @@ function nodeOf({ id, metadata, locality }: CaseProxy, { defaultConfig = {} }: M
   const ownPorts = { ENVOY_STATUS_PORT: 15021, ENVOY_PROMETHEUS_PORT: 15090 };
   return {
     id,
-    cluster: pod,
+    cluster: LABELS?.["app"] === undefined ? pod : `${LABELS["app"]}.${pod.slice(pod.indexOf(".") + 1)}`,
     metadata: { ...defaults, ...ownPorts, ...(metadata as object) },
     ...(region !== "" && { locality: { region, zone, sub_zone } }),
   };

@@ -48,7 +48,7 @@ export function egressTable({ port, bind }: EgressListener): ir.RouteTableRef {
 
 type Chains = Pick<ir.Listener, "inspectors" | "inspectionTimeoutMs" | "chains" | "fallback">;
 
-/** By the server name clients ask for where they speak TLS; plain connections go to the first service. */
+/** To the one service, or by the server name clients ask for where they speak TLS; plain connections go to the first. */
 function connections(parts: ListenerParts, listener: EgressListener, tls: boolean): readonly Chains[] {
   const { context } = parts;
   const targets = context.listed.all.flatMap((service) => service.ports.slice(0, 1).map((port) => ({ service, port })));
@@ -57,7 +57,7 @@ function connections(parts: ListenerParts, listener: EgressListener, tls: boolea
   if (!tls) tellOfOthers(context, listener, first, others);
   const at = { port: listener.port?.number ?? 0, protocol: protocolOf(listener.port?.protocol ?? "") };
   const found = (tls ? targets : [first]).map((target) =>
-    connectionChains(parts, { ...target, at, ranges: [], byName: tls }),
+    connectionChains(parts, { ...target, at, ranges: [], byName: tls && others.length > 0 }),
   );
   const chains = distinct(found.flatMap((one) => one.chains));
   const unknown: ir.FilterChain = {

@@ -151,10 +151,8 @@ function addChain(parts: ListenerParts, here: SharedPort, service: ServiceRecord
 
 function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): readonly string[] {
   const { scope, settings } = context;
-  const reached = (context.endpointsOf(service)?.records ?? []).filter(
-    ({ health }) => health === "healthy" || health === "draining",
-  );
-  const addresses = reached.flatMap((record) => {
+  // Also of those that are not ready: a listener that goes away takes its connections with it.
+  const addresses = (context.endpointsOf(service)?.records ?? []).flatMap((record) => {
     const usable = usableAddresses(record.addresses, scope);
     return settings.dualStack ? usable : usable.slice(0, 1);
   });
