@@ -65,6 +65,11 @@ const gateways: readonly Deliberate[] = [
     why: "This proxy has no agent that could give it a certificate of the mesh.",
   },
   {
+    where: /\[undeclared\.apps\.example\.com:80\]\.routes\[\d\]\.typed_per_filter_config$/,
+    cases: ["gateway-http"],
+    why: "Tells a server that detects that this is HTTP, with a filter of every Envoy, as istio.alpn does in Istio's.",
+  },
+  {
     where: /sni_dynamic_forward_proxy\]$|dynamic_forward_proxy(\])?$|^rds http\.80 \S+\.typed_per_filter_config$/,
     cases: ["dynamic-dns-gateway"],
     why: "Hosts are looked up at gateways, too; without these filters Envoy has no host to connect to.",

@@ -92,7 +92,7 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
   const places = localityPolicy(settings, asked, service.preference);
   const question = { ...destination, cluster: ref, places, asked };
   const found = discoveryOf(context, question);
-  const http = upstreamHttpOf(port.protocol, connectionPool, settings);
+  const http = undetected(context, port, connectionPool, upstreamHttpOf(port.protocol, connectionPool, settings));
   const security = { service, cluster: ref, settings: asked.tls, policy, protocol: http.protocol, discovery: found };
   const tls = upstreamTls(context, security);
   const discovery = withinReach(context, found, tls);
@@ -118,6 +118,21 @@ function outboundCluster(context: Context, destination: Destination): ir.Cluster
     ...outboundStatName(context, ref),
     origin: formatRef(owner),
   };
+}
+
+/**
+ * To a port whose protocol is to be detected a sidecar speaks what its application does. Clients of a gateway choose HTTP/2
+ * by themselves, wherever it leads, so it speaks HTTP/1.1 unless told otherwise:
+ * https://github.com/istio/istio/blob/0098d99f8e43fe516aaac5a84a131b4ce3c8b9d1/pilot/pkg/networking/core/cluster_builder.go
+ */
+function undetected(
+  context: Context,
+  port: RecordPort,
+  pool: PortPolicy["connectionPool"],
+  http: ir.UpstreamHttp,
+): ir.UpstreamHttp {
+  const follows = http.protocol === "downstream" && pool?.http?.useClientProtocol !== true;
+  return context.scope.type === "router" && port.protocol === "auto" && follows ? { ...http, protocol: "http1" } : http;
 }
 
 /** The connection or request says who gets it. */

@@ -78,9 +78,17 @@ function missing(
  */
 export function needsAnnouncement(context: Context, cluster: ir.Cluster): boolean {
   return (
-    cluster.http.protocol === "downstream" &&
+    (cluster.http.protocol === "downstream" || isDetected(context, cluster)) &&
     cluster.tls.mode === "workload-identity" &&
     supports(context, setFilterState)
+  );
+}
+
+/** Gateways speak HTTP/1.1 to ports whose protocol the server detects. */
+function isDetected({ scope, services }: Context, { ref, http }: ir.Cluster): boolean {
+  if (scope.type !== "router" || http.protocol !== "http1" || ref.kind !== "outbound") return false;
+  return (
+    services.find(ref.host)?.ports.some(({ number, protocol }) => number === ref.port && protocol === "auto") === true
   );
 }
 
