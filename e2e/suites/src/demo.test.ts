@@ -86,8 +86,8 @@ suite("the demo", () => {
   test("a deny rule answers 403", async () => {
     const from = await edit(
       "security.yaml",
-      '#    - to: [{ operation: { paths: ["/admin"] } }]',
-      '    - to: [{ operation: { paths: ["/admin"] } }]',
+      '#    - to: [{ operation: { ports: ["20081", "20082"], paths: ["/admin"] } }]',
+      '    - to: [{ operation: { ports: ["20081", "20082"], paths: ["/admin"] } }]',
     );
     await live(from, "AuthorizationPolicy/shop/reviews-admin");
     await shown(from, /\/admin (200×\d % )?403/);
