@@ -1,9 +1,16 @@
+import { aboutClusters } from "./deliberate-clusters.ts";
 import { deliberateRouting } from "./deliberate-gateways.ts";
 
 /** A way in which Lateen differs from istiod on purpose. */
 export interface Deliberate {
   /** Of `Difference.where`: type, resource and path. */
   readonly where: RegExp;
+  /** Only where this is what istiod says, as JSON; `nothing` where it says nothing. */
+  readonly istio?: RegExp;
+  /** Only where this is what Lateen says. */
+  readonly ours?: RegExp;
+  /** It need not occur: what istiod says of it depends on the order in which it reads its mesh. */
+  readonly sometimes?: true;
   /** Only in these cases; without it in all. */
   readonly cases?: readonly string[];
   /** For the reader: what is better so, or why it makes no difference. */
@@ -12,16 +19,6 @@ export interface Deliberate {
 
 /** Each must still occur: one that does not is to be taken out. */
 export const deliberate: readonly Deliberate[] = [
-  {
-    where: /^cds inbound\S* common_lb_config$/,
-    why: "An empty message says what none says.",
-  },
-  {
-    where:
-      /^eds outbound\S+ endpoints\[0 \{region:eu\S+ (lb_endpoints\S+address:10\.244\.\d\.3,|load_balancing_weight$)/,
-    cases: ["readiness"],
-    why: "istiod leaves a terminating endpoint out, too, once it knows the Service; here it read the slice first.",
-  },
   {
     where: /\[istio\.(metadata_exchange|alpn|stats)\]|^cds \S+ filters$/,
     why: "These filters are only in Istio's own build of Envoy; a proxy is sent what its binary has (node.extensions).",
@@ -249,6 +246,7 @@ export const deliberate: readonly Deliberate[] = [
     why: "istiod counts what comes in and what goes out by one name.",
   },
   ...deliberateRouting,
+  ...aboutClusters,
 ];
 
 /** Cases with objects that istiod refuses, and why Lateen takes them. */

@@ -91,7 +91,8 @@ function byKey(resources: readonly Json[]): ReadonlyMap<string, Json> {
 function keyOf(item: Json | undefined): string | undefined {
   if (!isObject(item)) return undefined;
   if (item["filters"] !== undefined) return written(item["filter_chain_match"]);
-  if (item["lb_endpoints"] !== undefined) return `${written(item["priority"] ?? 0)} ${written(item["locality"])}`;
+  if (item["lb_endpoints"] !== undefined || item["locality"] !== undefined)
+    return `${written(item["priority"] ?? 0)} ${written(item["locality"])}`;
   if (isObject(item["endpoint"])) return written(item["endpoint"]["address"]);
   return nameOf(item);
 }

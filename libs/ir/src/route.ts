@@ -12,7 +12,7 @@ export interface RouteTable {
 }
 
 export interface VirtualHost {
-  readonly kind: "service" | "allow-any" | "block-all" | "black-hole" | "inbound";
+  readonly kind: "service" | "allow-any" | "allow-any-looked-up" | "block-all" | "black-hole" | "inbound";
   /** The host the rules are about; `*` for the fallbacks. */
   readonly host: string;
   readonly port: number;

@@ -40,7 +40,7 @@ export function parseClusterName(name: string): ir.ClusterRef | undefined {
 
 /** Envoy knows caches of looked up names by it, in every listener and cluster of a proxy. */
 export function dnsCacheName({ host }: ir.DnsCache): string {
-  return `${host === "*" ? fixedClusters["any-host"] : host}_dfp_dns_cache`;
+  return `${host === "*" ? "allow_any" : host}_dfp_dns_cache`;
 }
 
 /** The server name a client asks for under mutual TLS; gateways between networks route by it. */
@@ -147,6 +147,8 @@ export function virtualHostName({ kind, host, port }: ir.VirtualHost): string {
       return `${host}:${port}`;
     case "allow-any":
       return "allow_any";
+    case "allow-any-looked-up":
+      return "allow_any_dynamic_dns";
     case "block-all":
       return "block_all";
     case "black-hole":

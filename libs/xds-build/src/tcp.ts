@@ -31,7 +31,7 @@ export const tcpFilters = byContent((handler: ir.TcpHandler): readonly Filter[] 
     ...extensions(handler, "last"),
     ...(handler.lookup === undefined
       ? []
-      : [filter("envoy.filters.network.sni_dynamic_forward_proxy", connectionLookup(handler.lookup))]),
+      : [filter("envoy.extensions.filters.network.sni_dynamic_forward_proxy", connectionLookup(handler.lookup))]),
     ...terminal(handler),
   ];
 });

@@ -61,11 +61,13 @@ function placesOf(objects: readonly MeshObject<MeshNetworks>[], services: readon
   const named = new Set(objects.flatMap(({ spec }) => Object.values(spec.networks).flatMap(gatewayHosts)));
   const places: Places = {};
   const labelled: NetworkGateway[] = [];
-  for (const { host, labels, externalAddresses = [] } of services) {
+  for (const { host, labels, ports, externalAddresses = [] } of services) {
     if (named.has(host)) places[host] = externalAddresses;
     const network = labels[networkLabel] ?? "";
     const port = Number(labels[portLabel] ?? defaultPort);
-    if (network !== "") labelled.push(...externalAddresses.map((address) => ({ network, address, port })));
+    // A Service that does not have the port is no gateway for workloads behind sidecars (Istio's rule).
+    if (network !== "" && ports.some(({ number }) => number === port))
+      labelled.push(...externalAddresses.map((address) => ({ network, address, port })));
   }
   return { places, labelled };
 }

@@ -64,15 +64,16 @@ const withDomains = byPair((host: ir.VirtualHost, more: readonly string[]): ir.V
 /** Everything that is not a known host: sent on, or refused. */
 export function fallbackHost(unknown: UnknownTraffic, port: number): ir.VirtualHost {
   const match: ir.RouteMatch = { path: { kind: "prefix", value: "/" } };
+  const lookedUp = unknown.kind === "send" && unknown.cluster.kind === "any-host";
   return unknown.kind === "send"
     ? {
-        kind: "allow-any",
+        kind: lookedUp ? "allow-any-looked-up" : "allow-any",
         host: "*",
         port,
         domains: ["*"],
         routes: [
           {
-            name: "allow_any",
+            name: lookedUp ? "allow_any_dynamic_dns" : "allow_any",
             match,
             operation: "",
             action: { kind: "forward", targets: [{ cluster: unknown.cluster, weight: 1 }], timeoutMs: 0 },
