@@ -108,7 +108,7 @@ export const gatewayTlsParameterRows: readonly Feature[] = [
       const tls = { mode: "SIMPLE", credentialName: credential(row) };
       const denied = {
         when: [{ key: "connection.sni", values: [row.publicHost] }],
-        to: [{ operation: { paths: ["/closed"] } }],
+        to: [{ operation: { paths: ["/closed"], ports: [String(row.ports(0))] } }],
       };
       return [
         secret(row, pairOf(server)),
