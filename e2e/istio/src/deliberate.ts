@@ -180,6 +180,27 @@ export const deliberate: readonly Deliberate[] = [
     why: "A header whose value is in a variable that is not there: istiod sends it empty.",
   },
   {
+    where: /^(lds 127\.0\.0\.1_15021|rds 15021) $/,
+    cases: ["no-interception", "no-interception-pod"],
+    why: "The agent's Envoy listens on 15021 at all addresses.",
+  },
+  {
+    where: /^cds (Inbound)?PassthroughCluster $|^rds \S+ virtual_hosts\[(allow_any|block_all)\]$/,
+    cases: ["no-interception", "no-interception-pod"],
+    why: "Without capture the original destination is the proxy itself: istiod lets requests for unknown hosts go round in circles.",
+  },
+  {
+    where: /^rds \S+:\d+ virtual_hosts\[\S+\]\.routes\[default\]\.typed_per_filter_config$/,
+    cases: ["no-interception", "no-interception-pod"],
+    why: "Does with a filter of every Envoy what istio.alpn does in Istio's.",
+  },
+  {
+    where:
+      /^lds 127\.0\.0\.(1|2|103)_\d+ $|^cds inbound\|18080\|\| $|^rds (18080|9001|9101|far\.shop\.svc\.cluster\.local:9101) $/,
+    cases: ["no-interception"],
+    why: "Proxies that share a machine have loopback addresses of their own, and bind those; istiod has all of them bind 127.0.0.1, where there is room for one.",
+  },
+  {
     where: /http_filters\[behind-the-end\]$/,
     cases: ["envoy-filter-http-filters"],
     why: "Behind the router Envoy refuses a filter, and with it the listener.",

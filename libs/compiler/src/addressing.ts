@@ -1,9 +1,14 @@
-import { isIpv4, isIpv6 } from "@lateen/model";
+import { isIpv4, isIpv6, isLoopback } from "@lateen/model";
 import type { ServiceRecord } from "./index/service-record.ts";
 import { createView } from "./index/services.ts";
 import type { VisibleServices } from "./index/services.ts";
 import type { ProxyScope } from "./scope.ts";
 import type { MeshSettings } from "./settings.ts";
+
+/** Whether a proxy without traffic capture has a loopback address for itself, as where several share one machine. */
+export function sharesMachine({ bind }: ProxyScope): boolean {
+  return isLoopback(bind);
+}
 
 /** By view, then by what of the scope counts here. A cache of a pure function: never seen from outside. */
 const remembered = new WeakMap<VisibleServices, Map<string, VisibleServices>>();

@@ -1,5 +1,6 @@
 import type * as ir from "@lateen/ir";
 import { formatRef } from "@lateen/model";
+import { sharesMachine } from "./addressing.ts";
 import { proxyRef } from "./context.ts";
 import type { Context } from "./context.ts";
 import { captureModes, protocolOf } from "./istio-names.ts";
@@ -39,6 +40,8 @@ export function inboundPorts(context: Context): readonly InboundPort[] {
   const byPort = Map.groupBy(context.scope.serves, (served) => served.targetPort);
   const ingress = context.view.sidecar?.spec.ingress ?? [];
   if (ingress.length > 0) return ingress.map((listener) => ingressPort(context, listener, byPort));
+  // At the pod's own address the application listens itself; only a Sidecar says where the proxy should.
+  if (context.scope.interception === "none" && !sharesMachine(context.scope)) return [];
   return [...byPort].flatMap(([number, services]) => {
     const [service, ...others] = services;
     if (service === undefined) return [];

@@ -2,7 +2,7 @@ import type * as ir from "@lateen/ir";
 import { isIp, isLoopback, parseCidr } from "@lateen/model";
 import type { ObjectRef } from "@lateen/model";
 import { withListenerLogs } from "../access-logs.ts";
-import { usableAddresses } from "../addressing.ts";
+import { sharesMachine, usableAddresses } from "../addressing.ts";
 import { behind, proxyRef } from "../context.ts";
 import type { Context } from "../context.ts";
 import { inboundPorts } from "../inbound-ports.ts";
@@ -48,7 +48,7 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
   const listeners = [
     ...bound,
     ...[...plan.shared].map(([port, shared]) => sharedListener(parts, port, shared)),
-    ...[...plan.own.values()].map((entry) => entry.listener),
+    ...ownListeners(context, plan),
     ...httpProxyListener(parts),
   ].map((listener) => withListenerLogs(context, "outbound", listener));
   const balanced = context.scope.wishes?.balanceOutbound
@@ -56,6 +56,20 @@ export function outboundListeners(parts: ListenerParts): readonly ir.Listener[] 
     : listeners;
   if (context.scope.interception === "none") return withoutCollisions(parts, balanced);
   return [virtualOutbound(parts), ...balanced];
+}
+
+/** Without capture a port may be taken by the one for all HTTP hosts. */
+function ownListeners(context: Context, { own, shared }: Plan): readonly ir.Listener[] {
+  return [...own.values()].flatMap(({ listener, owner }) => {
+    const { bind, port } = listener;
+    if (context.scope.interception !== "none" || bind !== localBind(context) || !shared.has(port)) return [listener];
+    context.findings.warn(
+      owner,
+      "conflicting-address",
+      `without traffic capture its port ${port} would be ${bind}:${port}, which HTTP services on that port have; it gets no listener`,
+    );
+    return [];
+  });
 }
 
 /** What captured calls need goes into the plan; a listener that applications talk to themselves is the result. */
@@ -161,6 +175,10 @@ function endpointAddresses({ context }: ListenerParts, service: ServiceRecord): 
 
 /** Without capture a client has to address the listener itself: only loopback addresses can be bound for others. */
 function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port: RecordPort): void {
+  if (!sharesMachine(parts.context.scope)) {
+    addOwn(parts, plan, { service, port, address: localBind(parts.context), others: [] });
+    return;
+  }
   const loopback = service.addresses.filter((address) => isIp(address) && isLoopback(address));
   for (const [address = "", ...others] of placesOf(service, loopback))
     addOwn(parts, plan, { service, port, address, others });
@@ -174,6 +192,12 @@ function addBound(parts: ListenerParts, plan: Plan, service: ServiceRecord, port
       `port ${port.number} (${port.protocol}) of "${service.host}" gets no listener in proxies without traffic capture (INTERCEPTION_MODE NONE), as it has no loopback address to bind`,
     );
   }
+}
+
+/** Where an application reaches the proxy without traffic capture. */
+function localBind({ scope }: Context): string {
+  if (scope.interception !== "none" || sharesMachine(scope)) return scope.bind;
+  return scope.families === "v6" ? "::1" : "127.0.0.1";
 }
 
 interface Place extends Served {
@@ -253,7 +277,8 @@ export function alsoWildcard({ scope, settings }: Context): Pick<ir.Listener, "a
 
 function sharedListener(parts: ListenerParts, port: number, { http, chains, fallback }: SharedPort): ir.Listener {
   const { context } = parts;
-  const { bind, interception } = context.scope;
+  const { interception } = context.scope;
+  const bind = localBind(context);
   const handler = outboundHttp(parts, { kind: "port", port });
   const base = {
     ref: { kind: "address", bind, port },
