@@ -158,6 +158,15 @@ http:
       "spec.rules[0].from[0].source.trustDomains[0] trust-domain",
     ],
   ],
+  Telemetry: [
+    ["an expression", 'accessLogging: [{filter: {expression: "response.code >= 400"}}]'],
+    [
+      "none",
+      "accessLogging: [{filter: {expression: 'response.code >'}}, {filter: {}}]",
+      "spec.accessLogging[0].filter.expression expression",
+      "spec.accessLogging[1].filter.expression expression",
+    ],
+  ],
   MeshConfig: [
     [
       "defaults that cannot be",

@@ -1,4 +1,5 @@
 import { TelemetrySchema } from "@lateen/protos/telemetry/v1alpha1/telemetry_pb.js";
+import { checkExpression } from "../rules/expression.ts";
 import { checkSelector } from "../rules/labels.ts";
 import { checkTargets } from "../rules/target-refs.ts";
 import { checkTracing } from "./spans.ts";
@@ -19,6 +20,8 @@ export const telemetry = defineKind({
     checkTargets({ ...spec, selector: { field: "selector", value: spec.selector } }, at);
     checkTracing(spec.tracing, at.at("tracing"));
     for (const [index, logging] of spec.accessLogging.entries()) {
+      if (logging.filter !== undefined)
+        checkExpression(logging.filter.expression, at.at("accessLogging", index, "filter", "expression"));
       for (const [position, provider] of logging.providers.entries()) {
         if (provider.name === "")
           at.at("accessLogging", index, "providers", position, "name").error(
