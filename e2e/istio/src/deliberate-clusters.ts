@@ -219,7 +219,7 @@ export const aboutClusters: readonly Deliberate[] = [
   },
   {
     where:
-      /^eds outbound\S+ endpoints\[0 \{region:eu\S+ (lb_endpoints\S+address:10\.244\.\d\.3,|load_balancing_weight$)/,
+      /^eds outbound\S+ endpoints\[0 \{region:eu\S*\}\]\.(lb_endpoints\S+address:10\.244\.\d\.3,\S+|load_balancing_weight)$/,
     cases: ["readiness"],
     sometimes: true,
     why: "istiod leaves a terminating endpoint out, too, once it knows the Service; here it read the slice first.",
