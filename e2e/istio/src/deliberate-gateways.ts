@@ -55,9 +55,10 @@ const gateways: readonly Deliberate[] = [
     why: "The field is in Istio's API; istiod does not read it yet.",
   },
   {
-    where: /common_tls_context\.((combined_)?validation_context|tls_certificate(s|_sds_secret_configs))$/,
-    cases: ["gateway-tls-modes", "gateway-https"],
-    why: "Files are read by Envoy itself, so gateways without Istio's agent have them, too.",
+    where:
+      /(tls_certificate_sds_secret_configs\[file-cert:\S+\]|validation_context_sds_secret_config)\.sds_config\.(api_config_source|ads)$/,
+    cases: ["gateway-tls-modes", "gateway-https", "sidecar-ingress"],
+    why: "Which files a secret is made of, the control plane says: Envoy reads them, and again when they change, without Istio's agent, too.",
   },
   {
     where: /^cds \S+ transport_socket_matches$/,
@@ -156,6 +157,31 @@ const grpc: readonly Deliberate[] = [
 ];
 
 const routes: readonly Deliberate[] = [
+  {
+    where: /^rds (\S+:\d+|http_proxy) \S+\.routes\[(default|\d)\]\.typed_per_filter_config$/,
+    cases: ["connection-routes", "strict-mtls", "tcp-and-sniffed-ports", "no-interception", "transparent-proxy"],
+    why: "Tells a server that detects protocols that HTTP is spoken to it, as istio.alpn does in Istio's Envoy.",
+  },
+  {
+    where: /^rds 9080 virtual_hosts\[reviews\.shop\.svc\.cluster\.local:9080\]\.routes\[0\]\.typed_per_filter_config$/,
+    cases: ["missing-extensions"],
+    why: "This binary has neither the filter for faults nor that for CORS, and would refuse the table; a finding says so.",
+  },
+  {
+    where: /^rds (15021|18080) $/,
+    cases: ["no-interception"],
+    why: "A listener there would take the port of the application beside the proxy, or of the agent.",
+  },
+  {
+    where: /^rds 8080 virtual_hosts\[(allow_any|block_all)\]$/,
+    cases: ["no-interception"],
+    why: "Without interception there is no original destination that unknown hosts could be sent on to.",
+  },
+  {
+    where: /^rds (9001|9101|far\.shop\.svc\.cluster\.local:9101) $/,
+    cases: ["no-interception"],
+    why: "At the proxy's own address a port serves all its services by their hosts; istiod has one listener of 127.0.0.1 for the first.",
+  },
   {
     where: /match\.case_sensitive$/,
     why: "istiod writes true, which is what Envoy takes by itself.",

@@ -17,6 +17,7 @@ export {
   configPath,
   listenerName,
   parseClusterName,
+  parseFileSecret,
   parseListenerName,
   parseRouteTableName,
   parseSecretName,

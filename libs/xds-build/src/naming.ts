@@ -191,6 +191,35 @@ export function parseSecretName(resource: string, namespace: string): SecretRef 
   return name === "" || owner === "" || name.includes("/") ? undefined : { namespace: owner, name, ca };
 }
 
+/** A pair of files by the name that Istio's agent has for it. */
+export function fileCertificateName(certificate: string, privateKey: string): string {
+  return `${pairScheme}${certificate}~${privateKey}`;
+}
+
+/** A file of authorities, likewise. */
+export function fileAuthoritiesName(path: string): string {
+  return `${authoritiesScheme}${path}`;
+}
+
+const pairScheme = "file-cert:";
+const authoritiesScheme = "file-root:";
+
+export type FileSecret =
+  | { readonly kind: "pair"; readonly certificate: string; readonly privateKey: string }
+  | { readonly kind: "authorities"; readonly path: string };
+
+/** Undefined: it names no files. */
+export function parseFileSecret(resource: string): FileSecret | undefined {
+  if (resource.startsWith(authoritiesScheme)) {
+    const path = resource.slice(authoritiesScheme.length);
+    return path === "" ? undefined : { kind: "authorities", path };
+  }
+  if (!resource.startsWith(pairScheme)) return undefined;
+  const [certificate = "", privateKey = "", ...more] = resource.slice(pairScheme.length).split("~");
+  if (certificate === "" || privateKey === "" || more.length > 0) return undefined;
+  return { kind: "pair", certificate, privateKey };
+}
+
 function parsePort(text: string): number | undefined {
   return /^\d{1,5}$/.test(text) && String(Number(text)) === text ? Number(text) : undefined;
 }

@@ -29,7 +29,7 @@ import { byContent } from "./by-content.ts";
 import { stringMatcher } from "./matchers.ts";
 import { duration, overAds, typed, unreachable } from "./messages.ts";
 import type { Init } from "./messages.ts";
-import { clusterName, secretName, sniName } from "./naming.ts";
+import { clusterName, fileAuthoritiesName, fileCertificateName, secretName, sniName } from "./naming.ts";
 
 type Context = Init<typeof CommonTlsContextSchema>;
 
@@ -82,8 +82,12 @@ function sourceBehind(service: {
  * served. https://github.com/istio/istio/blob/0098d99f8e43fe516aaac5a84a131b4ce3c8b9d1/pilot/pkg/security/model/authentication.go
  */
 function fromControlPlane(credential: string): SdsSecretConfig {
+  return named(secretName(credential));
+}
+
+function named(name: string): SdsSecretConfig {
   const { initialFetchTimeout: _, ...sdsConfig } = overAds();
-  return create(SdsSecretConfigSchema, { name: secretName(credential), sdsConfig });
+  return create(SdsSecretConfigSchema, { name, sdsConfig });
 }
 
 function tlsSocket(config: ReturnType<typeof typed>): TransportSocket {
@@ -339,14 +343,9 @@ function serverCertificates(
         ? [fromService(certificate)]
         : certificate.kind === "workload-identity"
           ? [fromAgent(workloadSecret)]
-          : [],
+          : [named(fileCertificateName(certificate.certificate, certificate.privateKey))],
   );
-  if (secrets.length > 0) return { tlsCertificateSdsSecretConfigs: secrets };
-  return {
-    tlsCertificates: certificates.flatMap((one) =>
-      one.kind === "files" ? [keyPair(one.certificate, one.privateKey)] : [],
-    ),
-  };
+  return { tlsCertificateSdsSecretConfigs: secrets };
 }
 
 function clientTrust(client: ir.ClientVerification): Pick<Context, "validationContextType"> {
@@ -360,21 +359,21 @@ function clientTrust(client: ir.ClientVerification): Pick<Context, "validationCo
       : {}),
   };
   const { trust } = client;
-  if (trust.kind === "file") {
-    const trustedCa = { specifier: { case: "filename" as const, value: trust.path } };
-    const value = { ...checks, trustedCa, ...revoked(trust.revocationList) };
-    return { validationContextType: { case: "validationContext", value } };
-  }
   const secret =
-    trust.kind === "secret"
-      ? fromControlPlane(trust.name)
-      : trust.kind === "foreign-secret"
-        ? fromService(trust)
-        : fromAgent(rootSecret);
+    trust.kind === "file"
+      ? named(fileAuthoritiesName(trust.path))
+      : trust.kind === "secret"
+        ? fromControlPlane(trust.name)
+        : trust.kind === "foreign-secret"
+          ? fromService(trust)
+          : fromAgent(rootSecret);
   return {
     validationContextType: {
       case: "combinedValidationContext",
-      value: { defaultValidationContext: checks, validationContextSdsSecretConfig: secret },
+      value: {
+        defaultValidationContext: { ...checks, ...(trust.kind === "file" ? revoked(trust.revocationList) : {}) },
+        validationContextSdsSecretConfig: secret,
+      },
     },
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { renameSync } from "node:fs";
 import { connect } from "node:tls";
 import { type TlsProbe, type TlsResult, tlsSecret } from "@lateen/e2e-harness";
 import { readCa, issueClientCertificate } from "../certificates.ts";
@@ -301,6 +302,27 @@ const certificateRows: readonly Feature[] = [
       await accepted(row, { as: client });
       await refused(row, { as: revoked });
       await refused(row, { as: stranger });
+    },
+  },
+  {
+    name: "a certificate in files is read again when new files are moved into their place",
+    fields: ["Gateway.servers.tls.serverCertificate", "Gateway.servers.tls.privateKey"],
+    manifests: (row) =>
+      httpsGateway(row, {
+        mode: "SIMPLE",
+        serverCertificate: row.fileWith("server.pem", one.certificate),
+        privateKey: row.fileWith("server-key.pem", one.privateKey),
+      }),
+    check: async (row) => {
+      const shown = async (): Promise<string> => (await handshake(row, { root: serverRoot })).peerNames;
+      await row.eventually(async () => assert.match(await shown(), /one\.example\.com/));
+      const move = (name: string, content: string): void => {
+        const place = row.fileWith(`next-${name}`, content);
+        renameSync(place, place.replace("next-", ""));
+      };
+      move("server-key.pem", two.privateKey);
+      move("server.pem", two.certificate);
+      await row.eventually(async () => assert.match(await shown(), /two\.example\.com/));
     },
   },
   {

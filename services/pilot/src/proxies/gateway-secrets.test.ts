@@ -66,6 +66,18 @@ function decode(resource: Resource | undefined): Secret {
   return fromBinary(SecretSchema, fromBinary(AnySchema, resource.any).value);
 }
 
+test("any proxy is told which files a secret of files is, and to read them again", async () => {
+  const unproven = { id: gateway };
+  const pair = decode(await firstOf("file-cert:/etc/certs/tls.crt~/etc/certs/tls.key", unproven, from({})));
+  assert.ok(pair.type.case === "tlsCertificate");
+  assert.deepEqual(pair.type.value.certificateChain?.specifier, { case: "filename", value: "/etc/certs/tls.crt" });
+  assert.deepEqual(pair.type.value.privateKey?.specifier, { case: "filename", value: "/etc/certs/tls.key" });
+  assert.equal(pair.type.value.watchedDirectory?.path, "/etc/certs");
+  const roots = decode(await firstOf("file-root:/etc/certs/ca.crt", unproven, from({})));
+  assert.ok(roots.type.case === "validationContext");
+  assert.deepEqual(roots.type.value.trustedCa?.specifier, { case: "filename", value: "/etc/certs/ca.crt" });
+});
+
 test("a proven gateway gets its pair under the name it asked for", async () => {
   const secret = decode(await firstOf("kubernetes://web-cert", proven, from({ "shop/web-cert": material() })));
   assert.equal(secret.name, "kubernetes://web-cert");
@@ -119,7 +131,7 @@ const refused = [
   ["an unproven gateway", "kubernetes://x", { id: gateway }, false, /has not proved/],
   ["an unproven local gateway", "kubernetes://x", local, false, /has not proved/],
   ["a remote one where only local ones are believed", "kubernetes://x", { id: gateway }, true, /has not proved/],
-  ["a name of another kind", "file-cert:x~y", proven, false, /names have the form/],
+  ["a name of another kind", "vault:x~y", proven, false, /names have the form/],
 ] as const;
 
 for (const [name, resource, options, loopback, message] of refused) {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { DataSourceSchema } from "@lateen/protos/envoy/config/core/v3/base_pb.js";
@@ -18,6 +19,7 @@ import type { ConnectedProxy, OnDemandSource, Resource } from "@lateen/xds-serve
 import { encodeResource } from "../resources/encode.ts";
 import type { Admission } from "./admission.ts";
 import { isLocalPeer, nodeOf } from "./connected-node.ts";
+import { fileSecret } from "./file-secrets.ts";
 import { newestOfEach } from "./newest-of-each.ts";
 
 /** A certificate as citadel gives it; `mesh.identity.v1.SecretMaterial` is one. */
@@ -58,6 +60,12 @@ export function gatewaySecrets(options: GatewaySecretsOptions): OnDemandSource {
   return {
     types: [secretType],
     async *watch(_typeUrl, resourceName, proxy, signal) {
+      const files = fileSecret(resourceName);
+      if (files !== undefined) {
+        yield files;
+        if (!signal.aborted) await once(signal, "abort");
+        return;
+      }
       const { namespace, names, part } = parseSecretName(resourceName, nodeOf(proxy).namespace);
       allow(options, proxy, { namespace, names, resourceName });
       const candidates = names.map((name) => followSecret(options, { namespace, name }, signal));
