@@ -168,21 +168,6 @@ const routes: readonly Deliberate[] = [
     why: "This binary has neither the filter for faults nor that for CORS, and would refuse the table; a finding says so.",
   },
   {
-    where: /^rds (15021|18080) $/,
-    cases: ["no-interception"],
-    why: "A listener there would take the port of the application beside the proxy, or of the agent.",
-  },
-  {
-    where: /^rds 8080 virtual_hosts\[(allow_any|block_all)\]$/,
-    cases: ["no-interception"],
-    why: "Without interception there is no original destination that unknown hosts could be sent on to.",
-  },
-  {
-    where: /^rds (9001|9101|far\.shop\.svc\.cluster\.local:9101) $/,
-    cases: ["no-interception"],
-    why: "At the proxy's own address a port serves all its services by their hosts; istiod has one listener of 127.0.0.1 for the first.",
-  },
-  {
     where: /match\.case_sensitive$/,
     why: "istiod writes true, which is what Envoy takes by itself.",
   },
