@@ -37,6 +37,11 @@ export const deliberate: readonly Deliberate[] = [
     why: "Istio's default JSON with two fields more: the certified identities of both ends.",
   },
   {
+    where: /log_format\.text_format_source\.inline_string$/,
+    cases: ["target-refs"],
+    why: "Istio's default line with two fields more at its end: the certified identities of both ends.",
+  },
+  {
     where: /log_format\.json_format_options$/,
     why: "Empty: Envoy does not sort the fields unless told so.",
   },
@@ -126,7 +131,7 @@ export const deliberate: readonly Deliberate[] = [
   },
   {
     where:
-      /\[envoy\.filters\.(network\.rbac|http\.(rbac|grpc_stats))\]$|tcp_proxy\]\.typed_config\.(cluster|stat_prefix)$|routes\[default\]\.(route|direct_response)$/,
+      /\[envoy\.filters\.(network\.rbac|http\.(rbac|grpc_stats))\]$|tcp_proxy\]\.typed_config\.(cluster|stat_prefix)$|routes\[default\]\.(route|direct_response)$|routes\[0\]\.typed_per_filter_config$/,
     cases: ["missing-extensions"],
     why: "The proxy's binary does not have these filters and would refuse the listener: what is safe to leave out is left out, what is not refuses.",
   },
@@ -185,18 +190,35 @@ export const deliberate: readonly Deliberate[] = [
     why: "The agent's Envoy listens on 15021 at all addresses.",
   },
   {
-    where: /^cds (Inbound)?PassthroughCluster $|^rds \S+ virtual_hosts\[(allow_any|block_all)\]$/,
+    where: /^rds \S+ virtual_hosts\[(allow_any|block_all)\]$/,
     cases: ["no-interception", "no-interception-pod"],
     why: "Without capture the original destination is the proxy itself: istiod lets requests for unknown hosts go round in circles.",
   },
   {
-    where: /^rds \S+:\d+ virtual_hosts\[\S+\]\.routes\[default\]\.typed_per_filter_config$/,
-    cases: ["no-interception", "no-interception-pod"],
-    why: "Does with a filter of every Envoy what istio.alpn does in Istio's.",
+    where: /^cds (Inbound)?PassthroughCluster $/,
+    cases: ["no-interception-pod"],
+    why: "Without capture the original destination is the proxy itself.",
   },
   {
     where:
-      /^lds 127\.0\.0\.(1|2|103)_\d+ $|^cds inbound\|18080\|\| $|^rds (18080|9001|9101|far\.shop\.svc\.cluster\.local:9101) $/,
+      /^lds \S+ filter_chains\[\{application_protocols:\[h2c,(http\/1\.0,)?http\/1\.1\],(destination_port:7000,)?transport_protocol:raw_buffer\}\]$/,
+    cases: ["transparent-proxy"],
+    why: "A proxy that is to take HTTP/1.0 takes it also where it has to find out what is spoken; istiod has it pass there as bytes.",
+  },
+  {
+    where: /^rds (\S+:\d+|http_proxy) virtual_hosts\[\S+\]\.routes\[(default|\d)\]\.typed_per_filter_config$/,
+    cases: [
+      "no-interception",
+      "no-interception-pod",
+      "connection-routes",
+      "strict-mtls",
+      "tcp-and-sniffed-ports",
+      "transparent-proxy",
+    ],
+    why: "Does with a filter of every Envoy what istio.alpn does in Istio's.",
+  },
+  {
+    where: /^lds 127\.0\.0\.(1|2|103)_\d+ $|^rds (18080|9001|9101|far\.shop\.svc\.cluster\.local:9101) $/,
     cases: ["no-interception"],
     why: "Proxies that share a machine have loopback addresses of their own, and bind those; istiod has all of them bind 127.0.0.1, where there is room for one.",
   },

@@ -6,8 +6,7 @@ export const fileProvider = "envoy";
 export const standardOutput = "/dev/stdout";
 
 /**
- * Istio's default formats; the one whose fields have names also has the certified identities of both ends. Lines of
- * text are read by position, so they are just Istio's.
+ * Istio's default formats with the certified identities of both ends added, in text at the end of the line.
  * https://istio.io/latest/docs/tasks/observability/logs/access-log/#default-access-log-format
  */
 const fields = {
@@ -65,6 +64,8 @@ export const defaultTextFormat = `${[
   f.downstream_remote_address,
   f.requested_server_name,
   f.route_name,
+  `"${f.downstream_peer}"`,
+  `"${f.upstream_peer}"`,
 ].join(" ")}\n`;
 
 type Format = ir.FileAccessLog["format"];

@@ -37,7 +37,7 @@ const attachedFilterRow: Feature = {
   ...attached,
   manifests: (row) => [
     ...attached.manifests(row),
-    denial(row, "own", { to: [{ operation: { paths: ["/denied"] } }] }),
+    denial(row, "own", { to: [{ operation: { paths: ["/denied"], ports: [String(row.ports(1))] } }] }),
     denial(row, "other", {}),
   ],
   check: (row) =>
