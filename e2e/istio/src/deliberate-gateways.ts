@@ -57,7 +57,10 @@ const gateways: readonly Deliberate[] = [
   {
     where:
       /(tls_certificate_sds_secret_configs\[file-cert:\S+\]|validation_context_sds_secret_config)\.sds_config\.(api_config_source|ads)$/,
-    cases: ["gateway-tls-modes", "gateway-https", "sidecar-ingress"],
+    cases: [
+      ...["gateway-tls-modes", "gateway-https", "sidecar-ingress", "destination-rule", "destination-rule-extras"],
+      ...["dynamic-dns", "mesh-config-proxies", "unverified-servers"],
+    ],
     why: "Which files a secret is made of, the control plane says: Envoy reads them, and again when they change, without Istio's agent, too.",
   },
   {
@@ -157,16 +160,6 @@ const grpc: readonly Deliberate[] = [
 ];
 
 const routes: readonly Deliberate[] = [
-  {
-    where: /^rds (\S+:\d+|http_proxy) \S+\.routes\[(default|\d)\]\.typed_per_filter_config$/,
-    cases: ["connection-routes", "strict-mtls", "tcp-and-sniffed-ports", "no-interception", "transparent-proxy"],
-    why: "Tells a server that detects protocols that HTTP is spoken to it, as istio.alpn does in Istio's Envoy.",
-  },
-  {
-    where: /^rds 9080 virtual_hosts\[reviews\.shop\.svc\.cluster\.local:9080\]\.routes\[0\]\.typed_per_filter_config$/,
-    cases: ["missing-extensions"],
-    why: "This binary has neither the filter for faults nor that for CORS, and would refuse the table; a finding says so.",
-  },
   {
     where: /match\.case_sensitive$/,
     why: "istiod writes true, which is what Envoy takes by itself.",

@@ -27,7 +27,7 @@ export function validationBootstrap(resources: CaseResources): JsonObject {
     },
     static_resources: {
       clusters: [
-        ...resources.clusters.map((cluster) => withEndpoints(cluster, assignments)),
+        ...resources.clusters.map((cluster) => withSecrets(withEndpoints(cluster, assignments)) as JsonObject),
         agentCluster("xds-grpc"),
         agentCluster("sds-grpc"),
       ],
@@ -62,6 +62,23 @@ function withEndpoints(cluster: JsonObject, assignments: ReadonlyMap<JsonValue |
   if (assignment === undefined) throw new Error(`cluster ${String(cluster["name"])} has no endpoints`);
   const { "@type": _assignmentType, ...load } = assignment;
   return { ...fields, type: "STATIC", load_assignment: load };
+}
+
+const fromAgent: JsonObject = {
+  api_type: "GRPC",
+  transport_api_version: "V3",
+  grpc_services: [{ envoy_grpc: { cluster_name: "sds-grpc" } }],
+};
+
+/** Walks a cluster: in a bootstrap there is no ADS yet that its secrets could come by, and Envoy crashes. */
+function withSecrets(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(withSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  const walked = Object.fromEntries(Object.entries(value).map(([key, field]) => [key, withSecrets(field)]));
+  const source = walked["sds_config"] as JsonObject | undefined;
+  if (source?.["ads"] === undefined) return walked;
+  const { ads: _ads, ...fields } = source;
+  return { ...walked, sds_config: { ...fields, api_config_source: fromAgent } };
 }
 
 /** Walks a listener; `rds` becomes `route_config`. */

@@ -230,16 +230,11 @@ function clientCertificates(
   client: ir.ClientCertificate | undefined,
 ): Pick<Context, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
   if (client === undefined) return {};
-  return client.kind === "secret"
-    ? { tlsCertificateSdsSecretConfigs: [fromControlPlane(client.name)] }
-    : { tlsCertificates: [keyPair(client.certificate, client.privateKey)] };
-}
-
-function keyPair(certificate: string, privateKey: string) {
-  return {
-    certificateChain: { specifier: { case: "filename" as const, value: certificate } },
-    privateKey: { specifier: { case: "filename" as const, value: privateKey } },
-  };
+  const secret =
+    client.kind === "secret"
+      ? fromControlPlane(client.name)
+      : named(fileCertificateName(client.certificate, client.privateKey));
+  return { tlsCertificateSdsSecretConfigs: [secret] };
 }
 
 function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Context, "validationContextType"> {
@@ -250,15 +245,8 @@ function serverTrust(trust: ir.UpstreamTrust, names: readonly string[]): Pick<Co
       return combined(names, fromAgent(systemRootsSecret));
     case "secret":
       return combined(names, fromControlPlane(trust.name));
-    case "file": {
-      const trustedCa = { specifier: { case: "filename" as const, value: trust.path } };
-      return {
-        validationContextType: {
-          case: "validationContext",
-          value: { ...accepted(names), trustedCa, ...revoked(trust.revocationList) },
-        },
-      };
-    }
+    case "file":
+      return combined(names, named(fileAuthoritiesName(trust.path)), trust.revocationList);
     default:
       return unreachable(trust);
   }
@@ -268,11 +256,18 @@ function revoked(path: string | undefined): Pick<Init<typeof CertificateValidati
   return path === undefined ? {} : { crl: { specifier: { case: "filename", value: path } } };
 }
 
-function combined(names: readonly string[], secret: SdsSecretConfig): Pick<Context, "validationContextType"> {
+function combined(
+  names: readonly string[],
+  secret: SdsSecretConfig,
+  revocationList?: string,
+): Pick<Context, "validationContextType"> {
   return {
     validationContextType: {
       case: "combinedValidationContext",
-      value: { defaultValidationContext: accepted(names), validationContextSdsSecretConfig: secret },
+      value: {
+        defaultValidationContext: { ...accepted(names), ...revoked(revocationList) },
+        validationContextSdsSecretConfig: secret,
+      },
     },
   };
 }

@@ -118,9 +118,9 @@ http:
       "spec.endpoints[1].address address",
     ],
     [
-      "addresses of what is looked up",
-      `hosts: ["*.a.b"]\naddresses: [10.0.0.1]\n${ports}\nresolution: DYNAMIC_DNS`,
-      "warning spec.addresses no-effect",
+      "endpoints of what is looked up",
+      `hosts: ["*.a.b"]\nendpoints: [{address: 10.0.0.1}]\n${ports}\nresolution: DYNAMIC_DNS`,
+      "warning spec.endpoints no-effect",
     ],
   ],
   WorkloadEntry: [

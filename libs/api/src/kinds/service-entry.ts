@@ -179,7 +179,7 @@ function checkLookup(spec: ServiceEntry, at: Cursor): void {
       `${protocol === "" ? "must be said" : `${protocol} does not name the host that is meant`} with resolution DYNAMIC_DNS: one of HTTP, HTTP2, GRPC, GRPC-WEB, TLS, HTTPS`,
     );
   }
-  for (const field of ["addresses", "endpoints", "workloadSelector"] as const) {
+  for (const field of ["endpoints", "workloadSelector"] as const) {
     const value = spec[field];
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     at.at(field).warning(
