@@ -55,10 +55,23 @@ require("node:http").createServer((request, response) => {
 }).listen(8080, "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));`;
 
+/** As Istio wants it without capture: a Sidecar says where calls come in, and where they go out. */
+const uncapturedSidecar = {
+  apiVersion: "networking.istio.io/v1",
+  kind: "Sidecar",
+  metadata: { name: uncaptured },
+  spec: {
+    workloadSelector: { labels: { app: uncaptured } },
+    ingress: [{ port: { number: 8080, protocol: "HTTP", name: "http" }, defaultEndpoint: "127.0.0.1:8080" }],
+    egress: [{ port: { number: 80, protocol: "HTTP", name: "http" }, bind: "127.0.0.1", hosts: ["./*"] }],
+  },
+};
+
 /** Without capture the proxy has the pod's address, and the application is behind it on loopback. */
 export async function worksUncaptured(world: World): Promise<string> {
   const { cluster, samples } = world;
   const annotations = { [mode]: "NONE" };
+  await cluster.apply(samples, uncapturedSidecar);
   await cluster.apply(
     samples,
     ...workload({ name: uncaptured, annotations, program: onLoopback }),
@@ -76,11 +89,11 @@ export async function worksUncaptured(world: World): Promise<string> {
   const certificate = headersSeen(answer)["x-forwarded-client-cert"] ?? "";
   if (!certificate.includes(`URI=${spiffeId(world, "client")}`))
     throw new Error(`the caller is not known: ${certificate}`);
-  const itself = `http://${await addressOf(world, uncaptured)}/`;
-  const called = await ask(world, uncaptured, itself, { headers: { host: "ratings" } });
+  const called = await ask(world, uncaptured, "http://127.0.0.1/", { headers: { host: "ratings" } });
   const own = called.status === 200 ? headersSeen(called)["x-forwarded-client-cert"] : show(called);
   if (own?.includes(`URI=${spiffeId(world, uncaptured)}`) !== true)
-    throw new Error(`its own call through its proxy's port 80 is not its own: ${own ?? "no certificate"}`);
+    throw new Error(`its own call through port 80 of its proxy is not its own: ${own ?? "no certificate"}`);
   await cluster.kubectl(["delete", "deployment", uncaptured, "-n", samples, "--wait=false"]);
-  return "calls come in to loopback by mutual TLS, and go out by the proxy's port 80";
+  await cluster.kubectl(["delete", "sidecar", uncaptured, "-n", samples]);
+  return "calls come in to loopback by mutual TLS, and go out by 127.0.0.1:80";
 }
