@@ -95,7 +95,7 @@ async function namesOf(scenario: Case): Promise<Readonly<Record<string, readonly
 const settingKinds = new Set(["MeshConfig", "MeshNetworks"]);
 
 /** An object that is there twice, as a node of several workloads, is one. */
-export function documentsOf(objects: readonly object[]): string {
+function documentsOf(objects: readonly object[]): string {
   return [...new Set(objects.map((object) => JSON.stringify(object)))].join("\n---\n");
 }
 

@@ -16,11 +16,6 @@ export function istiodSays(onProgress: OnProgress): Promise<string> {
   return programOf("istiod-says", onProgress);
 }
 
-/** Path of a program that serves a mesh with Istio's discovery server: `go/istiod-serves`. */
-export function istiodServes(onProgress: OnProgress): Promise<string> {
-  return programOf("istiod-serves", onProgress);
-}
-
 /** Built of Istio's Go module, the first time in some minutes. Rejects with `NotHere` where modules cannot be fetched. */
 async function programOf(command: string, onProgress: OnProgress): Promise<string> {
   try {

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { median } from "@lateen/e2e-harness";
-import { NotHere, ServingIstiod } from "@lateen/e2e-istio";
-import { type FleetMesh, virtualService } from "./mesh.ts";
 import {
   type Bare,
   type Clients,
@@ -33,69 +31,37 @@ export interface LoadComparison {
   readonly proxies: number;
   readonly plane: LoadCost;
   readonly bare: LoadCost;
-  /** Of Istio's own, where it was asked for and can be had. */
-  readonly istiod?: LoadCost;
 }
 
-export interface CompareOptions {
-  readonly programs: Programs;
-  readonly withIstiod: boolean;
-}
-
-/** The same fleet on pilot, on a bare server with the same bytes, and on istiod, one after the other. */
-export async function compareLoad(proxies: number, { programs, withIstiod }: CompareOptions): Promise<LoadComparison> {
+/** The same fleet on pilot and on a bare server with the same bytes, one after the other. */
+export async function compareLoad(proxies: number, programs: Programs): Promise<LoadComparison> {
   await using plane = await startPlane(size, programs);
   const planeCost = await loadOf(plane, proxies);
   await using recorder = startClients();
   const recorded = await recorder.ask("record", { address: plane.address, pods: plane.mesh.pods(1), perChannel: 1 });
-  const bare = await bareLoad(plane, { recorded, change: planeCost.change, proxies });
-  const istiod = withIstiod ? await istiodLoad(plane.mesh, proxies) : undefined;
-  return { proxies, plane: planeCost.cost, bare, ...(istiod && { istiod }) };
+  return {
+    proxies,
+    plane: planeCost.cost,
+    bare: await bareLoad(plane, { recorded, change: planeCost.change, proxies }),
+  };
 }
 
 async function loadOf(plane: FleetPlane, proxies: number): Promise<{ cost: LoadCost; change: Uint8Array }> {
   await using clients = startClients();
   const { pid } = plane.pilot.process;
-  const opened = await openAll({ clients, address: plane.address, mesh: plane.mesh, proxies, pid });
-  const { seconds, bytes } = await timeEdits(clients, proxies, (marker) =>
-    plane.mesh.editRoute(changedService, marker),
-  );
-  return { cost: { ...opened, changeSeconds: seconds }, change: bytes };
-}
-
-/** Median over some edits of one rule, and what a proxy was sent for the last. */
-async function timeEdits(
-  clients: Clients,
-  proxies: number,
-  edit: (marker: string) => Promise<unknown>,
-): Promise<{ seconds: number; bytes: Uint8Array }> {
+  const opened = await openAll({ clients, address: plane.address, plane, proxies, pid });
+  let change: Uint8Array = new Uint8Array();
   const times: number[] = [];
-  let last: Uint8Array = new Uint8Array();
   for (let n = 0; n < changes; n++) {
     const marker = `edit-${proxies}-${n}`;
-    const { ms, bytes } = await timeChange(clients, { type: "RDS", marker }, () => edit(marker));
+    const { ms, bytes } = await timeChange(clients, { type: "RDS", marker }, () =>
+      plane.mesh.editRoute(changedService, marker),
+    );
     times.push(ms / 1_000);
-    last = bytes;
+    change = bytes;
     await sleep(200);
   }
-  return { seconds: median(times), bytes: last };
-}
-
-/** With istiod's defaults: admission by the number of cores, changes held together for 100 ms. */
-async function istiodLoad(mesh: FleetMesh, proxies: number): Promise<LoadCost | undefined> {
-  const started = ServingIstiod.start(mesh.forIstiod(), console.log).catch((error: unknown) => {
-    if (!(error instanceof NotHere)) throw error;
-    console.log(error.message);
-    return undefined;
-  });
-  await using istiod = await started;
-  if (istiod === undefined) return undefined;
-  await using clients = startClients();
-  const opened = await openAll({ clients, address: istiod.address, mesh, proxies, pid: istiod.pid });
-  const { seconds } = await timeEdits(clients, proxies, async (marker) =>
-    istiod.apply(virtualService(changedService, marker)),
-  );
-  return { ...opened, changeSeconds: seconds };
+  return { cost: { ...opened, changeSeconds: median(times) }, change };
 }
 
 /** From before `change` until the last connected proxy has the marker. */
@@ -123,7 +89,7 @@ async function bareLoad(plane: FleetPlane, { recorded, change, proxies }: BareOp
   await using clients = startClients();
   const address = await bare.ask("listen");
   await bare.ask("prepare", recorded);
-  const opened = await openAll({ clients, address, mesh: plane.mesh, proxies, pid: bare.pid });
+  const opened = await openAll({ clients, address, plane, proxies, pid: bare.pid });
   const marker = /edit-\d+-\d+/.exec(Buffer.from(change).toString("latin1"))?.[0] ?? "";
   const times: number[] = [];
   for (let n = 0; n < changes; n++) {
@@ -137,19 +103,19 @@ async function bareLoad(plane: FleetPlane, { recorded, change, proxies }: BareOp
 interface OpenAll {
   readonly clients: Clients;
   readonly address: string;
-  readonly mesh: FleetMesh;
+  readonly plane: FleetPlane;
   readonly proxies: number;
   readonly pid: number;
 }
 
-async function openAll({ clients, address, mesh, proxies, pid }: OpenAll): Promise<Omit<LoadCost, "changeSeconds">> {
+async function openAll({ clients, address, plane, proxies, pid }: OpenAll): Promise<Omit<LoadCost, "changeSeconds">> {
   await clients.ask("state");
   await sleep(500);
   resetPeak(pid);
   const before = costOf(pid);
   const { startedAtMs, lastAtMs } = await clients.ask("open", {
     address,
-    pods: mesh.pods(proxies),
+    pods: plane.mesh.pods(proxies),
     perChannel: 1,
   });
   await sleep(100);

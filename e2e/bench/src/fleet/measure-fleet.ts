@@ -23,8 +23,7 @@ export async function measureFleet(bundles: readonly Bundle[]): Promise<readonly
   // Goals of a busy machine are ratios: what the bare server of the same run takes is the measure.
   for (const { proxies, runs } of fleets) {
     const measured: LoadComparison[] = [];
-    while (measured.length < runs)
-      measured.push(await compareLoad(proxies, { programs, withIstiod: measured.length === 0 }));
+    while (measured.length < runs) measured.push(await compareLoad(proxies, programs));
     figures.push(...loadFigures(proxies, measured));
   }
   return [...figures, ...(await measureScenarios(programs)), ...(await measureLargeMesh(programs))];
@@ -32,7 +31,6 @@ export async function measureFleet(bundles: readonly Bundle[]): Promise<readonly
 
 /** Medians of the runs. */
 function loadFigures(proxies: number, measured: readonly LoadComparison[]): readonly Figure[] {
-  const istiod = measured.find((run) => run.istiod !== undefined)?.istiod;
   const beside = (name: string, unit: Figure["unit"], of: (cost: LoadCost) => number): readonly Figure[] => {
     const [plane, bare] = [measured.map((run) => of(run.plane)), measured.map((run) => of(run.bare))];
     const ratios = measured.map((run) => of(run.plane) / of(run.bare));
@@ -42,22 +40,12 @@ function loadFigures(proxies: number, measured: readonly LoadComparison[]): read
         name: `${proxies} proxies: ${name}`,
         value: median(plane),
         unit,
-        note: `bare ${median(bare).toFixed(2)} ${unit}${istiod === undefined ? "" : `, istiod ${of(istiod).toFixed(2)} ${unit}`}`,
+        note: `bare ${median(bare).toFixed(2)} ${unit}`,
       },
       {
         ...{ name: `${proxies} proxies: ${name}, of bare`, value: median(plane) / median(bare), unit: "×" },
         ...{ goal: bareFactor, note: range },
       },
-      ...(istiod === undefined
-        ? []
-        : [
-            {
-              name: `${proxies} proxies: ${name}, of istiod`,
-              value: median(plane) / of(istiod),
-              unit: "×",
-              goal: 1,
-            } as const,
-          ]),
     ];
   };
   return [

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { decodeObject, toConfigObject } from "@lateen/api";
 import { keys, type MeshStore } from "@lateen/mesh-store";
-import type { ServedMesh } from "@lateen/e2e-istio";
 import type { EndpointSlice, Service, ServicePort, Workload } from "@lateen/model";
 import { type Entry, EntrySchema } from "@lateen/protos/mesh/store/v1/entry_pb.js";
 import { endpointsToEntry, serviceToEntry, workloadToEntry } from "@lateen/registries";
@@ -46,27 +45,6 @@ export class FleetMesh {
       for (let at = lane; at < writes.length; at += concurrency) await writes[at]?.();
     });
     await Promise.all(lanes);
-  }
-
-  /** The same mesh, for istiod. */
-  forIstiod(): ServedMesh {
-    const services = Array.from({ length: this.size.services }, (_, service) => service);
-    return {
-      applications: services.map((service) => this.#application(service)),
-      configs: services
-        .filter(hasRules)
-        .flatMap((service) => [destinationRule(service), virtualService(service, "none")]),
-    };
-  }
-
-  #application(service: number): ServedMesh["applications"][number] {
-    const { name, namespace } = serviceName(service);
-    const [address = ""] = serviceOf(service).addresses;
-    const pods = Array.from({ length: this.size.endpoints }, (_, index) => this.pod(service, index));
-    return {
-      ...{ name, namespace, address, ports: portsOf(service) },
-      workloads: pods.map((pod) => ({ name: pod.name, address: pod.address, labels: pod.labels })),
-    };
   }
 
   pod(service: number, index: number): Pod {
@@ -131,7 +109,7 @@ export class FleetMesh {
         endpointsToEntry(this.#slice(service, this.#addressesOf(service))),
       ),
       ...pods.map((pod) => put(keys.workload(registry, namespace, pod.name), workloadToEntry(workloadOf(pod)))),
-      ...(hasRules(service)
+      ...(service % 5 === 0
         ? [destinationRule(service), virtualService(service, "none")].map((object) => () => this.#putConfig(object))
         : []),
     ];
@@ -168,10 +146,6 @@ export class FleetMesh {
     });
     await this.#store.put(keys.config(kind, meta.namespace, meta.name), entry);
   }
-}
-
-function hasRules(service: number): boolean {
-  return service % 5 === 0;
 }
 
 function serviceName(service: number): { name: string; namespace: string; host: string } {
@@ -223,7 +197,7 @@ function destinationRule(service: number): object {
   };
 }
 
-export function virtualService(service: number, marker: string): object {
+function virtualService(service: number, marker: string): object {
   const { name, namespace, host } = serviceName(service);
   const to = (subset: string, weight: number): object => ({ destination: { host, subset }, weight });
   return {
