@@ -92,21 +92,7 @@ function serviceRecord(service: Service): ServiceRecord {
     ports: service.ports.filter((port) => port.protocol !== "udp"),
     selector: service.selector,
     externalName: service.externalName,
-    entryEndpoints:
-      service.externalName === ""
-        ? []
-        : [
-            {
-              workloadName: name,
-              address: service.externalName,
-              ports: {},
-              labels: {},
-              locality: "",
-              weight: 0,
-              serviceAccount: "",
-              network: "",
-            },
-          ],
+    entryEndpoints: service.externalName === "" ? [] : [looksUpAs(name, service.externalName)],
     subjectAltNames: [],
     exportTo: service.exportTo,
     createdAtMs: service.createdAtMs,
@@ -152,18 +138,7 @@ function entryRecords(object: MeshObject<ServiceEntry>): readonly ServiceRecord[
       // A DNS entry without endpoints resolves its own host.
       entryEndpoints:
         endpoints.length === 0 && resolution.startsWith("dns") && spec.workloadSelector === undefined
-          ? [
-              {
-                workloadName: meta.name,
-                address: host,
-                ports: {},
-                labels: {},
-                locality: "",
-                weight: 0,
-                serviceAccount: "",
-                network: "",
-              },
-            ]
+          ? [looksUpAs(meta.name, host)]
           : endpoints,
       subjectAltNames: [...spec.subjectAltNames].sort(),
       exportTo: spec.exportTo,
@@ -207,6 +182,11 @@ function resolutionOf(spec: ServiceEntry): Resolution {
     default:
       return "none";
   }
+}
+
+/** The endpoint of a service that is a name to be looked up. */
+function looksUpAs(workloadName: string, address: string): EntryEndpoint {
+  return { workloadName, address, ports: {}, labels: {}, locality: "", weight: 0, serviceAccount: "", network: "" };
 }
 
 function entryEndpoints(spec: ServiceEntry, name: string): readonly EntryEndpoint[] {

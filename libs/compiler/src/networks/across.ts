@@ -19,8 +19,8 @@ function networkOf(networks: NetworkIndex, { network, workload, address, registr
 /**
  * Endpoints as a proxy reaches them: of its own network as they are, of others by that network's gateways, which stand
  * in for them at their locality with their weight. Gateways pass on mutual TLS of the mesh only, by its server name,
- * so what does not speak it, or `stays`, is out of reach. They
- * stand in for endpoints that are ready: what waits behind them cannot be told from here.
+ * so what does not speak it, or `stays`, is out of reach. They stand in for endpoints that are ready: what waits behind
+ * them cannot be told from here.
  */
 export function acrossNetworks(
   members: readonly (Member & { readonly record: EndpointRecord })[],
